@@ -1,0 +1,1 @@
+//! Audio as samples: codecs, WAV files, tones, spoken numbers.

@@ -1,0 +1,233 @@
+//! Ledger entries: every fact that somebody may count.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AgentId, CallId, ExtensionId, LegId, MenuId, QueueId, Target};
+use crate::time::Wall;
+
+/// One fact with its moment; durable before it is announced.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    pub at: Wall,
+    /// The call it belongs to; none for an agent's change of state outside a call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call: Option<CallId>,
+    #[serde(flatten)]
+    pub fact: Fact,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "kebab-case")]
+pub enum Fact {
+    /// An agent's state changed.
+    Agent {
+        agent: AgentId,
+        /// What it changed from.
+        from: AgentState,
+        to: AgentState,
+        /// Why away, such as `lunch`; `no-answer` when set by the switch (RONA).
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// Where the agent sits.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        extension: Option<ExtensionId>,
+    },
+    /// The caller got a 200: his time is paid from here.
+    Answered,
+    /// Data that a menu put on the call.
+    Collected {
+        values: BTreeMap<String, String>,
+    },
+    /// The call is over; its record follows. The last fact of every call.
+    Ended {
+        by: HungUpBy,
+        /// The final SIP status of the caller's INVITE; 200 if it was answered.
+        status: u16,
+        /// Q.850 cause (RFC 3326, RFC 6432): 16 is a normal clearing.
+        cause: u8,
+        /// Why, in a word for programs: `caller-hung-up`, `busy`, `no-answer`, `node-restart`, …
+        reason: String,
+    },
+    /// A leg's hold began, asked by its own phone.
+    HoldBegan {
+        leg: LegId,
+    },
+    HoldEnded {
+        leg: LegId,
+    },
+    /// A key was pressed in a menu.
+    Key {
+        menu: MenuId,
+        digit: char,
+    },
+    /// What a leg's media counted.
+    Media {
+        leg: LegId,
+        quality: Quality,
+    },
+    /// The caller entered a menu.
+    Menu {
+        menu: MenuId,
+    },
+    /// A phone is rung.
+    Offered {
+        leg: LegId,
+        extension: ExtensionId,
+        agent: Option<AgentId>,
+        queue: Option<QueueId>,
+    },
+    /// A rung phone rings no longer.
+    OfferEnded {
+        leg: LegId,
+        outcome: OfferOutcome,
+    },
+    /// The caller's place in a queue was told to him.
+    PositionTold {
+        queue: QueueId,
+        position: u32,
+    },
+    /// The caller waits.
+    Queued {
+        queue: QueueId,
+        position: u32,
+    },
+    QueueLeft {
+        queue: QueueId,
+        why: QueueLeft,
+    },
+    RecordingBegan {
+        leg: LegId,
+        path: String,
+    },
+    RecordingEnded {
+        leg: LegId,
+        path: String,
+        length_us: u64,
+        bytes: u64,
+        sha256: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fault: Option<String>,
+    },
+    /// A phone said that it rings.
+    Ringing {
+        leg: LegId,
+    },
+    /// A rule decided where the call goes.
+    Routed {
+        rule: String,
+        target: Target,
+    },
+    /// An INVITE with good credentials arrived. The first fact of every call.
+    Setup {
+        direction: Direction,
+        /// The caller's number as he sent it.
+        from: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// The account that called.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        extension: Option<ExtensionId>,
+        /// What was dialled.
+        to: String,
+        sip_call_id: String,
+        /// Which configuration the call began with: counts the reloads.
+        config: u64,
+    },
+    /// The SIP Call-ID of a leg that we called.
+    LegSetup {
+        leg: LegId,
+        sip_call_id: String,
+    },
+    /// Two legs hear each other.
+    TalkBegan {
+        a: LegId,
+        b: LegId,
+        extension: Option<ExtensionId>,
+        agent: Option<AgentId>,
+    },
+    TalkEnded {
+        a: LegId,
+        b: LegId,
+    },
+    /// An agent's after-call work began; the call itself may be over.
+    WrapUpBegan {
+        agent: AgentId,
+    },
+    WrapUpEnded {
+        agent: AgentId,
+    },
+}
+
+/// The states of an agent (ACD-12).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AgentState {
+    LoggedOut,
+    Available,
+    Ringing,
+    OnCall,
+    WrapUp,
+    Away,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    Inbound,
+    Internal,
+    Outbound,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HungUpBy {
+    Callee,
+    Caller,
+    /// We did: a prompt ended, nobody answered, an administrator asked.
+    Switch,
+}
+
+/// How a rung phone's ringing ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OfferOutcome {
+    Answered,
+    Busy,
+    CallerGone,
+    /// Another phone was faster.
+    LostRace,
+    NoAnswer,
+    Rejected,
+    /// The phone could not be reached, or its answer could not be used.
+    Unreachable,
+}
+
+/// Why a caller left a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum QueueLeft {
+    Abandoned,
+    Answered,
+    /// Nobody is logged in.
+    Empty,
+    /// `callers_max` are waiting.
+    Full,
+    NodeRestart,
+    /// `max_wait` is over.
+    TimedOut,
+}
+
+/// One leg's audio, each way, in packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quality {
+    pub received: u64,
+    pub received_lost: u64,
+    pub received_jitter_us: u32,
+    pub sent: u64,
+    pub sent_lost: u64,
+    pub sent_jitter_us: u32,
+    pub strangers: u64,
+}

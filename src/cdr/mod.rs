@@ -1,0 +1,3 @@
+//! The ledger's entries and the call record folded from them: what is written when.
+
+pub mod entry;

@@ -1,0 +1,126 @@
+//! All the words that `call` and the media threads exchange.
+//!
+//! A call orders, a media thread reports; neither waits for the other. A leg's socket pair is bound
+//! before it is needed: media threads offer spare pairs, the Switch takes one when it writes SDP.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{LegId, PromptId};
+use crate::sdp::Negotiated;
+use crate::time::Duration;
+
+/// A bound socket pair for one leg: RTP on an even port, RTCP on the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Port {
+    /// The RTP port.
+    pub rtp: u16,
+    /// The media thread that owns it; legs can be bridged on one thread only.
+    pub thread: u8,
+}
+
+/// Counts the playbacks of a leg, so that a late report is not taken for the current one.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct PlayId(pub u32);
+
+/// One piece of a playback.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sound {
+    /// A recorded announcement, from the folder of prompts.
+    Prompt(PromptId),
+    Silence(Duration),
+}
+
+/// What a leg hears from us.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Playback {
+    pub id: PlayId,
+    /// Played in this order.
+    pub sounds: Arc<[Sound]>,
+    /// Begins again at the end, without an `Ended` (music).
+    pub repeat: bool,
+}
+
+/// What the Switch orders. Orders about a leg go to the thread of its port, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// The two hear each other from the next packet on; both must be on this thread. Whatever is
+    /// played to either stops, except music started after.
+    Bridge { a: LegId, b: LegId },
+    /// Ends the leg: stops its sounds, recording and bridge; reports `Closed`; its port rests, then
+    /// is spare again.
+    Close { leg: LegId },
+    /// What offer and answer agreed on; again after each re-INVITE.
+    Connect { leg: LegId, audio: Box<Negotiated> },
+    /// The spare port becomes the leg's. Nothing is sent before `Connect`.
+    Open { leg: LegId, port: Port },
+    /// Replaces whatever is played to the leg. While it plays, a bridged peer is not heard by the
+    /// leg; digits and recording go on.
+    Play { leg: LegId, playback: Playback },
+    /// Writes a stereo WAV: left what the leg's phone says, right what the leg hears of a bridged
+    /// peer. Silence where there is neither.
+    Record { leg: LegId, path: PathBuf },
+    /// Gives a taken port back that was never opened.
+    Return { port: Port },
+    /// Stops what is played to the leg; no `Ended`.
+    Stop { leg: LegId },
+    /// Ends the recording; reports `Recorded`.
+    StopRecording { leg: LegId },
+    /// Undoes `Bridge` for both.
+    Unbridge { leg: LegId },
+}
+
+/// What a media thread reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// The leg's last word, with what it counted.
+    Closed { leg: LegId, counts: Box<Counts> },
+    /// A key was pressed on the phone (RFC 4733): once per key, when it is let go or after 100 ms
+    /// without a packet.
+    Digit { leg: LegId, digit: char },
+    /// The playback came to its end by itself. `missing` names prompts that could not be read.
+    Ended { leg: LegId, playback: PlayId, missing: Vec<PromptId> },
+    /// The file of a leg's recording is complete on disk, or as complete as it will ever be.
+    Recorded { leg: LegId, recording: Box<Recorded> },
+    /// A bound pair that may be taken.
+    Spare { port: Port },
+}
+
+/// What a leg's media thread counted, each way.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Counts {
+    /// From the phone.
+    pub received: Way,
+    /// To the phone; losses and jitter as its receiver reports say (RFC 3550 §6.4.1).
+    pub sent: Way,
+    /// Packets from other addresses than the leg's, dropped.
+    pub strangers: u64,
+    /// Datagrams that are no RTP, or of a payload type that was not agreed on, dropped.
+    pub malformed: u64,
+}
+
+/// One direction of a leg's audio.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Way {
+    pub packets: u64,
+    pub bytes: u64,
+    pub lost: u64,
+    /// Mean interarrival jitter, in microseconds.
+    pub jitter_us: u32,
+}
+
+/// A finished recording.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recorded {
+    pub path: PathBuf,
+    pub length: Duration,
+    pub bytes: u64,
+    /// Lower-case hexadecimal SHA-256 of the file; empty if it could not be read.
+    pub sha256: String,
+    /// What stopped the recording before its time, such as a full disk.
+    pub fault: Option<String>,
+}

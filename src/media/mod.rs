@@ -1,0 +1,3 @@
+//! Packets in, packets out: sessions, relay, player, recorder.
+
+pub mod control;

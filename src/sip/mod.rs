@@ -1,0 +1,3 @@
+//! SIP without sockets.
+
+pub mod flow;
