@@ -1,1 +1,3 @@
-//! ivr
+//! The menu language and its machine: plays, collects digits, decides a target.
+
+pub mod speech;
