@@ -1,5 +1,5 @@
-//! `cargo xtask VERB`: the commands of development. Each verb is a list of steps that a person could
-//! type; none of them leaves a step out in silence.
+//! `cargo xtask VERB`: the commands of development. Each verb is a list of steps that a person
+//! could type; none of them leaves a step out in silence.
 
 mod check;
 mod peers;
