@@ -8,7 +8,7 @@ use crate::steps::{command, exists, run, succeeds, target};
 
 /// Program → Debian package.
 const PROGRAMS: &[(&str, &str)] =
-    &[("baresip", "baresip"), ("python3", "python3"), ("sipp", "sip-tester"), ("sox", "sox")];
+    &[("baresip", "baresip-core"), ("python3", "python3"), ("sipp", "sip-tester"), ("sox", "sox")];
 
 /// What a downstream system would use to read call records.
 const MODULES: &[&str] = &["grpcio", "grpcio-reflection", "grpcio-health-checking", "protobuf"];
