@@ -1,3 +1,4 @@
 //! Packets in, packets out: sessions, relay, player, recorder.
 
+pub mod config;
 pub mod control;
