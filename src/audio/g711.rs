@@ -120,8 +120,7 @@ const fn expand_alaw(byte: u8) -> i16 {
 }
 
 const fn compress_alaw(sample: i16) -> u8 {
-    let (sign, magnitude) =
-        if sample >= 0 { (0xd5, sample >> 3) } else { (0x55, !(sample >> 3)) };
+    let (sign, magnitude) = if sample >= 0 { (0xd5, sample >> 3) } else { (0x55, !(sample >> 3)) };
     let bits = 16 - (magnitude as u16).leading_zeros() as i16;
     let chord = if bits > 5 { bits - 5 } else { 0 };
     let step = if chord < 2 { magnitude >> 1 } else { magnitude >> chord };

@@ -123,7 +123,9 @@ impl Wav {
         let every = i32::from(self.channels);
         self.samples
             .chunks_exact(usize::from(self.channels))
-            .map(|frame| (frame.iter().map(|sample| i32::from(*sample)).sum::<i32>() / every) as i16)
+            .map(|frame| {
+                (frame.iter().map(|sample| i32::from(*sample)).sum::<i32>() / every) as i16
+            })
             .collect()
     }
 }
@@ -208,10 +210,9 @@ impl Layout {
         let audio = &audio[..audio.len() - audio.len() % frame_bytes];
         let samples = match format {
             Format::Alaw => audio.iter().map(|byte| g711::alaw_decode(*byte)).collect(),
-            Format::Pcm16 => audio
-                .chunks_exact(2)
-                .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
-                .collect(),
+            Format::Pcm16 => {
+                audio.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+            }
             Format::Ulaw => audio.iter().map(|byte| g711::ulaw_decode(*byte)).collect(),
         };
         Wav { channels, rate, format, samples }

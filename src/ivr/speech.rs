@@ -209,7 +209,8 @@ mod tests {
     fn every_word_is_listed() {
         for locale in Locale::ALL {
             let listed: BTreeSet<_> = words(locale).into_iter().collect();
-            let used: BTreeSet<_> = (0..=NUMBER_MAX + 1).flat_map(|n| position(locale, n)).collect();
+            let used: BTreeSet<_> =
+                (0..=NUMBER_MAX + 1).flat_map(|n| position(locale, n)).collect();
             assert_eq!(listed, used);
             assert_eq!(locale.as_str().parse(), Ok(locale));
         }
