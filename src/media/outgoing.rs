@@ -24,6 +24,8 @@ pub struct Incoming {
     pub timestamp: u32,
     pub ssrc: u32,
     pub marker: bool,
+    /// A telephone-event: its timestamp stands still while the key is held (RFC 4733 §2.2).
+    pub event: bool,
 }
 
 /// Numbers what is sent to one phone.
@@ -33,8 +35,9 @@ pub struct Incoming {
 #[derive(Clone, Debug)]
 pub struct Outgoing {
     ssrc: u32,
-    /// The highest sequence number sent, and its timestamp and moment.
+    /// The newest audio that was sent.
     last: Option<Last>,
+    /// One more than the highest number sent.
     next_sequence: u16,
     first_timestamp: u32,
     source: Option<Source>,
@@ -42,10 +45,8 @@ pub struct Outgoing {
 
 #[derive(Clone, Copy, Debug)]
 struct Last {
-    sequence: u16,
     timestamp: u32,
     at: Instant,
-    /// Samples in that packet.
     samples: u32,
 }
 
@@ -87,7 +88,8 @@ impl Outgoing {
             _ => self.timestamp_at(now),
         };
         let sequence = self.next_sequence;
-        self.sent(now, sequence, timestamp, samples);
+        self.next_sequence = sequence.wrapping_add(1);
+        self.sent(now, timestamp, samples);
         Header { sequence, timestamp, ssrc: self.ssrc, marker: begins }
     }
 
@@ -104,12 +106,18 @@ impl Outgoing {
         let timestamp = packet.timestamp.wrapping_add(source.timestamp_shift);
         if begins || is_before(source.highest, packet.sequence) {
             source.highest = packet.sequence;
-            source.highest_timestamp = packet.timestamp;
-            source.at = now;
+            if !packet.event || begins {
+                source.highest_timestamp = packet.timestamp;
+                source.at = now;
+            }
             if packet.sequence.wrapping_sub(source.floor) > 2 * REORDER_MAX {
                 source.floor = packet.sequence.wrapping_sub(REORDER_MAX);
             }
-            self.sent(now, sequence, timestamp, samples);
+            match &mut self.last {
+                Some(_) if packet.event => {}
+                _ => self.sent(now, timestamp, samples),
+            }
+            self.next_sequence = sequence.wrapping_add(1);
         }
         self.source = Some(source);
         Some(Header { sequence, timestamp, ssrc: self.ssrc, marker: packet.marker || begins })
@@ -122,20 +130,18 @@ impl Outgoing {
         last.timestamp.wrapping_add(samples_of(now.since(last.at)).max(last.samples))
     }
 
-    fn sent(&mut self, now: Instant, sequence: u16, timestamp: u32, samples: u32) {
-        self.last = Some(Last { sequence, timestamp, at: now, samples });
-        self.next_sequence = sequence.wrapping_add(1);
+    fn sent(&mut self, now: Instant, timestamp: u32, samples: u32) {
+        self.last = Some(Last { timestamp, at: now, samples });
     }
 
     /// Lets a new source continue where the stream is.
     fn source_from(&self, now: Instant, packet: Incoming) -> Source {
-        let sequence = self.last.map_or(self.next_sequence, |last| last.sequence.wrapping_add(1));
         Source {
             ssrc: packet.ssrc,
             highest: packet.sequence,
             highest_timestamp: packet.timestamp,
             at: now,
-            sequence_shift: sequence.wrapping_sub(packet.sequence),
+            sequence_shift: self.next_sequence.wrapping_sub(packet.sequence),
             timestamp_shift: self.timestamp_at(now).wrapping_sub(packet.timestamp),
             floor: packet.sequence,
         }
@@ -149,6 +155,9 @@ impl Source {
         let step = packet.sequence.wrapping_sub(self.highest).cast_signed();
         if packet.ssrc != self.ssrc || step.unsigned_abs() > DROPOUT_MAX {
             return false;
+        }
+        if packet.event {
+            return true;
         }
         let elapsed = i64::from(samples_of(now.since(self.at)));
         let claimed = packet.timestamp.wrapping_sub(self.highest_timestamp).cast_signed();
@@ -262,6 +271,26 @@ mod tests {
         }
     }
 
+    /// RFC 4733 §2.2: every packet of a key has the timestamp of its beginning.
+    #[test]
+    fn a_key_held_for_long_does_not_break_the_stream() {
+        let mut wire = Wire::new();
+        let before = wire.relayed(&PHONE, 0).unwrap();
+        let key = Incoming { timestamp: PHONE.timestamp + 160, event: true, ..PHONE.packet(0) };
+
+        for n in 1..=250 {
+            let sequence = PHONE.sequence.wrapping_add(n);
+            let header = wire.outgoing.relayed(wire.now, Incoming { sequence, ..key }, 0).unwrap();
+            assert_eq!(header.timestamp, before.timestamp.wrapping_add(160));
+            wire.now = wire.now + Duration::from_millis(20);
+        }
+        let after = wire.relayed(&PHONE, 251).unwrap();
+
+        assert_eq!(after.sequence, before.sequence.wrapping_add(251));
+        assert_eq!(after.timestamp, before.timestamp.wrapping_add(251 * 160));
+        assert!(!after.marker);
+    }
+
     const SSRC: u32 = 0xfeed;
     const SEQUENCE: u16 = 65_534;
     const TIMESTAMP: u32 = u32::MAX - 200;
@@ -272,6 +301,18 @@ mod tests {
         ssrc: u32,
         sequence: u16,
         timestamp: u32,
+    }
+
+    impl Stream {
+        fn packet(&self, n: u32) -> Incoming {
+            Incoming {
+                sequence: self.sequence.wrapping_add((n % 65_536) as u16),
+                timestamp: self.timestamp.wrapping_add(160 * n),
+                ssrc: self.ssrc,
+                marker: false,
+                event: false,
+            }
+        }
     }
 
     struct Wire {
@@ -287,13 +328,7 @@ mod tests {
 
         /// The nth packet of a stream arrives, 20 ms after whatever was before.
         fn relayed(&mut self, stream: &Stream, n: u32) -> Option<Header> {
-            let packet = Incoming {
-                sequence: stream.sequence.wrapping_add((n % 65_536) as u16),
-                timestamp: stream.timestamp.wrapping_add(160 * n),
-                ssrc: stream.ssrc,
-                marker: false,
-            };
-            let header = self.outgoing.relayed(self.now, packet, 160);
+            let header = self.outgoing.relayed(self.now, stream.packet(n), 160);
             self.now = self.now + Duration::from_millis(20);
             header
         }
