@@ -3,3 +3,4 @@
 pub mod config;
 pub mod hours;
 pub mod pattern;
+pub mod rules;
