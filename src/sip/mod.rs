@@ -1,3 +1,5 @@
 //! SIP without sockets.
 
 pub mod flow;
+
+pub mod message;
