@@ -1,3 +1,7 @@
 //! SIP without sockets.
 
+pub mod dialog;
 pub mod flow;
+pub mod message;
+pub mod registrar;
+pub mod transaction;
