@@ -35,7 +35,10 @@ struct Entry {
 #[derive(Debug)]
 enum Machine {
     /// `cancel` is the CANCEL's own transaction: it has the same branch, so it lives here.
-    Invite { invite: InviteClient, cancel: Option<Client> },
+    Invite {
+        invite: InviteClient,
+        cancel: Option<Client>,
+    },
     Other(Client),
 }
 
@@ -149,9 +152,8 @@ impl Clients {
         let ids: Vec<_> = self.streams.range(first..=last).map(|(_, id)| *id).collect();
         for id in ids {
             // A request that asked for a new connection is on whichever was made.
-            let is_on = |ours: ConnectionId| {
-                ours == flow.connection || ours == ConnectionId::default()
-            };
+            let is_on =
+                |ours: ConnectionId| ours == flow.connection || ours == ConnectionId::default();
             if self.entries.get(&id).is_some_and(|entry| is_on(entry.flow.connection)) {
                 self.tell(now, id, Event::TransportFailed, out);
             }

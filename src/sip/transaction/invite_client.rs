@@ -154,9 +154,9 @@ impl InviteClient {
         match self.state {
             Calling { resend_at, give_up_at, .. } => Some(resend_at.min(give_up_at)),
             Proceeding { give_up_at: Instant::NEVER, .. } | Done => None,
-            Proceeding { give_up_at: until, .. }
-            | Completed { until, .. }
-            | Accepted { until } => Some(until),
+            Proceeding { give_up_at: until, .. } | Completed { until, .. } | Accepted { until } => {
+                Some(until)
+            }
         }
     }
 

@@ -29,7 +29,9 @@ pub enum Input {
 #[derive(Debug)]
 pub enum Output {
     /// The transaction is over. A 2xx counts as acknowledged: only its dialog can tell.
-    Done { acked: bool },
+    Done {
+        acked: bool,
+    },
     /// The ACK acknowledges a 2xx: it belongs to the dialog.
     PassAck,
     Send(Response),

@@ -15,13 +15,13 @@
 
 use crate::rng::Rng;
 use crate::sip::flow::Flow;
-use crate::sip::message::{Builder, Message, Method, Name, Request, Response};
+use crate::sip::message::{Message, Method, Request, Response};
 use crate::time::Instant;
 
+use super::Failure;
 use super::clients::Clients;
 use super::key::{Branch, ClientId, ServerKey};
 use super::servers::{Room, Servers};
-use super::Failure;
 
 /// What can happen.
 #[derive(Debug)]
@@ -96,7 +96,8 @@ impl Table {
     pub fn handle(&mut self, now: Instant, rng: &mut Rng, input: Input, out: &mut Vec<Output>) {
         match input {
             Input::Ack { flow, request } => {
-                let branch = Branch { shard: self.shard, client: self.client_id(), secret: rng.u64() };
+                let branch =
+                    Branch { shard: self.shard, client: self.client_id(), secret: rng.u64() };
                 let message = request.with_via(&via(&flow, branch)).into();
                 out.push(Output::Transmit { flow, message });
             }

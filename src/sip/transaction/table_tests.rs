@@ -292,7 +292,10 @@ fn answers_go_where_the_sender_hears_them() {
         assert_eq!(flow.remote, to.parse().unwrap(), "{sent_by}");
         let Output::Request { flow, request, .. } = &out[1] else { panic!("{out:?}") };
         assert_eq!(flow.remote.port(), 40000);
-        assert_eq!(request.via().param("received").is_some(), sent_by != "192.0.2.2:5070" && sent_by != "192.0.2.2");
+        assert_eq!(
+            request.via().param("received").is_some(),
+            sent_by != "192.0.2.2:5070" && sent_by != "192.0.2.2"
+        );
     }
 }
 

@@ -271,10 +271,13 @@ impl World {
             let wait = 1 + self.rng.below(if is_late { 3_000 } else { 50 });
             // As over the wire: the other side reads the bytes.
             let message = Message::parse(message.bytes().clone()).unwrap();
-            self.happens_in(wait, match to_client {
-                true => Happens::AtClient(message),
-                false => Happens::AtServer(message),
-            });
+            self.happens_in(
+                wait,
+                match to_client {
+                    true => Happens::AtClient(message),
+                    false => Happens::AtServer(message),
+                },
+            );
         }
     }
 
