@@ -1,1 +1,4 @@
-//! shell
+//! The world: threads, sockets, files, clocks.
+
+pub mod clock;
+pub mod media;
