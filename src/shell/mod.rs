@@ -1,4 +1,5 @@
-//! The world: threads, sockets, files, clocks.
+//! The world: the only place that awaits, spawns, does I/O or reads a clock.
 
 pub mod clock;
+pub mod ledger;
 pub mod media;
