@@ -60,8 +60,6 @@ impl Account {
 pub struct Event {
     /// baresip's word, such as `CALL_ESTABLISHED`.
     pub kind: String,
-    /// Who is at the other end.
-    pub peer: String,
     /// A key, a reason, depending on the kind.
     pub param: String,
     /// Microseconds since 1970 at which the event was read.
@@ -156,11 +154,6 @@ impl Baresip {
         })
     }
 
-    /// Whether an event of this kind comes within the time.
-    pub fn gets(&mut self, kind: &str, limit: Duration) -> bool {
-        wait::within(limit, || self.next(kind)).is_some()
-    }
-
     /// What the phone has heard in its latest call; complete once the call is closed.
     pub fn heard(&self) -> Wav {
         let newest = wait::until("the phone's recording", SOON, || self.recordings().pop());
@@ -174,11 +167,6 @@ impl Baresip {
         files.retain(|file| file.to_string_lossy().ends_with("-dec.wav"));
         files.sort();
         files
-    }
-
-    /// The SIP messages and everything else it has printed.
-    pub fn log(&self) -> String {
-        self.process.output()
     }
 
     fn next(&mut self, kind: &str) -> Option<Event> {
@@ -212,7 +200,6 @@ impl Baresip {
             if value["event"] == true {
                 self.events.push(Event {
                     kind: word("type"),
-                    peer: word("peeruri"),
                     param: word("param"),
                     at_us: wait::wall_us(),
                 });

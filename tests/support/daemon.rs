@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::child::Running;
 use super::place::Place;
+use super::tone;
 use super::wait;
 
 /// How long a start may take, with a ledger to recover.
@@ -29,19 +30,31 @@ impl Daemon {
     /// Starts a node with `toml` behind the sections that name its addresses, and waits until it is
     /// ready for calls.
     pub fn start(toml: &str) -> Self {
-        let place = Place::new();
-        let folder = tempfile::tempdir().expect("a scratch folder can be made");
-        let mut daemon = Self { place, process: None, folder };
-        daemon.write_config(toml);
+        let mut daemon = Self::prepare(toml);
         daemon.start_again();
         daemon
     }
 
-    /// Starts it on the data that an earlier process left.
+    /// Everything but the process: for prompts that must be there before it starts.
+    pub fn prepare(toml: &str) -> Self {
+        let place = Place::new();
+        let folder = tempfile::tempdir().expect("a scratch folder can be made");
+        let daemon = Self { place, process: None, folder };
+        daemon.write_config(toml);
+        daemon
+    }
+
+    /// Puts a tone in the place of a prompt.
+    pub fn prompt(&self, name: &str, hertz: f64, seconds: u32) {
+        let prompts = self.data().join("prompts");
+        fs::create_dir_all(&prompts).expect("a scratch folder can be written");
+        tone::write(&prompts.join(format!("{name}.wav")), hertz, seconds);
+    }
+
+    /// Starts it on the data that an earlier process left, if there was one.
     pub fn start_again(&mut self) {
         assert!(self.process.is_none(), "it runs");
         let mut command = self.command(&["run"]);
-        command.env("RUST_LOG", "strowger=debug");
         let log = self.folder.path().join("log");
         self.process = Some(Running::start("strowger", &mut command, log));
         let ready = wait::within(START_MAX, || {
@@ -72,9 +85,11 @@ impl Daemon {
         let (ip, data) = (self.place.ip, self.data().display().to_string());
         let text = format!(
             "[node]\nname = \"test\"\ndata = \"{data}\"\nlocale = \"en-US\"\n\n\
-             [sip]\ndomain = \"{ip}\"\nlisten = [\"udp://{ip}:5060\", \"tcp://{ip}:5060\"]\n\n\
+             [sip]\ndomain = \"{ip}\"\nlisten = [\"udp://{ip}:5060\", \"tcp://{ip}:5060\"]\n\
+             expires_min = \"1s\"\n\n\
              [media]\nlisten = \"{ip}\"\nports = \"20000-23999\"\n\n\
-             [grpc]\nlisten = \"{ip}:50051\"\n\n[http]\nlisten = \"{ip}:8080\"\n\n{toml}"
+             [grpc]\nlisten = \"{ip}:50051\"\n\n[http]\nlisten = \"{ip}:8080\"\n\n\
+             [log]\nfilter = \"info,strowger=debug\"\n\n{toml}"
         );
         fs::write(self.config(), text).expect("a scratch folder can be written");
     }
@@ -167,6 +182,7 @@ impl Daemon {
         files.expect("the daemon runs").count()
     }
 
+    /// Everything it has logged.
     pub fn log(&self) -> String {
         super::child::read_lossy(&self.folder.path().join("log"))
     }

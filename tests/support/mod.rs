@@ -8,3 +8,4 @@ pub mod records;
 pub mod sipp;
 pub mod tone;
 pub mod wait;
+pub mod wire;

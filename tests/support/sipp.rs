@@ -17,6 +17,7 @@ pub struct Scenario {
     name: String,
     args: Vec<String>,
     folder: TempDir,
+    place: Option<Place>,
 }
 
 impl Scenario {
@@ -45,7 +46,19 @@ impl Scenario {
             &to.to_string(),
         ];
         let args = args.iter().map(|&arg| arg.to_owned()).collect();
-        Self { name: name.to_owned(), args, folder }
+        Self { name: name.to_owned(), args, folder, place: None }
+    }
+
+    /// Keeps the address as long as the SIPp.
+    pub fn keep(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// A file beside the scenario, such as the audio it says.
+    pub fn file(self, name: &str, bytes: &[u8]) -> Self {
+        fs::write(self.folder.path().join(name), bytes).expect("a scratch folder can be written");
+        self
     }
 
     /// `;`-separated fields, one user a line: `[field0]` and so on in the scenario.
@@ -79,7 +92,7 @@ impl Scenario {
         command.current_dir(self.folder.path());
         let log = self.folder.path().join("screen.log");
         let process = Running::start(&format!("SIPp {}", self.name), &mut command, log);
-        Sipp { process, name: self.name, folder: self.folder, limit }
+        Sipp { process, name: self.name, folder: self.folder, limit, _place: self.place }
     }
 
     /// Runs it to its end; every call must have succeeded.
@@ -95,6 +108,7 @@ pub struct Sipp {
     name: String,
     folder: TempDir,
     limit: Duration,
+    _place: Option<Place>,
 }
 
 /// What a SIPp has left behind.
