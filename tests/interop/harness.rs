@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::support::baresip::{Account, Baresip, SOON};
 use crate::support::place::Place;
 use crate::support::sipp::Scenario;
+use crate::support::tone::{Wav, alaw, share, ulaw, write};
 use crate::support::wait::pause;
 
 #[test]
@@ -55,4 +56,31 @@ fn a_sipp_caller_answers_the_challenge_of_a_sipp_callee() {
     assert!(trace.windows(2).all(|pair| pair[0].at_us <= pair[1].at_us));
     let age = crate::support::wait::wall_us() - trace[0].at_us;
     assert!((0..60_000_000).contains(&age), "SIPp's clock is ours: {age} µs");
+}
+
+#[test]
+fn a_tone_is_found_and_another_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tone.wav");
+    write(&path, 440.0, 2);
+
+    let wav = Wav::read(&path).unwrap();
+
+    assert!((wav.seconds() - 2.0).abs() < 0.001);
+    assert!(wav.seconds_of(0, 440.0) > 1.9);
+    assert!(wav.seconds_of(0, 1000.0) < 0.1);
+}
+
+#[test]
+fn silence_is_no_tone() {
+    assert!(share(&[0; 400], 8000, 440.0) < 0.1);
+}
+
+/// ITU-T G.711, tables 1a and 2a.
+#[test]
+fn companded_samples_keep_their_size() {
+    assert_eq!(ulaw(0xff), 0);
+    assert_eq!(ulaw(0x80), 32_124);
+    assert_eq!(alaw(0xd5), 8);
+    assert_eq!(alaw(0xaa), 32_256);
 }

@@ -3,6 +3,7 @@
 //!
 //! Faults that were seen in another switch are tests here, named in their comments.
 
+#[allow(dead_code, reason = "the load tool uses the rest")]
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -83,13 +83,13 @@ impl Daemon {
     /// Replaces the configuration; `strowger reload` applies it.
     pub fn write_config(&self, toml: &str) {
         let (ip, data) = (self.place.ip, self.data().display().to_string());
+        let log = if toml.contains("[log]") { "" } else { "[log]\nfilter = \"debug\"\n\n" };
         let text = format!(
             "[node]\nname = \"test\"\ndata = \"{data}\"\nlocale = \"en-US\"\n\n\
              [sip]\ndomain = \"{ip}\"\nlisten = [\"udp://{ip}:5060\", \"tcp://{ip}:5060\"]\n\
              expires_min = \"1s\"\n\n\
              [media]\nlisten = \"{ip}\"\nports = \"20000-23999\"\n\n\
-             [grpc]\nlisten = \"{ip}:50051\"\n\n[http]\nlisten = \"{ip}:8080\"\n\n\
-             [log]\nfilter = \"info,strowger=debug\"\n\n{toml}"
+             [grpc]\nlisten = \"{ip}:50051\"\n\n[http]\nlisten = \"{ip}:8080\"\n\n{log}{toml}"
         );
         fs::write(self.config(), text).expect("a scratch folder can be written");
     }

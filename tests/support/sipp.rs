@@ -23,6 +23,11 @@ pub struct Scenario {
 impl Scenario {
     /// `tests/interop/sipp/NAME.xml`, from `place:port`, towards `to`.
     pub fn new(name: &str, place: &Place, port: u16, to: SocketAddrV4) -> Self {
+        Self::quiet(name, place, port, to).option(&["-trace_msg"])
+    }
+
+    /// As `new`, without the trace of every message: for loads.
+    pub fn quiet(name: &str, place: &Place, port: u16, to: SocketAddrV4) -> Self {
         let root = env!("CARGO_MANIFEST_DIR");
         let file = format!("{root}/tests/interop/sipp/{name}.xml");
         assert!(fs::exists(&file).is_ok_and(|is| is), "{file} does not exist");
@@ -39,7 +44,6 @@ impl Scenario {
             &port.to_string(),
             "-nostdin",
             "-trace_err",
-            "-trace_msg",
             "-fd",
             "1",
             "-timeout_error",
@@ -118,6 +122,8 @@ pub struct Report {
     pub code: i32,
     /// Every message sent and received, with its moment.
     pub messages: String,
+    /// One line for each measured response time, with `-trace_rtt`.
+    pub round_trips: String,
     /// Unexpected messages and timeouts.
     pub errors: String,
     pub screen: String,
@@ -132,7 +138,7 @@ impl Sipp {
     pub fn succeeds(self) -> Report {
         let name = self.name.clone();
         let report = self.ends();
-        let Report { code, messages, errors, screen } = &report;
+        let Report { code, messages, errors, screen, .. } = &report;
         let last = &messages[messages.floor_char_boundary(messages.len().saturating_sub(6000))..];
         assert_eq!(*code, 0, "SIPp {name}\n{screen}\n{errors}\n… {last}");
         report
@@ -151,6 +157,7 @@ impl Sipp {
         Report {
             code: -1,
             messages: self.file("_messages.log"),
+            round_trips: self.file("_rtt.csv"),
             errors: self.file("_errors.log"),
             screen: self.process.tail(),
         }
