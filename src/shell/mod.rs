@@ -1,3 +1,4 @@
 //! shell
 
 pub mod ledger;
+pub mod proto;
