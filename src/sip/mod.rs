@@ -1,6 +1,7 @@
 //! SIP without sockets.
 
 pub mod dialog;
+pub mod digest;
 pub mod flow;
 pub mod message;
 pub mod registrar;
