@@ -8,7 +8,7 @@ use std::path::{Path as FilePath, PathBuf};
 use config::{FileFormat, Format as _, Map, Value, ValueKind};
 
 use crate::config::lint::{self, Prompts};
-use crate::config::problem::{Finding, Path, Place, Problem, Severity};
+use crate::config::problem::{Finding, Path, Place, Problem, Severity, error};
 use crate::config::secrets;
 use crate::config::source::{Read, Source};
 use crate::config::{Config, File};
@@ -113,9 +113,8 @@ impl<'a> Reader<'a> {
                     }
                 }
                 Err(what) => {
-                    let finding =
-                        Finding { path: at.to_vec(), severity: Severity::Error, text: what };
-                    self.locate(vec![finding], true);
+                    let at: Vec<&str> = at.iter().map(String::as_str).collect();
+                    self.locate(vec![error(&at, what)], true);
                 }
             }
         }
@@ -238,28 +237,33 @@ impl<'a> Reader<'a> {
     /// Finds where each mistake is written. What follows from a key that could not be used is left
     /// out.
     fn locate(&mut self, findings: Vec<Finding>, is_sound: bool) {
-        for Finding { path, severity, text } in findings {
+        for Finding { path, other, severity, text } in findings {
             let follows = |bad: &Path| bad.iter().zip(&path).all(|(bad, here)| bad == here);
             if !is_sound && self.unusable().any(follows) {
                 continue;
             }
-            self.problems.push(Problem { place: self.place(&path), severity, text });
+            let exact = self.exact_place(&path);
+            let place = exact.or_else(|| self.exact_place(&other?));
+            let place = place.unwrap_or_else(|| self.place(&path));
+            self.problems.push(Problem { place, severity, text });
         }
     }
 
     /// Where `path` is written, or the nearest key above it.
     fn place(&self, path: &[String]) -> Place {
-        for end in (1..=path.len()).rev() {
-            let part = &path[..end];
-            if let Some((_, name)) = self.variables.iter().rev().find(|(path, _)| path == part) {
-                return Place::Environment(name.clone());
-            }
-            if let Some(place) = self.place_in_files(part) {
-                return place;
-            }
+        let above = (1..=path.len()).rev();
+        above.into_iter().find_map(|end| self.exact_place(&path[..end])).unwrap_or_else(|| {
+            let first = self.files.first().map(|file| file.display().to_string());
+            Place::File(first.unwrap_or_else(|| "built-in configuration".to_owned()))
+        })
+    }
+
+    fn exact_place(&self, path: &[String]) -> Option<Place> {
+        let mut variables = self.variables.iter().rev();
+        match variables.find(|(known, _)| known == path) {
+            Some((_, name)) => Some(Place::Environment(name.clone())),
+            None => self.place_in_files(path),
         }
-        let first = self.files.first().map(|file| file.display().to_string());
-        Place::File(first.unwrap_or_else(|| "built-in configuration".to_owned()))
     }
 
     fn place_in_files(&self, path: &[String]) -> Option<Place> {

@@ -58,6 +58,8 @@ pub type Path = Vec<String>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     pub path: Path,
+    /// The other key of a contradiction: where to look if nothing is written at `path`.
+    pub other: Option<Path>,
     pub severity: Severity,
     /// What is wrong; what would be right.
     pub text: String,
@@ -65,12 +67,19 @@ pub struct Finding {
 
 /// A mistake that the daemon cannot run with.
 pub fn error(path: &[&str], text: impl Into<String>) -> Finding {
-    Finding { path: owned(path), severity: Severity::Error, text: text.into() }
+    Finding { path: owned(path), other: None, severity: Severity::Error, text: text.into() }
 }
 
 /// A mistake that the daemon can run with.
 pub fn warning(path: &[&str], text: impl Into<String>) -> Finding {
-    Finding { path: owned(path), severity: Severity::Warning, text: text.into() }
+    Finding { path: owned(path), other: None, severity: Severity::Warning, text: text.into() }
+}
+
+impl Finding {
+    /// The mistake, with the other key of the contradiction.
+    pub fn against(self, other: Path) -> Self {
+        Self { other: Some(other), ..self }
+    }
 }
 
 /// A path from its parts.

@@ -9,11 +9,12 @@ use crate::id::SkillId;
 use crate::time::Duration;
 
 pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
-    let faults = config.acd.faults().into_iter();
-    findings.extend(faults.map(|fault| Finding {
-        path: fault.key,
-        severity: Severity::Error,
-        text: fault.what,
+    findings.extend(config.acd.faults().into_iter().map(|fault| {
+        let mut path = fault.key;
+        // A fault of one entry of a list or table names the entry first.
+        let named = fault.what.split('`').nth(1);
+        path.extend(named.and_then(|name| entry(config, &path, name)));
+        Finding { path, other: None, severity: Severity::Error, text: fault.what }
     }));
     extensions(config, findings);
     seats(config, findings);
@@ -38,6 +39,25 @@ pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
                 }
             }
         }
+    }
+}
+
+/// The last part of the way to the entry `name` of the list or table at `path`.
+fn entry(config: &Config, path: &[String], name: &str) -> Option<String> {
+    match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["queues", id, "members"] => {
+            let members = &config.acd.queues.get(id)?.members;
+            members.iter().rposition(|member| member.as_str() == name).map(|at| at.to_string())
+        }
+        ["queues", id, "skills"] => {
+            let queue = config.acd.queues.get(id)?;
+            queue.skills.contains_key(name).then(|| name.to_owned())
+        }
+        ["agents", id, "skills"] => {
+            let agent = config.acd.agents.get(id)?;
+            agent.skills.contains_key(name).then(|| name.to_owned())
+        }
+        _ => None,
     }
 }
 

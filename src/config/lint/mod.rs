@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::config::Config;
-use crate::config::problem::{Finding, error, warning};
+use crate::config::problem::{Finding, Path, error, owned, warning};
 use crate::id::PromptId;
 use crate::route::hours;
 use crate::sip::config::Listen;
@@ -99,17 +99,17 @@ fn sip(config: &Config, findings: &mut Vec<Finding>) {
 
 /// Two listeners on one port, and SIP inside the range of RTP.
 fn listeners(config: &Config, findings: &mut Vec<Finding>) {
-    let mut taken: Vec<(Listen, String)> = Vec::new();
+    let mut taken: Vec<(Listen, String, Path)> = Vec::new();
     let mut take = |listen: Listen, path: &[&str], name: String| match taken
         .iter()
-        .find(|(other, _)| clash(listen, *other))
+        .find(|(other, ..)| clash(listen, *other))
     {
-        Some((other, by)) => {
-            let port = other.address.port();
-            let text = format!("port {port} is taken by {by}; write another port");
-            findings.push(error(path, text));
+        Some((_, by, place)) => {
+            let port = listen.address.port();
+            let text = format!("{by} and {name} want port {port}; change one");
+            findings.push(error(path, text).against(place.clone()));
         }
-        None => taken.push((listen, name)),
+        None => taken.push((listen, name, owned(path))),
     };
     for (place, listen) in config.sip.listen.iter().enumerate() {
         take(*listen, &["sip", "listen", &place.to_string()], format!("`{listen}` of [sip]"));
@@ -172,10 +172,10 @@ fn media(config: &Config, findings: &mut Vec<Finding>) {
         findings.push(error(&["media", "codecs"], text));
     }
     if !(10..=60).contains(&media.ptime) {
-        findings.push(error(&["media", "ptime"], "write a number from 10 to 60"));
+        findings.push(error(&["media", "ptime"], "phones cannot do this; write 10 to 60"));
     }
     if media.dscp > 63 {
-        findings.push(error(&["media", "dscp"], "write a number from 0 to 63"));
+        findings.push(error(&["media", "dscp"], "there is no such mark; write 0 to 63"));
     }
     if media.ports.first < 1024 {
         let text = "ports below 1024 belong to the system; begin at 1024 or above";

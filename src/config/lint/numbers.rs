@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::config::Config;
-use crate::config::problem::{Finding, error, owned};
+use crate::config::problem::{Finding, Path, error, owned};
 
 pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
-    let mut borne: BTreeMap<String, String> = BTreeMap::new();
+    let mut borne: BTreeMap<String, (String, Path)> = BTreeMap::new();
     let codes = config.codes.dialled().map(|(code, dialled)| {
         let name = format!("feature code `{}`", code.key());
         (dialled.to_owned(), name, owned(&["codes", code.key()]))
@@ -16,20 +16,18 @@ pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
         .into_iter()
         .map(|(number, target, path)| (number, format!("`{target}`"), path));
     for (number, bearer, path) in numbers.chain(codes) {
-        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        let key: Vec<&str> = path.iter().map(String::as_str).collect();
         if !is_number(&number) {
             let text = format!(
                 "`{number}` cannot be dialled; write digits, letters, `*`, `#`, `+`, `-`, `_` or `.`"
             );
-            findings.push(error(&path, text));
-            continue;
+            findings.push(error(&key, text));
+        } else if let Some((other, place)) = borne.get(&number) {
+            let text = format!("{other} and {bearer} have the number `{number}`; change one");
+            findings.push(error(&key, text).against(place.clone()));
+        } else {
+            borne.insert(number, (bearer, path));
         }
-        if let Some(other) = borne.get(&number) {
-            let text = format!("number `{number}` is that of {other} too; write another");
-            findings.push(error(&path, text));
-            continue;
-        }
-        borne.insert(number, bearer);
     }
     for digit in config.codes.away_reasons.keys().filter(|digit| !digit.is_ascii_digit()) {
         let path = ["codes", "away_reasons", &digit.to_string()];
