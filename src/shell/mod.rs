@@ -1,3 +1,7 @@
-//! The only place that awaits, spawns, does input and output, or reads a clock.
+//! The world: the only place that awaits, spawns, does I/O or reads a clock.
 
+pub mod clock;
+pub mod ledger;
+pub mod media;
+pub mod proto;
 pub mod sip;
