@@ -5,3 +5,4 @@ pub mod grpc;
 pub mod ledger;
 pub mod media;
 pub mod proto;
+pub mod sip;
