@@ -1,5 +1,6 @@
 //! SIP without sockets.
 
+pub mod config;
 pub mod dialog;
 pub mod digest;
 pub mod flow;
