@@ -1,7 +1,9 @@
-//! baresip as a phone: registers, calls, presses keys, holds; says a tone and records what it hears.
+//! baresip as a phone: registers, calls, presses keys, holds; says a tone and records what it
+//! hears.
 //!
-//! It is controlled over its `ctrl_tcp` module: JSON in netstrings. Its own traps: the SIP port plus
-//! one is its TLS port; audio leaves from 127.0.0.1 whatever the SIP address is, so a phone lives on
+//! It is controlled over its `ctrl_tcp` module: JSON in netstrings. Its own traps: the SIP port
+//! plus one is its TLS port; audio leaves from 127.0.0.1 whatever the SIP address is, so a phone
+//! lives on
 //! 127.0.0.1 with ports of its own; it unregisters at its end, so `quit` waits for it.
 
 use std::fmt::Write as _;

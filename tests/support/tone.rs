@@ -12,8 +12,8 @@ pub struct Wav {
 }
 
 impl Wav {
-    /// Reads PCM-16, A-law or µ-law. A length that the header leaves open, or that is longer than the
-    /// file, ends with the file: that is how a recorder that was killed leaves it.
+    /// Reads PCM-16, A-law or µ-law. A length that the header leaves open, or that is longer than
+    /// the file, ends with the file: that is how a recorder that was killed leaves it.
     pub fn read(path: &Path) -> Result<Self, String> {
         let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
         Self::parse(&bytes).ok_or_else(|| format!("{}: not a WAV file", path.display()))

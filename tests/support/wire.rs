@@ -1,4 +1,5 @@
-//! A SIP phone of a few lines that sends what no real phone would: wrong, old and stolen credentials.
+//! A SIP phone of a few lines that sends what no real phone would: wrong, old and stolen
+//! credentials.
 
 use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
 use std::time::Duration;
@@ -49,7 +50,8 @@ impl Wire {
         let Self { local, node, count, user, .. } = self;
         let lines = authorization.map(|value| format!("Authorization: {value}\r\n"));
         let text = format!(
-            "REGISTER sip:{node} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK{count}.{user};rport\r\n\
+            "REGISTER sip:{node} SIP/2.0\r\n\
+             Via: SIP/2.0/UDP {local};branch=z9hG4bK{count}.{user};rport\r\n\
              From: <sip:{user}@{node}>;tag=t{count}\r\nTo: <sip:{user}@{node}>\r\n\
              Call-ID: {user}@{local}\r\nCSeq: {count} REGISTER\r\nMax-Forwards: 70\r\n\
              Contact: <sip:{user}@{local}>\r\nExpires: 60\r\n{}Content-Length: 0\r\n\r\n",
