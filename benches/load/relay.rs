@@ -63,7 +63,7 @@ fn relay(record: bool) -> (f64, rtp::Counted, u64) {
         .start(LIMIT);
     wait::until("all calls talk", Duration::from_secs(20), || {
         let calls = node.json(&["calls"]);
-        let talking = calls.iter().filter(|call| call["answered"].is_string()).count();
+        let talking = calls.iter().filter(|call| call["answer_time"].is_string()).count();
         (talking == usize::from(CALLS)).then_some(())
     });
     let mut streams = pair(near_sockets, &switch_ports(&caller.report()), &node);

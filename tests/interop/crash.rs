@@ -50,7 +50,7 @@ fn every_call_in_progress_has_its_record_after_kill_9() {
         .start(LIMIT);
     wait::until("20 calls talk", SOON, || {
         let calls = node.json(&["calls"]);
-        (calls.iter().filter(|call| call["answered"].is_string()).count() == 20).then_some(())
+        (calls.iter().filter(|call| call["answer_time"].is_string()).count() == 20).then_some(())
     });
     let talking = wall_us();
     pause(Duration::from_secs(4));
@@ -133,7 +133,7 @@ fn a_stop_hangs_up_and_leaves_whole_records() {
     let near = caller(&node, "caller_waits", 1001, "1002", 1, 0).start(LIMIT);
     wait::until("the call talks", SOON, || {
         let calls = node.json(&["calls"]);
-        calls.iter().any(|call| call["answered"].is_string()).then_some(())
+        calls.iter().any(|call| call["answer_time"].is_string()).then_some(())
     });
 
     node.stop();

@@ -33,6 +33,9 @@ fn a_caller_presses_a_key_waits_and_talks_to_an_agent() {
     agent.answer();
     let answered = agent.wait_for("CALL_ESTABLISHED", SOON);
     pause(Duration::from_secs(4));
+    let (legs, ports) = (node.status("legs"), node.status("ports_taken"));
+    assert_eq!((node.status("calls"), legs, ports), (1, 2, 2), "while they talk");
+    assert!(node.status("dialogs") >= 2);
     caller.hang_up();
     let closed = agent.wait_for("CALL_CLOSED", SOON);
 
@@ -154,7 +157,7 @@ fn an_agent_who_does_not_answer_is_passed_over() {
     assert_eq!(outcomes, ["OFFER_OUTCOME_NO_ANSWER", "OFFER_OUTCOME_ANSWERED"], "{record:#}");
     let away = node.json(&["agents"]);
     let away = away.iter().find(|agent| agent["agent"] == "a1002").expect("he is an agent");
-    assert_eq!(away["state"], "away", "{away}");
+    assert_eq!(away["state"], "AGENT_STATE_AWAY", "{away}");
 }
 
 /// A refusal passes the caller on at once.
@@ -211,7 +214,7 @@ fn site(queue: &str) -> Daemon {
 fn agents_available(node: &Daemon, count: usize) {
     wait::until("the agents are available", SOON, || {
         let agents = node.json(&["agents"]);
-        let free = agents.iter().filter(|agent| agent["state"] == "available").count();
+        let free = agents.iter().filter(|agent| agent["state"] == "AGENT_STATE_AVAILABLE").count();
         (free >= count).then_some(())
     });
 }
