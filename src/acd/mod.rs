@@ -1,1 +1,3 @@
-//! acd
+//! The lock-free ACD core.
+
+pub mod config;

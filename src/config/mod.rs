@@ -1,1 +1,3 @@
-//! config
+//! The configuration: every part's own section, composed; read from TOML.
+
+pub mod sections;

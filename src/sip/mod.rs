@@ -1,3 +1,4 @@
 //! SIP without sockets.
 
+pub mod config;
 pub mod flow;
