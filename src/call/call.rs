@@ -50,7 +50,7 @@ pub enum Input {
 pub enum Output {
     /// An ACK of a 2xx: sent as it is, outside any transaction.
     Ack { flow: Flow, request: Request },
-    Cancel(ClientId),
+    Cancel { client: ClientId, reason: Option<&'static str> },
     Entry(Entry),
     /// A leg was made; requests with this Call-ID and this tag of ours are for it.
     LegBegan { leg: LegId, sip_call_id: String, tag: String },
@@ -119,6 +119,9 @@ pub struct Call {
     /// Legs whose media is open, and recordings whose files are not complete.
     pub(super) open_media: BTreeSet<LegId>,
     pub(super) open_recordings: BTreeSet<LegId>,
+    /// Every request ever sent and every tag ever used, for the Switch to forget at the end.
+    clients: Vec<ClientId>,
+    tags: Vec<String>,
     legs_made: u16,
     plays: u32,
     /// What the caller hears, to know its end from that of an earlier one.
@@ -151,6 +154,8 @@ impl Call {
             recording: false,
             open_media: BTreeSet::new(),
             open_recordings: BTreeSet::new(),
+            clients: Vec::new(),
+            tags: Vec::new(),
             legs_made: 1,
             plays: 0,
             caller_hears: PlayId(0),
@@ -235,6 +240,47 @@ impl Call {
 
     pub fn id(&self) -> CallId {
         self.id
+    }
+
+    pub fn caller_leg(&self) -> LegId {
+        self.leg_id(0)
+    }
+
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    pub fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// When the caller got his 200.
+    pub fn answered(&self) -> Option<Instant> {
+        self.answered
+    }
+
+    pub fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// The legs that are not gone; the caller's first.
+    pub fn legs(&self) -> impl ExactSizeIterator<Item = &Leg> {
+        self.legs.values()
+    }
+
+    /// Whether a recording of this call is being written.
+    pub fn is_recording(&self) -> bool {
+        !self.open_recordings.is_empty()
+    }
+
+    /// What the Switch has remembered for this call: requests sent, tags of its legs.
+    pub fn remembered(&self) -> (&[ClientId], &[String]) {
+        (&self.clients, &self.tags)
+    }
+
+    /// Whether the leg is there, in the dialog with this Call-ID.
+    pub fn has_leg(&self, index: u16, sip_call_id: &str) -> bool {
+        self.legs.get(&index).is_some_and(|leg| leg.dialog_key().0 == sip_call_id)
     }
 
     /// Sends the caller to a target; whatever he was in is over.
@@ -374,10 +420,13 @@ impl Call {
         for step in steps {
             match step {
                 leg::Output::Ack { flow, request } => out.push(Output::Ack { flow, request }),
-                leg::Output::Cancel(client) => out.push(Output::Cancel(client)),
+                leg::Output::Cancel { client, reason } => {
+                    out.push(Output::Cancel { client, reason });
+                }
                 leg::Output::Event(event) => self.leg_event(now, site, index, event, out),
                 leg::Output::Media(command) => out.push(Output::Media(self.thread, command)),
                 leg::Output::Request { client, flow, request } => {
+                    self.clients.push(client);
                     out.push(Output::Request { leg, client, flow, request });
                 }
                 leg::Output::Respond { key, response } => {
@@ -575,8 +624,9 @@ impl Call {
         out.push(Output::Entry(Entry { at: site.wall(now), call: Some(self.id), fact }));
     }
 
-    fn leg_began(&self, leg: &Leg, out: &mut Vec<Output>) {
+    fn leg_began(&mut self, leg: &Leg, out: &mut Vec<Output>) {
         let (sip_call_id, tag) = leg.dialog_key();
+        self.tags.push(tag.to_owned());
         let (sip_call_id, tag) = (sip_call_id.to_owned(), tag.to_owned());
         out.push(Output::LegBegan { leg: leg.id, sip_call_id, tag });
         if let (Some(extension), None) = (&leg.extension, &leg.agent) {

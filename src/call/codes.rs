@@ -138,7 +138,7 @@ impl Call {
             }
             Question::Pin { agent } => {
                 let agent = AgentId::from(agent.as_str());
-                let pin = self.plan.agents.get(&agent).and_then(|agent| agent.pin.as_ref());
+                let pin = self.plan.acd.agents.get(&agent).and_then(|agent| agent.pin.as_ref());
                 // An unknown id and a wrong PIN sound alike.
                 if pin.is_some_and(|pin| same(pin.as_str(), digits.as_str())) {
                     let extension = Some(self.caller.extension.clone());

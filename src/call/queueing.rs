@@ -76,7 +76,7 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         let plan = self.plan.clone();
-        let Some(config) = plan.queues.get(&queue) else {
+        let Some(config) = plan.acd.queues.get(&queue) else {
             self.end(now, site, HungUpBy::Switch, (404, 1, "no-such-queue"), out);
             return;
         };
@@ -248,7 +248,7 @@ impl Call {
 
     /// What callers of a queue hear, and whoever is on hold in its calls.
     pub(super) fn music_of(&self, queue: &QueueId) -> PromptId {
-        let queue = self.plan.queues.get(queue);
+        let queue = self.plan.acd.queues.get(queue);
         queue.and_then(|queue| queue.music.clone()).unwrap_or_else(|| HOLD_MUSIC.into())
     }
 
@@ -389,7 +389,7 @@ impl Call {
         site.acd.leave(now, self.id, site.decided);
         self.fact(now, site, out, Fact::QueueLeft { queue: queue.clone(), why });
         let plan = self.plan.clone();
-        let target = plan.queues.get(queue).and_then(|queue| match why {
+        let target = plan.acd.queues.get(queue).and_then(|queue| match why {
             QueueLeft::Empty => queue.on_empty.clone(),
             QueueLeft::Full => queue.on_full.clone(),
             _ => queue.on_timeout.clone(),

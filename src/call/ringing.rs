@@ -59,7 +59,7 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         let seat = site.acd.agents().into_iter().find(|view| view.agent == *agent);
-        let fixed = || self.plan.agents.get(agent).and_then(|agent| agent.extension.clone());
+        let fixed = || self.plan.acd.agents.get(agent).and_then(|agent| agent.extension.clone());
         match seat.and_then(|view| view.extension).or_else(fixed) {
             Some(extension) => self.ring(now, site, extension, None, out),
             None => self.end(now, site, HungUpBy::Switch, (480, 20, "agent-logged-out"), out),

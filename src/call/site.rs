@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::acd::{self, Acd};
-use crate::id::{AgentId, ExtensionId, QueueId};
+use crate::id::ExtensionId;
 use crate::ivr::config::{Config as IvrConfig, Menus};
 use crate::ivr::speech::Locale;
 use crate::media::control::Port;
@@ -15,7 +15,7 @@ use crate::route::{self, Routes};
 use crate::sdp::Codec;
 use crate::sip::flow::Flow;
 use crate::sip::registrar::Registrar;
-use crate::sip::transaction::ClientId;
+use crate::sip::transaction::{ClientId, Table};
 use crate::time::{Epoch, Instant, Wall};
 
 /// One configuration of the site: a call keeps the one that it began with.
@@ -23,13 +23,12 @@ use crate::time::{Epoch, Instant, Wall};
 pub struct Plan {
     /// Counts the configurations since the start, from 1.
     pub version: u64,
-    pub agents: BTreeMap<AgentId, acd::Agent>,
+    pub acd: acd::Config,
     pub codes: route::Codes,
     pub extensions: BTreeMap<ExtensionId, route::Extension>,
     pub ivr: IvrConfig,
     pub locale: Locale,
     pub menus: Arc<Menus>,
-    pub queues: BTreeMap<QueueId, acd::Queue>,
     pub routes: Routes,
 }
 
@@ -94,18 +93,17 @@ pub struct Site<'a> {
     pub acd: &'a Acd,
     /// What `acd` decided meanwhile, for this call and for others.
     pub decided: &'a mut Vec<acd::Output>,
-    pub clients: &'a mut u64,
     pub phones: &'a Registrar,
     pub ports: &'a mut Ports,
     pub rng: &'a mut Rng,
     pub settings: &'a Settings,
+    pub transactions: &'a mut Table,
 }
 
 impl Site<'_> {
     /// A name for the next request of ours.
     pub fn client(&mut self) -> ClientId {
-        *self.clients += 1;
-        ClientId(*self.clients)
+        self.transactions.client_id()
     }
 
     /// A tag for a From or To header (RFC 3261 §19.3: at least 32 bits of chance).

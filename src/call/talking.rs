@@ -61,7 +61,7 @@ impl Call {
 
     /// Whether the policy of the queue, or of either phone, wants this talk recorded.
     fn is_recorded(&self, talking: &Talking, peer: u16) -> bool {
-        let queue = talking.music.as_ref().and_then(|queue| self.plan.queues.get(queue));
+        let queue = talking.music.as_ref().and_then(|queue| self.plan.acd.queues.get(queue));
         let phones = [0, peer].into_iter().filter_map(|index| {
             let extension = self.legs.get(&index)?.extension.as_ref()?;
             self.plan.extensions.get(extension)

@@ -38,8 +38,8 @@ impl Leg {
                 out.push(Output::Event(Event::Refused(408)));
                 self.gone(out)
             }
-            Input::HangUp(_) | Input::Refuse(_) => {
-                out.push(Output::Cancel(client));
+            Input::HangUp(reason) => {
+                out.push(Output::Cancel { client, reason });
                 self.close_media(out);
                 State::Cancelling { client, invite }
             }
@@ -52,6 +52,7 @@ impl Leg {
             | Input::Answer(_)
             | Input::Cancelled
             | Input::Failed(_)
+            | Input::Refuse(_)
             | Input::Response { .. }
             | Input::Ring
             | Input::Tick => State::Inviting { client, invite, ringing }, // absorbed

@@ -16,7 +16,7 @@ use crate::call::invite;
 use crate::call::site::Site;
 use crate::id::{AgentId, ExtensionId, LegId};
 use crate::media::control::Command;
-use crate::sdp::{Codec, Session};
+use crate::sdp::{self, Codec, Session};
 use crate::sip::dialog::{Accepted, Dialog};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Name, Request, Response};
@@ -52,7 +52,8 @@ pub enum Input {
 pub enum Output {
     /// An ACK of a 2xx: sent as it is, outside any transaction.
     Ack { flow: Flow, request: Request },
-    Cancel(ClientId),
+    /// Our INVITE is not wanted any more; the reason goes into the CANCEL (RFC 3326).
+    Cancel { client: ClientId, reason: Option<&'static str> },
     Event(Event),
     Media(Command),
     Request { client: ClientId, flow: Flow, request: Request },
@@ -195,6 +196,31 @@ impl Leg {
     /// Whether the dialog stands, so that the leg can be heard.
     pub fn is_confirmed(&self) -> bool {
         matches!(&self.state, State::Confirmed(confirmed) if confirmed.leaving.is_none())
+    }
+
+    /// Whether the leg was told to leave, or asked to.
+    pub fn is_leaving(&self) -> bool {
+        match &self.state {
+            State::Confirmed(confirmed) => confirmed.leaving.is_some(),
+            State::Cancelling { .. } | State::Leaving { .. } | State::Gone => true,
+            State::Invited { .. } | State::Inviting { .. } => false,
+        }
+    }
+
+    /// Whether our INVITE made the phone ring.
+    pub fn is_ringing(&self) -> bool {
+        matches!(self.state, State::Inviting { ringing: true, .. })
+    }
+
+    /// The codecs that this phone can speak, in its own order, out of `all`.
+    pub fn spoken(&self, all: &[Codec]) -> Vec<Codec> {
+        match (self.audio.agreed(), &self.offer) {
+            (Some(agreed), _) => agreed.codecs.iter().map(|payload| payload.codec).collect(),
+            (None, Some(offer)) => {
+                sdp::codecs_of(offer).into_iter().filter(|codec| all.contains(codec)).collect()
+            }
+            (None, None) => Vec::new(),
+        }
     }
 
     /// Whether nothing is left to send or to wait for.
