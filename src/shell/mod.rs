@@ -1,1 +1,5 @@
-//! shell
+//! The world: the only place that awaits, spawns, does I/O or reads a clock.
+
+pub mod clock;
+pub mod ledger;
+pub mod media;

@@ -1,6 +1,8 @@
 //! SIP without sockets.
 
 pub mod config;
+pub mod dialog;
 pub mod flow;
-
 pub mod message;
+pub mod registrar;
+pub mod transaction;
