@@ -359,12 +359,12 @@ impl Call {
         let dial = Dial {
             extension,
             uri: &binding.uri,
-            flow: binding.flow,
+            path: binding.path,
             from: self.caller.extension.as_str(),
             name: self.caller.name.as_deref(),
         };
         let session = self.id.as_u64() ^ u64::from(index);
-        let audio = Audio::new(site.media_address(&binding.flow), port, session);
+        let audio = Audio::new(site.media_address(&binding.path.flow), port, session);
         let codecs = self.codecs_for(site);
         let mut steps = Vec::new();
         let mut leg = Leg::inviting(id, &dial, audio, &codecs, site, &mut steps);

@@ -141,8 +141,7 @@ impl Call {
                 let pin = self.plan.acd.agents.get(&agent).and_then(|agent| agent.pin.as_ref());
                 // An unknown id and a wrong PIN sound alike.
                 if pin.is_some_and(|pin| same(pin.as_str(), digits.as_str())) {
-                    let extension = Some(self.caller.extension.clone());
-                    self.change(now, site, &agent, (Change::Login { extension }, "agent-in"), out);
+                    self.log_in(now, site, &agent, out);
                 } else if failures + 1 < LOGIN_TRIES {
                     self.ask(now, site, Question::AgentId, failures + 1, out);
                 } else {
@@ -175,6 +174,24 @@ impl Call {
         match site.acd.change(now, agent, change, site.decided) {
             Ok(()) => self.announce(now, site, prompt.into(), "code-done", out),
             Err(_) => self.deny(now, site, out),
+        }
+    }
+
+    /// The agent sits down at the caller's phone, which this call still occupies.
+    fn log_in(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        agent: &AgentId,
+        out: &mut Vec<Output>,
+    ) {
+        let extension = self.caller.extension.clone();
+        let reachable = !site.phones.targets(&extension).is_empty();
+        let login = Change::Login { extension };
+        self.change(now, site, agent, (login, "agent-in"), out);
+        for change in [Change::BusyElsewhere(true), Change::Reachable(reachable)] {
+            // Refused only if the login was.
+            let _ = site.acd.change(now, agent, change, site.decided);
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::call::site::Settings;
 use crate::id::ExtensionId;
 use crate::sip::flow::{Flow, Transport};
+use crate::sip::registrar::nat::Path;
 use crate::sip::message::{Method, Name, Request, Response};
 
 /// The methods that a leg understands (RFC 3261 §20.5).
@@ -17,7 +18,7 @@ pub struct Dial<'a> {
     pub extension: &'a ExtensionId,
     /// The Request-URI: what the phone registered.
     pub uri: &'a str,
-    pub flow: Flow,
+    pub path: Path,
     /// The caller's number, as the phone shows it.
     pub from: &'a str,
     pub name: Option<&'a str>,
@@ -42,7 +43,7 @@ pub fn build(
         .header(Name::To, format!("<sip:{}@{domain}>", user(dial.extension.as_str())))
         .header(Name::CallId, sip_call_id)
         .header(Name::CSeq, "1 INVITE")
-        .header(Name::Contact, contact(&dial.flow))
+        .header(Name::Contact, contact(&dial.path.flow))
         .header(Name::Allow, ALLOW)
         .header(Name::UserAgent, AGENT)
         .body("application/sdp", offer.as_bytes())

@@ -37,7 +37,7 @@ impl Call {
         let own = self.legs.get(&0).map(leg::Leg::flow);
         let phones = site.phones.targets(&extension);
         let mut legs = Vec::new();
-        for phone in phones.iter().filter(|phone| Some(phone.flow) != own) {
+        for phone in phones.iter().filter(|phone| Some(phone.path.flow) != own) {
             legs.extend(self.dial(now, site, &extension, phone, (agent.clone(), None), out));
         }
         if legs.is_empty() {

@@ -23,7 +23,7 @@ impl Switch {
     ) {
         if request.to_tag().is_some() {
             match self.leg_of(&request) {
-                Some(leg) => self.leg(now, leg, LegInput::Request { key, request }, out),
+                Some(leg) => self.leg(now, leg, LegInput::Request { key, flow, request }, out),
                 None => self.refuse(now, key, &request, 481, out),
             }
             return;

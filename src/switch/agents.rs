@@ -50,7 +50,7 @@ impl Switch {
             let logged_out = view.state == acd::State::LoggedOut;
             let here = view.extension.as_ref() == Some(extension) && !logged_out;
             let change = match (auto, is) {
-                (true, true) if logged_out => Change::Login { extension: Some(extension.clone()) },
+                (true, true) if logged_out => Change::Login { extension: extension.clone() },
                 (true, false) if here => Change::Logout,
                 _ if here => Change::Reachable(is),
                 _ => continue,
@@ -61,6 +61,18 @@ impl Switch {
             if login {
                 let _ = acd.change(now, &view.agent, Change::Reachable(true), &mut self.decided);
             }
+        }
+    }
+
+    /// Tells the ACD what is known of the phone where an agent has just sat down.
+    pub(super) fn look_at_seat(&mut self, now: Instant, agent: &AgentId) {
+        let acd = &self.parts.acd;
+        let view = acd.agents().into_iter().find(|view| view.agent == *agent);
+        let Some(seat) = view.and_then(|view| view.extension) else { return };
+        let reachable = !self.parts.registrar.targets(&seat).is_empty();
+        let busy = self.occupied.contains_key(&seat);
+        for change in [Change::BusyElsewhere(busy), Change::Reachable(reachable)] {
+            let _ = acd.change(now, agent, change, &mut self.decided);
         }
     }
 

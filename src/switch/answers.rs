@@ -57,7 +57,6 @@ impl Switch {
         let plan = self.plan.clone();
         let config = plan.acd.agents.get(agent);
         let config = config.ok_or_else(|| Refusal::UnknownAgent(agent.clone()))?;
-        let mut seat = None;
         let change = match change {
             AgentChange::Available => Change::Available,
             AgentChange::Away { reason } => {
@@ -69,17 +68,14 @@ impl Switch {
                 if !plan.extensions.contains_key(&extension) {
                     return Err(Refusal::UnknownExtension(extension));
                 }
-                seat = Some(extension.clone());
-                Change::Login { extension: Some(extension) }
+                Change::Login { extension }
             }
             AgentChange::LogOut => Change::Logout,
             AgentChange::WrapUpDone => Change::WrapUpDone,
         };
         let changed = self.parts.acd.change(now, agent, change, &mut self.decided);
         changed.map_err(|error| self.refusal(agent, error))?;
-        if let Some(seat) = seat {
-            self.sat_down(now, agent, &seat);
-        }
+        self.look_at_seat(now, agent);
         let view = self.parts.acd.agents().into_iter().find(|view| view.agent == *agent);
         let view = view.ok_or_else(|| Refusal::UnknownAgent(agent.clone()))?;
         Ok(self.agent_view(view))
@@ -163,8 +159,8 @@ impl Switch {
                 .map(|binding| ContactView {
                     address: format!(
                         "{}://{}",
-                        binding.flow.transport.param(),
-                        binding.flow.remote
+                        binding.path.flow.transport.param(),
+                        binding.path.flow.remote
                     ),
                     registered: self.wall(binding.registered),
                     expires: self.wall(binding.expires),

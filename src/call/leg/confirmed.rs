@@ -1,11 +1,11 @@
 //! A leg whose dialog stands: hold and resume, digits, leaving.
 
-use super::{Confirmed, Event, Input, Leg, Output, State, respond};
+use super::{Confirmed, Event, Input, Leg, Output, State, Unacknowledged, respond};
 use crate::call::audio::Hold;
 use crate::call::invite;
 use crate::call::site::Site;
 use crate::sdp::{Refusal, Session};
-use crate::sip::dialog::{Accepted, AcceptedOutput, Dialog};
+use crate::sip::dialog::{Accepted, Dialog, accepted};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Name, Request, Response};
 use crate::sip::transaction::{ClientId, ServerKey};
@@ -29,8 +29,8 @@ impl Leg {
                 self.close_media(out);
                 confirmed.leaving = Some(reason);
             }
-            Input::Request { key, request } => {
-                return self.requested(now, site, confirmed, key, &request, out);
+            Input::Request { key, flow, request } => {
+                return self.requested(now, site, confirmed, (key, flow, &request), out);
             }
             Input::Response { client, response, flow } if response.is_success() => {
                 another_success(site, &confirmed, client, &response, flow, out);
@@ -54,11 +54,10 @@ impl Leg {
         ack: &Request,
         out: &mut Vec<Output>,
     ) -> State {
-        let awaited = confirmed.accepted.as_ref().is_some_and(|accepted| accepted.is_for(ack));
-        if !awaited {
+        let cseq = ack.cseq().number;
+        if confirmed.accepted.take_if(|accepted| accepted.cseq == cseq).is_none() {
             return State::Confirmed(confirmed); // a copy
         }
-        confirmed.accepted = None;
         if let Some(reason) = confirmed.leaving {
             return self.leave(site, &mut confirmed.dialog, reason, out);
         }
@@ -86,16 +85,16 @@ impl Leg {
         mut confirmed: Box<Confirmed>,
         out: &mut Vec<Output>,
     ) -> State {
-        let Some(accepted) = &mut confirmed.accepted else { return State::Confirmed(confirmed) };
-        let mut steps = Vec::new();
-        accepted.handle(now, &mut steps);
+        let Some(waiting) = &mut confirmed.accepted else { return State::Confirmed(confirmed) };
+        let (key, mut steps) = (waiting.key.clone(), Vec::new());
+        waiting.accepted.handle(now, accepted::Input::Tick, &mut steps);
         for step in steps {
             match step {
-                AcceptedOutput::Resend { key, response } => {
-                    out.push(Output::Respond { key, response });
+                accepted::Output::Resend(response) => {
+                    out.push(Output::Respond { key: key.clone(), response });
                 }
                 // No ACK for 32 s: the peer is gone, but is told all the same (RFC 3261 §13.3.1.4).
-                AcceptedOutput::GaveUp => {
+                accepted::Output::Ended { .. } => {
                     if confirmed.leaving.is_none() {
                         out.push(Output::Event(Event::HungUp));
                     }
@@ -112,12 +111,11 @@ impl Leg {
         now: Instant,
         site: &mut Site<'_>,
         mut confirmed: Box<Confirmed>,
-        key: ServerKey,
-        request: &Request,
+        (key, flow, request): (ServerKey, Flow, &Request),
         out: &mut Vec<Output>,
     ) -> State {
-        if let Err(status) = confirmed.dialog.receive(request) {
-            out.push(respond(key, request, status, ""));
+        if let Err(error) = confirmed.dialog.receive(flow, request) {
+            out.push(respond(key, request, error.status(), ""));
             return State::Confirmed(confirmed);
         }
         match request.method() {
@@ -167,9 +165,10 @@ impl Leg {
                 }
             }
         };
-        confirmed.dialog.refresh(request);
         let response = invite::accept(request, &self.local_tag, &self.flow, &body);
-        confirmed.accepted = Some(Accepted::new(now, key.clone(), response.clone(), request));
+        let accepted = Accepted::new(now, response.clone());
+        let cseq = request.cseq().number;
+        confirmed.accepted = Some(Unacknowledged { key: key.clone(), cseq, accepted });
         out.push(Output::Respond { key, response });
     }
 
@@ -183,8 +182,7 @@ impl Leg {
         out: &mut Vec<Output>,
     ) {
         if request.body().is_empty() {
-            confirmed.dialog.refresh(request);
-            out.push(respond(key, request, 200, ""));
+                out.push(respond(key, request, 200, ""));
             return;
         }
         if self.audio.is_offering() {
@@ -195,7 +193,6 @@ impl Leg {
             out.push(respond(key, request, 488, ""));
             return;
         };
-        confirmed.dialog.refresh(request);
         let response = invite::accept(request, &self.local_tag, &self.flow, &body);
         out.push(Output::Respond { key, response });
     }
@@ -210,7 +207,11 @@ impl Leg {
         let offer = Session::parse(request.body()).ok()?;
         // What is spoken already comes first: a hold must not change the codec.
         let mut codecs: Vec<_> = self.audio.agreed()?.codecs.iter().map(|p| p.codec).collect();
-        codecs.extend(site.settings.codecs.iter().filter(|codec| !codecs.contains(codec)).copied().collect::<Vec<_>>());
+        for codec in &site.settings.codecs {
+            if !codecs.contains(codec) {
+                codecs.push(*codec);
+            }
+        }
         let (body, hold) = self.audio.answer(&offer, &codecs).ok()?;
         self.agreed(hold, out);
         Some(body)
@@ -241,12 +242,12 @@ fn another_success(
         return;
     }
     if response.to_tag() == ack.to_tag() {
-        out.push(Output::Ack { flow: confirmed.dialog.hop(), request: ack.clone() });
-    } else if let Ok(mut fork) = Dialog::as_uac(invite, response, flow) {
+        out.push(Output::Ack { flow: confirmed.dialog.next_hop(), request: ack.clone() });
+    } else if let Ok(mut fork) = Dialog::as_uac(Path { flow, direct: false }, invite, response) {
         let ack = fork.ack(invite.cseq().number).request();
-        out.push(Output::Ack { flow: fork.hop(), request: ack });
+        out.push(Output::Ack { flow: fork.next_hop(), request: ack });
         let bye = fork.request(Method::Bye).header(Name::Reason, invite::COMPLETED_ELSEWHERE);
         let request = bye.request();
-        out.push(Output::Request { client: site.client(), flow: fork.hop(), request });
+        out.push(Output::Request { client: site.client(), flow: fork.next_hop(), request });
     }
 }

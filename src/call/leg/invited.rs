@@ -1,10 +1,10 @@
 //! A leg whose peer called us, until we accept or refuse.
 
-use super::{Confirmed, Event, Input, Leg, Output, State, respond};
+use super::{Confirmed, Event, Input, Leg, Output, State, Unacknowledged, respond};
 use crate::call::invite;
-use crate::call::site::Site;
 use crate::sdp::Codec;
 use crate::sip::dialog::{Accepted, Dialog};
+use crate::sip::registrar::nat::Path;
 use crate::sip::message::{Method, Name, Request, Response};
 use crate::sip::transaction::ServerKey;
 use crate::time::Instant;
@@ -13,7 +13,6 @@ impl Leg {
     pub(super) fn invited_step(
         &mut self,
         now: Instant,
-        site: &mut Site<'_>,
         (server, invite, tag): (ServerKey, Request, String),
         input: Input,
         out: &mut Vec<Output>,
@@ -28,7 +27,7 @@ impl Leg {
                 State::Invited { server, invite, tag }
             }
             Input::Answer(codecs) => {
-                self.answer_invite(now, site, (server, invite, tag), &codecs, out)
+                self.answer_invite(now, (server, invite, tag), &codecs, out)
             }
             Input::Refuse(status) => {
                 out.push(respond(server, &invite, status, &tag));
@@ -43,13 +42,13 @@ impl Leg {
                 out.push(Output::Event(Event::HungUp));
                 self.gone(out)
             }
-            Input::Request { key, request } if request.method() == Method::Bye => {
+            Input::Request { key, request, .. } if request.method() == Method::Bye => {
                 out.push(respond(key, &request, 200, &tag));
                 out.push(respond(server, &invite, 487, &tag));
                 out.push(Output::Event(Event::HungUp));
                 self.gone(out)
             }
-            Input::Request { key, request } => {
+            Input::Request { key, request, .. } => {
                 let status = match request.method() {
                     Method::Info | Method::Options => 200,
                     Method::Update if request.body().is_empty() => 200,
@@ -70,7 +69,6 @@ impl Leg {
     fn answer_invite(
         &mut self,
         now: Instant,
-        site: &mut Site<'_>,
         (server, invite, tag): (ServerKey, Request, String),
         codecs: &[Codec],
         out: &mut Vec<Output>,
@@ -86,8 +84,8 @@ impl Leg {
                 }
             },
         };
-        let response = invite::accept(&invite, &tag, &self.flow, &body, site.settings);
-        let dialog = match Dialog::as_uas(&invite, &response, self.flow) {
+        let response = invite::accept(&invite, &tag, &self.flow, &body);
+        let dialog = match Dialog::as_uas(Path::of(self.flow, &invite), &invite, &response) {
             Ok(dialog) => dialog,
             Err(_) => {
                 out.push(respond(server, &invite, 400, &tag));
@@ -96,8 +94,10 @@ impl Leg {
             }
         };
         self.connect(out);
-        out.push(Output::Respond { key: server.clone(), response: response.clone() });
-        let accepted = Some(Accepted::new(now, server, response, &invite));
+        let (key, cseq) = (server.clone(), invite.cseq().number);
+        out.push(Output::Respond { key: server, response: response.clone() });
+        let accepted = Accepted::new(now, response);
+        let accepted = Some(Unacknowledged { key, cseq, accepted });
         State::Confirmed(Box::new(Confirmed { dialog, accepted, leaving: None, acked: None }))
     }
 }

@@ -6,6 +6,7 @@ use crate::call::site::Site;
 use crate::sdp::Session;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
+use crate::sip::registrar::nat::Path;
 use crate::sip::message::{Method, Request, Response};
 use crate::sip::transaction::ClientId;
 
@@ -43,7 +44,7 @@ impl Leg {
                 self.close_media(out);
                 State::Cancelling { client, invite }
             }
-            Input::Request { key, request } => {
+            Input::Request { key, request, .. } => {
                 let status = if request.method() == Method::Options { 200 } else { 481 };
                 out.push(respond(key, &request, status, ""));
                 State::Inviting { client, invite, ringing }
@@ -67,12 +68,12 @@ impl Leg {
         (response, flow): (Response, Flow),
         out: &mut Vec<Output>,
     ) -> State {
-        let Ok(mut dialog) = Dialog::as_uac(&invite, &response, flow) else {
+        let Ok(mut dialog) = Dialog::as_uac(Path { flow, direct: self.direct }, &invite, &response) else {
             out.push(Output::Event(Event::Refused(502)));
             return self.gone(out);
         };
         let ack = dialog.ack(invite.cseq().number).request();
-        out.push(Output::Ack { flow: dialog.hop(), request: ack.clone() });
+        out.push(Output::Ack { flow: dialog.next_hop(), request: ack.clone() });
         let agreed = Session::parse(response.body())
             .map_err(|_| ())
             .and_then(|answer| self.audio.accept(&answer).map_err(|_| ()));
@@ -100,10 +101,10 @@ impl Leg {
                 if of == client && response.is_success() =>
             {
                 // The 2xx crossed our CANCEL (RFC 3261 §9.1): accept it, then leave.
-                match Dialog::as_uac(&invite, &response, flow) {
+                match Dialog::as_uac(Path { flow, direct: self.direct }, &invite, &response) {
                     Ok(mut dialog) => {
                         let request = dialog.ack(invite.cseq().number).request();
-                        let flow = dialog.hop();
+                        let flow = dialog.next_hop();
                         out.push(Output::Ack { flow, request });
                         self.leave(site, &mut dialog, Some(invite::COMPLETED_ELSEWHERE), out)
                     }
@@ -114,7 +115,7 @@ impl Leg {
                 State::Gone
             }
             Input::Failed(of) if of == client => State::Gone,
-            Input::Request { key, request } => {
+            Input::Request { key, request, .. } => {
                 out.push(respond(key, &request, 481, ""));
                 State::Cancelling { client, invite }
             }
@@ -138,7 +139,7 @@ pub(super) fn leaving_step(client: ClientId, input: Input, out: &mut Vec<Output>
             State::Gone
         }
         Input::Failed(of) if of == client => State::Gone,
-        Input::Request { key, request } => {
+        Input::Request { key, request, .. } => {
             // Two BYEs may cross; anything else comes too late.
             let status = if request.method() == Method::Bye { 200 } else { 481 };
             out.push(respond(key, &request, status, ""));

@@ -39,7 +39,7 @@ pub enum Input {
     /// The call wants the INVITE refused.
     Refuse(u16),
     /// A request within the dialog.
-    Request { key: ServerKey, request: Request },
+    Request { key: ServerKey, flow: Flow, request: Request },
     /// An answer to a request of ours, and the flow it came over.
     Response { client: ClientId, response: Response, flow: Flow },
     /// The call wants the phone told that the other side rings.
@@ -97,11 +97,20 @@ enum State {
 struct Confirmed {
     dialog: Dialog,
     /// Our last 2xx to an INVITE, until its ACK comes.
-    accepted: Option<Accepted>,
+    accepted: Option<Unacknowledged>,
     /// The leg is to end as soon as that ACK has come (RFC 3261 §15).
     leaving: Option<Option<&'static str>>,
     /// Our INVITE and the ACK of its 2xx, sent again for each copy of the 2xx.
     acked: Option<(ClientId, Request, Request)>,
+}
+
+/// A 2xx of ours to an INVITE that wants its ACK.
+#[derive(Debug)]
+struct Unacknowledged {
+    key: ServerKey,
+    /// The INVITE's CSeq number, which the ACK repeats.
+    cseq: u32,
+    accepted: Accepted,
 }
 
 /// One party's side of a call.
@@ -113,6 +122,8 @@ pub struct Leg {
     /// The agent who is rung or talks here.
     pub agent: Option<AgentId>,
     flow: Flow,
+    /// No NAT lies between us and the phone that we call.
+    direct: bool,
     sip_call_id: String,
     local_tag: String,
     audio: Audio,
@@ -140,6 +151,7 @@ impl Leg {
             extension: None,
             agent: None,
             flow,
+            direct: false,
             sip_call_id: invite.call_id().to_owned(),
             local_tag: tag.clone(),
             audio,
@@ -164,12 +176,13 @@ impl Leg {
         let invite = invite::build(dial, &sip_call_id, &local_tag, &offer, site.settings);
         let client = site.client();
         out.push(Output::Media(Command::Open { leg: id, port: audio.port() }));
-        out.push(Output::Request { client, flow: dial.flow, request: invite.clone() });
+        out.push(Output::Request { client, flow: dial.path.flow, request: invite.clone() });
         Self {
             id,
             extension: Some(dial.extension.clone()),
             agent: None,
-            flow: dial.flow,
+            flow: dial.path.flow,
+            direct: dial.path.direct,
             sip_call_id,
             local_tag,
             audio,
@@ -238,7 +251,7 @@ impl Leg {
     ) {
         self.state = match (mem::take(&mut self.state), input) {
             (State::Invited { server, invite, tag }, input) => {
-                self.invited_step(now, site, (server, invite, tag), input, out)
+                self.invited_step(now, (server, invite, tag), input, out)
             }
             (State::Inviting { client, invite, ringing }, input) => {
                 self.inviting_step(site, (client, invite, ringing), input, out)
@@ -250,7 +263,7 @@ impl Leg {
                 self.confirmed_step(now, site, confirmed, input, out)
             }
             (State::Leaving { client }, input) => inviting::leaving_step(client, input, out),
-            (State::Gone, Input::Request { key, request }) => {
+            (State::Gone, Input::Request { key, request, .. }) => {
                 out.push(respond(key, &request, 481, ""));
                 State::Gone
             }
@@ -272,7 +285,7 @@ impl Leg {
     /// When to send the next `Tick`, if no other input comes first.
     pub fn next_tick(&self) -> Option<Instant> {
         match &self.state {
-            State::Confirmed(confirmed) => confirmed.accepted.as_ref()?.next_tick(),
+            State::Confirmed(confirmed) => confirmed.accepted.as_ref()?.accepted.next_tick(),
             State::Invited { .. }
             | State::Inviting { .. }
             | State::Cancelling { .. }
@@ -294,7 +307,7 @@ impl Leg {
             bye = bye.header(Name::Reason, reason);
         }
         let client = site.client();
-        out.push(Output::Request { client, flow: dialog.hop(), request: bye.request() });
+        out.push(Output::Request { client, flow: dialog.next_hop(), request: bye.request() });
         self.close_media(out);
         State::Leaving { client }
     }
