@@ -14,7 +14,8 @@ use crate::time::{Duration, Instant};
 pub enum Verdict {
     /// The phone's.
     Ours,
-    /// Perhaps the phone's, behind a NAT: to be dropped, but not counted as a stranger's yet.
+    /// Perhaps the phone's, behind a NAT or faster than its SDP: to be dropped, but not counted as
+    /// a stranger's yet.
     Probation,
     /// Somebody else's: to be dropped and counted.
     Stranger,
@@ -55,7 +56,8 @@ impl Latch {
     pub fn judge(&mut self, now: Instant, from: SocketAddr, ssrc: u32, sequence: u16) -> Verdict {
         match &mut self.state {
             State::Fixed { source, .. } if *source == from => Verdict::Ours,
-            State::Closed | State::Fixed { .. } => {
+            State::Closed => Verdict::Probation,
+            State::Fixed { .. } => {
                 self.strangers += 1;
                 Verdict::Stranger
             }
@@ -231,13 +233,14 @@ mod tests {
     fn nobody_latches_before_the_sdp_or_after_the_source_is_found() {
         let mut street = Street::open();
         street.latch = Latch::default();
-        assert_eq!(street.packets(TOLD, 2), [Stranger; 2]);
+        assert_eq!(street.packets(TOLD, 2), [Probation; 2]);
+        assert_eq!(street.latch.target(), None);
 
         street.latch.expect(addr(TOLD));
         street.packets(TOLD, 1);
 
         assert_eq!(street.packets(FOREIGN, 50), [Stranger; 50]);
-        assert_eq!(street.latch.strangers(), 52);
+        assert_eq!(street.latch.strangers(), 50);
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub enum Output {
 #[derive(Debug, Default)]
 enum State {
     Waiting {
-        response: Response,
+        response: Box<Response>,
         resend_at: Instant,
         interval: Duration,
         give_up_at: Instant,
@@ -50,6 +50,7 @@ impl Accepted {
     /// Waits for the ACK of a 2xx that is sent at `now`.
     pub fn new(now: Instant, response: Response) -> Self {
         let (resend_at, give_up_at) = (now + T1, now + TIMER_H);
+        let response = Box::new(response);
         Self { state: Waiting { response, resend_at, interval: T1, give_up_at } }
     }
 
@@ -65,7 +66,7 @@ impl Accepted {
                 Ended
             }
             (Waiting { response, resend_at, interval, give_up_at }, Tick) if now >= resend_at => {
-                out.push(Output::Resend(response.clone()));
+                out.push(Output::Resend((*response).clone()));
                 let interval = (2 * interval).min(T2);
                 Waiting { response, resend_at: now + interval, interval, give_up_at }
             }
@@ -110,8 +111,9 @@ mod tests {
     }
 
     fn ok() -> Response {
-        let text = "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: <sip:a@a>;tag=1\r\n\
-                    To: <sip:b@b>;tag=2\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n";
+        let text = "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\n\
+                    From: <sip:a@a>;tag=1\r\nTo: <sip:b@b>;tag=2\r\nCall-ID: c\r\n\
+                    CSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n";
         match Message::parse(Bytes::from_static(text.as_bytes())).unwrap() {
             Message::Response(response) => response,
             Message::Request(_) => panic!("not a response"),

@@ -39,7 +39,7 @@ pub enum Output {
 enum State {
     /// The RFC's Trying, and its Proceeding once a provisional response came.
     Pending {
-        request: Request,
+        request: Box<Request>,
         resend_at: Instant,
         interval: Duration,
         give_up_at: Instant,
@@ -62,6 +62,7 @@ impl Client {
     pub fn new(now: Instant, reliable: bool, request: Request) -> Self {
         let resend_at = if reliable { Instant::NEVER } else { now + T1 };
         let give_up_at = now + TIMER_F;
+        let request = Box::new(request);
         Self { reliable, state: Pending { request, resend_at, interval: T1, give_up_at } }
     }
 
@@ -85,7 +86,7 @@ impl Client {
                 Done
             }
             (Pending { request, resend_at, interval, give_up_at }, Tick) if now >= resend_at => {
-                out.push(Output::Send(request.clone()));
+                out.push(Output::Send((*request).clone()));
                 let interval = (2 * interval).min(T2);
                 Pending { request, resend_at: now + interval, interval, give_up_at }
             }

@@ -10,6 +10,7 @@
 use std::mem;
 
 use super::Failure;
+use super::kept::Kept;
 use super::timers::{CANCELLED_MAX, T1, TIMER_B, TIMER_D, TIMER_M};
 use crate::sip::message::{Builder, Method, Name, Request, Response};
 use crate::time::{Duration, Instant};
@@ -47,20 +48,20 @@ pub enum Output {
 #[derive(Debug, Default)]
 enum State {
     Calling {
-        invite: Request,
+        invite: Box<Request>,
         resend_at: Instant,
         interval: Duration,
         give_up_at: Instant,
         /// The CANCEL that waits for a provisional response.
-        cancel: Option<Request>,
+        cancel: Option<Box<Request>>,
     },
     /// `give_up_at`: never, until the CANCEL was sent.
     Proceeding {
-        invite: Request,
+        invite: Box<Request>,
         give_up_at: Instant,
     },
     Completed {
-        ack: Request,
+        ack: Kept,
         until: Instant,
     },
     Accepted {
@@ -81,6 +82,7 @@ impl InviteClient {
     pub fn new(now: Instant, reliable: bool, invite: Request) -> Self {
         let resend_at = if reliable { Instant::NEVER } else { now + T1 };
         let give_up_at = now + TIMER_B;
+        let invite = Box::new(invite);
         let state = Calling { invite, resend_at, interval: T1, give_up_at, cancel: None };
         Self { reliable, state }
     }
@@ -105,7 +107,7 @@ impl InviteClient {
                     Some(_) => now + CANCELLED_MAX,
                     None => Instant::NEVER,
                 };
-                out.extend(cancel.map(Output::Cancel));
+                out.extend(cancel.map(|cancel| Output::Cancel(*cancel)));
                 Proceeding { invite, give_up_at }
             }
             (Proceeding { invite, give_up_at }, Receive(r)) => {
@@ -113,7 +115,7 @@ impl InviteClient {
                 Proceeding { invite, give_up_at }
             }
             (Calling { invite, resend_at, interval, give_up_at, .. }, Cancel { reason }) => {
-                let cancel = Some(cancel_of(&invite, reason.as_deref()));
+                let cancel = Some(Box::new(cancel_of(&invite, reason.as_deref())));
                 Calling { invite, resend_at, interval, give_up_at, cancel }
             }
             (Proceeding { invite, give_up_at: Instant::NEVER }, Cancel { reason }) => {
@@ -129,7 +131,7 @@ impl InviteClient {
             (Calling { invite, resend_at, interval, give_up_at, cancel }, Tick)
                 if now >= resend_at =>
             {
-                out.push(Output::Send(invite.clone()));
+                out.push(Output::Send((*invite).clone()));
                 let interval = 2 * interval;
                 Calling { invite, resend_at: now + interval, interval, give_up_at, cancel }
             }
@@ -138,7 +140,7 @@ impl InviteClient {
                 Done
             }
             (Completed { ack, until }, Receive(r)) if r.status() >= 300 => {
-                out.push(Output::Send(ack.clone()));
+                out.extend(ack.request().map(Output::Send));
                 Completed { ack, until }
             }
             (Completed { until, .. } | Accepted { until }, Tick) if now >= until => {
@@ -173,12 +175,13 @@ impl InviteClient {
         out: &mut Vec<Output>,
     ) -> State {
         let ack = ack_of(invite, &response);
-        out.extend([Output::Send(ack.clone()), Output::Pass(response)]);
+        let kept = Kept::of(ack.bytes());
+        out.extend([Output::Send(ack), Output::Pass(response)]);
         if self.reliable {
             out.push(Output::Done);
             return Done;
         }
-        Completed { ack, until: now + TIMER_D }
+        Completed { ack: kept, until: now + TIMER_D }
     }
 }
 

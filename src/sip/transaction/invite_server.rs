@@ -41,10 +41,10 @@ pub enum Output {
 #[derive(Debug, Default)]
 enum State {
     Proceeding {
-        last: Option<Response>,
+        last: Option<Box<Response>>,
     },
     Completed {
-        last: Response,
+        last: Box<Response>,
         resend_at: Instant,
         interval: Duration,
         give_up_at: Instant,
@@ -81,14 +81,14 @@ impl InviteServer {
             (Proceeding { .. }, Respond(r)) if r.is_final() => {
                 out.push(Output::Send(r.clone()));
                 let resend_at = if self.reliable { Instant::NEVER } else { now + T1 };
-                Completed { last: r, resend_at, interval: T1, give_up_at: now + TIMER_H }
+                Completed { last: Box::new(r), resend_at, interval: T1, give_up_at: now + TIMER_H }
             }
             (Proceeding { .. }, Respond(r)) => {
                 out.push(Output::Send(r.clone()));
-                Proceeding { last: Some(r) }
+                Proceeding { last: Some(Box::new(r)) }
             }
             (Proceeding { last: Some(r) }, Invite) => {
-                out.push(Output::Send(r.clone()));
+                out.push(Output::Send((*r).clone()));
                 Proceeding { last: Some(r) }
             }
             (Completed { give_up_at, .. }, Tick) if now >= give_up_at => {
@@ -96,12 +96,12 @@ impl InviteServer {
                 Done
             }
             (Completed { last, resend_at, interval, give_up_at }, Tick) if now >= resend_at => {
-                out.push(Output::Send(last.clone()));
+                out.push(Output::Send((*last).clone()));
                 let interval = (2 * interval).min(T2);
                 Completed { last, resend_at: now + interval, interval, give_up_at }
             }
             (Completed { last, resend_at, interval, give_up_at }, Invite) => {
-                out.push(Output::Send(last.clone()));
+                out.push(Output::Send((*last).clone()));
                 Completed { last, resend_at, interval, give_up_at }
             }
             (Completed { .. }, TransportFailed) => {
@@ -141,7 +141,7 @@ impl InviteServer {
     /// The last response sent, while it may have to be sent again.
     pub fn last(&self) -> Option<&Response> {
         match &self.state {
-            Proceeding { last } => last.as_ref(),
+            Proceeding { last } => last.as_deref(),
             Completed { last, .. } => Some(last),
             Confirmed { .. } | Accepted { .. } | Done => None,
         }

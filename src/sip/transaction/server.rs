@@ -7,6 +7,7 @@
 
 use std::mem;
 
+use super::kept::Kept;
 use super::timers::{TIMER_F, TIMER_J, absorbing};
 use crate::sip::message::Response;
 use crate::time::Instant;
@@ -38,11 +39,11 @@ pub enum Output {
 enum State {
     /// `until`: when the client's timer F has fired, an answer is of no use any more.
     Proceeding {
-        last: Option<Response>,
+        last: Option<Box<Response>>,
         until: Instant,
     },
     Completed {
-        last: Response,
+        last: Kept,
         until: Instant,
     },
     #[default]
@@ -69,19 +70,20 @@ impl Server {
                 Done
             }
             (Proceeding { .. }, Respond(r)) if r.is_final() => {
-                out.push(Output::Send(r.clone()));
-                Completed { last: r, until: now + absorbing(TIMER_J, self.reliable) }
+                let last = Kept::of(r.bytes());
+                out.push(Output::Send(r));
+                Completed { last, until: now + absorbing(TIMER_J, self.reliable) }
             }
             (Proceeding { until, .. }, Respond(r)) => {
                 out.push(Output::Send(r.clone()));
-                Proceeding { last: Some(r), until }
+                Proceeding { last: Some(Box::new(r)), until }
             }
             (Proceeding { last: Some(r), until }, Request) => {
-                out.push(Output::Send(r.clone()));
+                out.push(Output::Send((*r).clone()));
                 Proceeding { last: Some(r), until }
             }
             (Completed { last, until }, Request) => {
-                out.push(Output::Send(last.clone()));
+                out.extend(last.response().map(Output::Send));
                 Completed { last, until }
             }
             (Proceeding { until, .. } | Completed { until, .. }, Tick) if now >= until => {

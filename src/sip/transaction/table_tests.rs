@@ -30,6 +30,12 @@ fn a_response_is_written_once() {
 
     let first = table.respond(&out, 486);
     let copy = table.gets(invite("z9hG4bKa"));
+    assert_eq!(sent(&first[0]).bytes().as_ptr(), sent(&copy[0]).bytes().as_ptr());
+
+    let out = table.gets(request_with("OPTIONS", "z9hG4bKb", "other", 1));
+    table.respond(&out, 200);
+    let copies = || request_with("OPTIONS", "z9hG4bKb", "other", 1);
+    let (first, copy) = (table.gets(copies()), table.gets(copies()));
 
     assert_eq!(sent(&first[0]).bytes().as_ptr(), sent(&copy[0]).bytes().as_ptr());
 }
