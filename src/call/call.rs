@@ -26,6 +26,7 @@ use crate::ivr::collect::Input as CodeInput;
 use crate::media::control::{Command, Counts, Event, PlayId, Playback, Sound};
 use crate::route::Dest;
 use crate::sdp::{Codec, Session};
+use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 use crate::sip::message::{Request, Response};
 use crate::sip::registrar::Binding;
@@ -51,6 +52,8 @@ pub enum Output {
     /// An ACK of a 2xx: sent as it is, outside any transaction.
     Ack { flow: Flow, request: Request },
     Cancel { client: ClientId, reason: Option<&'static str> },
+    /// A leg's dialog stands, or (`None`) it is over: what a later start needs to end it.
+    Dialog { leg: LegId, dialog: Option<Box<Dialog>> },
     Entry(Entry),
     /// A leg was made; requests with this Call-ID and this tag of ours are for it.
     LegBegan { leg: LegId, sip_call_id: String, tag: String },
@@ -423,6 +426,7 @@ impl Call {
                 leg::Output::Cancel { client, reason } => {
                     out.push(Output::Cancel { client, reason });
                 }
+                leg::Output::Dialog(dialog) => out.push(Output::Dialog { leg, dialog }),
                 leg::Output::Event(event) => self.leg_event(now, site, index, event, out),
                 leg::Output::Media(command) => out.push(Output::Media(self.thread, command)),
                 leg::Output::Request { client, flow, request } => {

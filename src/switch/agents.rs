@@ -4,6 +4,7 @@ use crate::acd::{self, Change};
 use crate::cdr::entry::{AgentState, Entry, Fact};
 use crate::id::{AgentId, ExtensionId};
 use crate::sip::registrar;
+use crate::switch::kept::keep_agent;
 use crate::switch::{Output, Switch};
 use crate::time::Instant;
 
@@ -30,10 +31,8 @@ impl Switch {
     ) {
         for change in changes {
             let extension = change.extension().clone();
-            let phones = self.parts.registrar.snapshot(&extension);
-            let is_there = !phones.is_empty();
-            let value = is_there.then(|| serde_json::to_string(&phones)).and_then(Result::ok);
-            out.push(Output::Store { key: format!("phones/{extension}"), value });
+            out.push(self.keep_phones(&extension));
+            let is_there = !self.parts.registrar.targets(&extension).is_empty();
             self.seat_reachable(now, &extension, is_there);
         }
     }
@@ -115,8 +114,7 @@ impl Switch {
         if let (Some(fact), Some(call)) = (wrap_up, self.last_calls.get(&agent)) {
             out.push(Output::Entry(Entry { at, call: Some(*call), fact }));
         }
-        let kept = kept(&agent, to, reason.as_deref(), extension.as_ref());
-        out.push(Output::Store { key: format!("agents/{agent}"), value: kept });
+        out.push(keep_agent(&agent, to, reason.as_deref(), extension.as_ref()));
         let fact = Fact::Agent { agent, from, to, reason, extension };
         out.push(Output::Entry(Entry { at, call: None, fact }));
     }

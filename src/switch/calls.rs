@@ -5,6 +5,7 @@ use crate::call::{Call, Input as CallInput, LegInput, Output as CallOutput, Site
 use crate::id::{CallId, LegId};
 use crate::sip::message::Request;
 use crate::sip::transaction;
+use crate::switch::kept::keep_dialog;
 use crate::switch::{Output, Switch};
 use crate::time::Instant;
 
@@ -90,6 +91,7 @@ impl Switch {
                     let reason = reason.map(str::to_owned);
                     self.transact(now, Transact::Cancel { client, reason }, out);
                 }
+                CallOutput::Dialog { leg, dialog } => out.push(keep_dialog(leg, dialog.as_deref())),
                 CallOutput::Entry(entry) => out.push(Output::Entry(entry)),
                 CallOutput::LegBegan { leg, tag, .. } => {
                     self.legs.insert(tag, leg);

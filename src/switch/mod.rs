@@ -9,6 +9,7 @@ mod admission;
 mod agents;
 mod answers;
 mod calls;
+mod kept;
 pub mod request;
 
 use std::collections::HashMap;

@@ -54,6 +54,8 @@ pub enum Output {
     Ack { flow: Flow, request: Request },
     /// Our INVITE is not wanted any more; the reason goes into the CANCEL (RFC 3326).
     Cancel { client: ClientId, reason: Option<&'static str> },
+    /// The dialog stands, or (`None`) it is over: what a later start needs to end it.
+    Dialog(Option<Box<Dialog>>),
     Event(Event),
     Media(Command),
     Request { client: ClientId, flow: Flow, request: Request },
@@ -249,6 +251,7 @@ impl Leg {
         input: Input,
         out: &mut Vec<Output>,
     ) {
+        let stood = matches!(self.state, State::Confirmed(_));
         self.state = match (mem::take(&mut self.state), input) {
             (State::Invited { server, invite, tag }, input) => {
                 self.invited_step(now, (server, invite, tag), input, out)
@@ -280,6 +283,14 @@ impl Leg {
                 | Input::Tick,
             ) => State::Gone, // absorbed
         };
+        match &self.state {
+            State::Confirmed(confirmed) if !stood => {
+                out.push(Output::Dialog(Some(Box::new(confirmed.dialog.clone()))));
+            }
+            State::Confirmed(_) => {}
+            _ if stood => out.push(Output::Dialog(None)),
+            _ => {}
+        }
     }
 
     /// When to send the next `Tick`, if no other input comes first.
