@@ -3,3 +3,4 @@
 pub mod clock;
 pub mod ledger;
 pub mod media;
+pub mod proto;
