@@ -58,7 +58,7 @@ impl Call {
         agent: &AgentId,
         out: &mut Vec<Output>,
     ) {
-        let seat = site.acd.agents().into_iter().find(|view| view.agent == *agent);
+        let seat = site.acd.agent(agent);
         let fixed = || self.plan.acd.agents.get(agent).and_then(|agent| agent.extension.clone());
         match seat.and_then(|view| view.extension).or_else(fixed) {
             Some(extension) => self.ring(now, site, extension, None, out),

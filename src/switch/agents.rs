@@ -66,8 +66,7 @@ impl Switch {
     /// Tells the ACD what is known of the phone where an agent has just sat down.
     pub(super) fn look_at_seat(&mut self, now: Instant, agent: &AgentId) {
         let acd = &self.parts.acd;
-        let view = acd.agents().into_iter().find(|view| view.agent == *agent);
-        let Some(seat) = view.and_then(|view| view.extension) else { return };
+        let Some(seat) = acd.agent(agent).and_then(|view| view.extension) else { return };
         let reachable = !self.parts.registrar.targets(&seat).is_empty();
         let busy = self.occupied.contains_key(&seat);
         for change in [Change::BusyElsewhere(busy), Change::Reachable(reachable)] {

@@ -76,22 +76,21 @@ impl Switch {
         let changed = self.parts.acd.change(now, agent, change, &mut self.decided);
         changed.map_err(|error| self.refusal(agent, error))?;
         self.look_at_seat(now, agent);
-        let view = self.parts.acd.agents().into_iter().find(|view| view.agent == *agent);
+        let view = self.parts.acd.agent(agent);
         let view = view.ok_or_else(|| Refusal::UnknownAgent(agent.clone()))?;
         Ok(self.agent_view(view))
     }
 
     fn refusal(&self, agent: &AgentId, error: ChangeError) -> Refusal {
-        let view = self.parts.acd.agents().into_iter().find(|view| view.agent == *agent);
+        let view = self.parts.acd.agent(agent);
         let state = view.map_or_else(String::new, |view| state_of(view.state).name().to_owned());
         Refusal::AgentState { agent: agent.clone(), state, why: error.to_string() }
     }
 
-    fn agent_view(&self, view: acd::AgentView) -> AgentView {
-        let name = self.plan.acd.agents.get(&view.agent).map(|agent| agent.name.clone());
+    fn agent_view(&self, view: acd::AgentSnapshot) -> AgentView {
         AgentView {
-            name: name.filter(|name| !name.is_empty()).unwrap_or_else(|| view.agent.to_string()),
             agent: view.agent,
+            name: view.name,
             state: state_of(view.state),
             reason: view.reason,
             since: self.wall(view.since),
@@ -175,14 +174,21 @@ impl Switch {
     fn queue_views(&self, now: Instant) -> Vec<QueueView> {
         let views = self.parts.acd.queues().into_iter().map(|view| {
             let config = self.plan.acd.queues.get(&view.queue);
+            let oldest = view.callers.iter().map(|caller| caller.entered).min();
+            let count = |wanted: &[acd::State]| {
+                let agents = view.agents.iter().filter(|(_, state)| wanted.contains(state));
+                u32::try_from(agents.count()).unwrap_or(u32::MAX)
+            };
+            let busy = [acd::State::Ringing, acd::State::OnCall, acd::State::WrapUp];
+            let off = count(&[acd::State::LoggedOut]);
             QueueView {
                 number: config.and_then(|queue| queue.number.clone()),
-                strategy: config.map_or("", |queue| queue.strategy.name()).to_owned(),
-                waiting: view.waiting,
-                longest_wait: view.oldest.map(|oldest| now.since(oldest)).unwrap_or_default(),
-                agents_logged_in: view.logged_in,
-                agents_available: view.available,
-                agents_busy: view.busy,
+                strategy: view.strategy.to_string(),
+                waiting: u32::try_from(view.callers.len()).unwrap_or(u32::MAX),
+                longest_wait: oldest.map(|oldest| now.since(oldest)).unwrap_or_default(),
+                agents_logged_in: u32::try_from(view.agents.len()).unwrap_or(u32::MAX) - off,
+                agents_available: view.free,
+                agents_busy: count(&busy),
                 queue: view.queue,
             }
         });
@@ -205,7 +211,7 @@ impl Switch {
             ports_taken: self.ports.taken() as u64,
             ports_spare: self.ports.spare() as u64,
             recordings: self.calls.values().filter(|call| call.is_recording()).count() as u64,
-            waiting: queues.iter().map(|queue| u64::from(queue.waiting)).sum(),
+            waiting: queues.iter().map(|queue| queue.callers.len() as u64).sum(),
             calls_total: self.calls_total,
             calls_refused: self.calls_refused,
         }
