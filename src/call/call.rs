@@ -24,7 +24,7 @@ use crate::id::{AgentId, CallId, ExtensionId, LegId, PromptId, QueueId, SkillId,
 use crate::ivr::machine::{Input as MenuInput, Session as Menu};
 use crate::ivr::collect::Input as CodeInput;
 use crate::media::control::{Command, Counts, Event, PlayId, Playback, Sound};
-use crate::route::Dest;
+use crate::route::rules::Dest;
 use crate::sdp::{Codec, Session};
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;

@@ -7,7 +7,7 @@ use crate::cdr::entry::{Fact, HungUpBy};
 use crate::id::{AgentId, PromptId};
 use crate::ivr::collect::{Ask, Collect, Digits, Input, Output as Asked};
 use crate::media::control::{Command, Sound};
-use crate::route::Code;
+use crate::route::config::Code;
 use crate::time::Instant;
 
 /// A question that the caller answers with digits.
@@ -46,8 +46,7 @@ impl Call {
         if !matches!(self.stage, Stage::Routing) {
             return; // the answer failed, and the call has ended
         }
-        let seated = self.seated(site);
-        match (code, seated) {
+        match (code, self.seated(site)) {
             (Code::EchoTest, _) => {
                 self.play(0, vec![Sound::Prompt("echo".into())], false, out);
                 self.stage = Stage::Echo;

@@ -11,7 +11,8 @@ use crate::ivr::config::{Config as IvrConfig, Menus};
 use crate::ivr::speech::Locale;
 use crate::media::control::Port;
 use crate::rng::Rng;
-use crate::route::{self, Routes};
+use crate::route::config::{Codes, Extension};
+use crate::route::rules::Routes;
 use crate::sdp::Codec;
 use crate::sip::flow::Flow;
 use crate::sip::registrar::Registrar;
@@ -24,8 +25,8 @@ pub struct Plan {
     /// Counts the configurations since the start, from 1.
     pub version: u64,
     pub acd: acd::Config,
-    pub codes: route::Codes,
-    pub extensions: BTreeMap<ExtensionId, route::Extension>,
+    pub codes: Codes,
+    pub extensions: BTreeMap<ExtensionId, Extension>,
     pub ivr: IvrConfig,
     pub locale: Locale,
     pub menus: Arc<Menus>,

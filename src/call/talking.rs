@@ -9,7 +9,7 @@ use crate::call::site::Site;
 use crate::cdr::entry::Fact;
 use crate::id::{AgentId, QueueId};
 use crate::media::control::{Command, Sound};
-use crate::route::Record;
+use crate::route::config::Record;
 use crate::time::Instant;
 
 /// The caller's conversation.
@@ -66,7 +66,7 @@ impl Call {
             let extension = self.legs.get(&index)?.extension.as_ref()?;
             self.plan.extensions.get(extension)
         });
-        queue.is_some_and(|queue| queue.record == acd::Record::Always)
+        queue.is_some_and(|queue| queue.record == acd::config::Record::Always)
             || phones.into_iter().any(|phone| phone.record == Record::Always)
     }
 

@@ -2,9 +2,8 @@
 
 use crate::call::{ALLOW, Call, Caller, Input as CallInput, Invited, LegInput};
 use crate::id::ExtensionId;
-use crate::route;
+use crate::route::rules::Call as Dialled;
 use crate::sdp::Session;
-use crate::sip::digest::Verdict;
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Name, Request, Response};
 use crate::sip::transaction::{self, ServerKey};
@@ -88,7 +87,7 @@ impl Switch {
         };
         let id = self.call_ids.next(self.wall(now).as_micros());
         let name = self.plan.extensions.get(&extension).map(|account| account.name.clone());
-        let decision = self.plan.routes.find(&route::Call {
+        let decision = self.plan.routes.find(&Dialled {
             from: extension.as_str(),
             to: &wanted.dialled,
             extension: Some(&extension),
@@ -138,24 +137,15 @@ impl Switch {
         request: &Request,
         out: &mut Vec<Output>,
     ) -> Option<ExtensionId> {
-        let secrets = &self.secrets;
-        let verdict = self.parts.guard.check(now, flow.remote.ip(), request, |user| secrets.get(user));
-        let response = match verdict {
-            Verdict::Good(account) => return Some(ExtensionId::from(account.as_str())),
-            Verdict::Challenge(challenges) => {
-                let response = Response::build(request, 401, Some(&self.tag()));
-                (challenges.into_iter())
-                    .fold(response, |response, challenge| {
-                        response.header(Name::WwwAuthenticate, challenge)
-                    })
-                    .response()
+        let (tag, source, secrets) = (self.tag(), flow.remote.ip(), &self.secrets);
+        let admitted = self.parts.auth.admit(now, source, request, &tag, |user| secrets.get(user));
+        match admitted {
+            Ok(account) => Some(ExtensionId::from(account.as_str())),
+            Err(response) => {
+                self.respond(now, key.clone(), *response, out);
+                None
             }
-            Verdict::Refused { retry_after } => Response::build(request, 403, Some(&self.tag()))
-                .header(Name::RetryAfter, retry_after.as_secs())
-                .response(),
-        };
-        self.respond(now, key.clone(), response, out);
-        None
+        }
     }
 
     fn refuse(

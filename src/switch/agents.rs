@@ -44,7 +44,7 @@ impl Switch {
         for view in acd.agents() {
             let fixed = plan.acd.agents.get(&view.agent);
             let auto = fixed.is_some_and(|agent| {
-                agent.login == acd::Login::Auto && agent.extension.as_ref() == Some(extension)
+                agent.login == acd::config::Login::Auto && agent.extension.as_ref() == Some(extension)
             });
             let logged_out = view.state == acd::State::LoggedOut;
             let here = view.extension.as_ref() == Some(extension) && !logged_out;

@@ -183,7 +183,7 @@ impl Switch {
             let off = count(&[acd::State::LoggedOut]);
             QueueView {
                 number: config.and_then(|queue| queue.number.clone()),
-                strategy: view.strategy.to_string(),
+                strategy: view.strategy.name().to_owned(),
                 waiting: u32::try_from(view.callers.len()).unwrap_or(u32::MAX),
                 longest_wait: oldest.map(|oldest| now.since(oldest)).unwrap_or_default(),
                 agents_logged_in: u32::try_from(view.agents.len()).unwrap_or(u32::MAX) - off,

@@ -16,12 +16,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::acd::{self, Acd};
-use crate::call::{Call, Plan, Ports, Settings, Site};
+use crate::call::{Call, Plan, Ports, Settings};
 use crate::cdr::entry::Entry;
 use crate::id::{AgentId, CallId, CallIds, ExtensionId, LegId};
 use crate::media::control::{Command, Event};
 use crate::rng::Rng;
-use crate::sip::digest::{Guard, Secret};
+use crate::sip::digest::{Auth, Secret};
 use crate::sip::flow::Flow;
 use crate::sip::message::Message;
 use crate::sip::registrar::Registrar;
@@ -67,7 +67,7 @@ pub enum Output {
 #[derive(Debug)]
 pub struct Parts {
     pub acd: Arc<Acd>,
-    pub guard: Guard,
+    pub auth: Auth,
     /// The node's name and number.
     pub name: String,
     pub node: u16,

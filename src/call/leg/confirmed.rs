@@ -7,6 +7,7 @@ use crate::call::site::Site;
 use crate::sdp::{Refusal, Session};
 use crate::sip::dialog::{Accepted, Dialog, accepted};
 use crate::sip::flow::Flow;
+use crate::sip::registrar::nat::Path;
 use crate::sip::message::{Method, Name, Request, Response};
 use crate::sip::transaction::{ClientId, ServerKey};
 use crate::time::Instant;
@@ -127,7 +128,7 @@ impl Leg {
                 return self.gone(out);
             }
             Method::Invite => self.reinvited(now, site, &mut confirmed, key, request, out),
-            Method::Update => self.updated(site, &mut confirmed, key, request, out),
+            Method::Update => self.updated(site, key, request, out),
             Method::Info => {
                 out.push(respond(key, request, 200, ""));
                 if let Some(digit) = invite::digit(request) {
@@ -176,7 +177,6 @@ impl Leg {
     fn updated(
         &mut self,
         site: &mut Site<'_>,
-        confirmed: &mut Confirmed,
         key: ServerKey,
         request: &Request,
         out: &mut Vec<Output>,
