@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::ivr::speech::Locale;
 use crate::route::config::Secret;
 
 /// `[node]`: this machine.
@@ -20,8 +21,8 @@ pub struct Node {
     /// in the last part stands for anything. A key in a later file replaces the same key of an
     /// earlier one; `[[routes]]` are added at the end. Default: none.
     pub include: Vec<String>,
-    /// Language of prompts and spoken numbers: `"zh-CN"` or `"en-US"`. Default `"en-US"`.
-    pub locale: String,
+    /// Language of prompts and spoken numbers: `"zh-CN"` or `"en-US"`. Default `"zh-CN"`.
+    pub locale: Locale,
     /// What the node is called in records. Default `"strowger"`.
     pub name: String,
     /// The node's number, below 1024: part of every call id, so no two nodes may share it.
@@ -37,7 +38,7 @@ impl Default for Node {
             calls_max: 5000,
             data: PathBuf::from("data"),
             include: Vec::new(),
-            locale: "en-US".to_owned(),
+            locale: Locale::default(),
             name: "strowger".to_owned(),
             number: 0,
             zone: "UTC".to_owned(),

@@ -3,10 +3,13 @@
 //! Times are what a clock on the wall shows, so a day of 23 or 25 hours needs no care. A range over
 //! midnight belongs to the day it begins on. Zones come from the database built into the program.
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::TimeZone;
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
@@ -207,6 +210,21 @@ fn minute_of(now: DateTime) -> u16 {
     u16::from(now.hour().unsigned_abs()) * 60 + u16::from(now.minute().unsigned_abs())
 }
 
+/// Reads a text inside the reader, so that a mistake is found at its place in a list.
+struct Read<T>(PhantomData<T>);
+
+impl<T: FromStr<Err = HoursError>> Visitor<'_> for Read<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
 macro_rules! text {
     ($name:ident, $text:tt) => {
         impl Serialize for $name {
@@ -217,7 +235,7 @@ macro_rules! text {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+                deserializer.deserialize_str(Read(PhantomData))
             }
         }
     };
