@@ -1,4 +1,4 @@
-
+//! The world: the only place that awaits, spawns, does I/O or reads a clock.
 
 pub mod clock;
 pub mod ledger;
