@@ -1,6 +1,7 @@
 //! The world: the only place that awaits, spawns, does I/O or reads a clock.
 
 pub mod clock;
+pub mod grpc;
 pub mod ledger;
 pub mod media;
 pub mod proto;
