@@ -38,8 +38,8 @@ use crate::time::{Duration, Instant};
 pub enum Input {
     /// A decision about this caller.
     Acd(acd::Output),
-    /// An administrator ends the call.
-    HangUp,
+    /// An administrator ends the call, or the node stops; says which.
+    HangUp(&'static str),
     /// Something in the dialog of the leg with this index.
     Leg(u16, leg::Input),
     Media(Event),
@@ -215,7 +215,9 @@ impl Call {
     ) {
         match input {
             Input::Acd(decision) => self.decided(now, site, decision, out),
-            Input::HangUp => self.end(now, site, HungUpBy::Switch, (480, 16, "administrator"), out),
+            Input::HangUp(reason) => {
+                self.end(now, site, HungUpBy::Switch, (480, 16, reason), out);
+            }
             Input::Leg(index, input) => self.drive(now, site, index, input, out),
             Input::Media(event) => self.media(now, site, event, out),
             Input::Tick => self.tick(now, site, out),

@@ -1,9 +1,9 @@
 //! Feature codes: an agent logs in or out, is away or back; an echo test.
 
-use crate::acd::{self, Change};
+use crate::acd::Change;
 use crate::call::call::{Call, Output, Stage};
 use crate::call::site::Site;
-use crate::cdr::entry::{Fact, HungUpBy};
+use crate::cdr::entry::HungUpBy;
 use crate::id::{AgentId, PromptId};
 use crate::ivr::collect::{Ask, Collect, Digits, Input, Output as Asked};
 use crate::media::control::{Command, Sound};
@@ -41,7 +41,6 @@ impl Call {
         code: Code,
         out: &mut Vec<Output>,
     ) {
-        self.fact(now, site, out, Fact::Code { code: code.key().to_owned() });
         self.answer_caller(now, site, None, out);
         if !matches!(self.stage, Stage::Routing) {
             return; // the answer failed, and the call has ended
@@ -73,11 +72,7 @@ impl Call {
 
     /// The agent who is logged in at the caller's phone.
     fn seated(&self, site: &Site<'_>) -> Option<AgentId> {
-        let here = Some(&self.caller.extension);
-        let found = site.acd.agents().into_iter().find(|agent| {
-            agent.state != acd::State::LoggedOut && agent.extension.as_ref() == here
-        });
-        found.map(|agent| agent.agent)
+        site.acd.seated(&self.caller.extension)
     }
 
     fn ask(

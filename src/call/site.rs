@@ -1,12 +1,12 @@
 //! What calls share: the plan of the site, its phones, agents, ports and chances.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::acd::{self, Acd};
-use crate::id::ExtensionId;
+use crate::id::{AgentId, ExtensionId};
 use crate::ivr::config::{Config as IvrConfig, Menus};
 use crate::ivr::speech::Locale;
 use crate::media::control::Port;
@@ -25,12 +25,16 @@ pub struct Plan {
     /// Counts the configurations since the start, from 1.
     pub version: u64,
     pub acd: acd::Config,
+    /// Calls at once; a further one gets 503.
+    pub calls_max: usize,
     pub codes: Codes,
     pub extensions: BTreeMap<ExtensionId, Extension>,
     pub ivr: IvrConfig,
     pub locale: Locale,
     pub menus: Arc<Menus>,
     pub routes: Routes,
+    /// The agents whose fixed seat each phone is.
+    pub seats: HashMap<ExtensionId, Vec<AgentId>>,
 }
 
 /// What stays the same until the next start.

@@ -35,8 +35,6 @@ pub enum Fact {
         #[serde(skip_serializing_if = "Option::is_none")]
         extension: Option<ExtensionId>,
     },
-    /// A feature code was dialled; the code is named by its key in `[codes]`.
-    Code { code: String },
     /// The caller got a 200: his time is paid from here.
     Answered,
     /// Data that a menu put on the call.

@@ -24,8 +24,7 @@ impl CallRecord {
         }
         let at = entry.at;
         match &entry.fact {
-            // Agents' history, and what was dialled, which `to` says.
-            Fact::Agent { .. } | Fact::Code { .. } => {}
+            Fact::Agent { .. } => {} // the agent's history, not the call's
             Fact::Answered => _ = self.times.answer.get_or_insert(at),
             Fact::Collected { values } => {
                 for (key, value) in values {

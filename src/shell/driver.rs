@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
 use tokio::sync::oneshot;
 
 use crate::call::Plan;
@@ -23,65 +23,39 @@ use crate::time::{Duration, Instant};
 /// What the rest of the process wants of the Switch thread.
 #[derive(Debug)]
 enum Order {
-    Ask { request: Request, answer: oneshot::Sender<Reply> },
+    Ask { request: Request, reply: oneshot::Sender<Reply> },
     Plan(Box<Plan>, HashMap<ExtensionId, Secret>),
     Stop,
 }
 
-/// Asks the Switch from any thread or task; cheap to clone.
+/// Gives orders to the Switch thread from any thread or task; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct SwitchHandle {
-    orders: Sender<Order>,
-    /// When the Switch last finished an input, in microseconds: the watchdog's proof of life.
+pub struct Orders {
+    sender: Sender<Order>,
+    /// When the Switch last went round its loop, in microseconds: the watchdog's proof of life.
     alive: Arc<AtomicU64>,
 }
 
-/// Why the Switch gave no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AskError {
-    #[error("too many questions wait for the Switch")]
-    Busy,
-    #[error("the node is stopping")]
-    Stopped,
-}
-
-impl SwitchHandle {
-    /// Waits for the answer to a question.
-    ///
-    /// # Errors
-    ///
-    /// If too many questions wait already, or the node stops.
-    pub async fn ask(&self, request: Request) -> Result<Reply, AskError> {
-        let (answer, reply) = oneshot::channel();
-        self.order(Order::Ask { request, answer })?;
-        reply.await.map_err(|_| AskError::Stopped)
+impl Orders {
+    /// Passes a question on without waiting; false if it cannot take one more, or has stopped.
+    pub fn ask(&self, request: Request, reply: oneshot::Sender<Reply>) -> bool {
+        self.sender.try_send(Order::Ask { request, reply }).is_ok()
     }
 
-    /// Gives the Switch a new configuration, from the next call on.
-    ///
-    /// # Errors
-    ///
-    /// As `ask`.
-    pub fn plan(&self, plan: Plan, secrets: HashMap<ExtensionId, Secret>) -> Result<(), AskError> {
-        self.order(Order::Plan(Box::new(plan), secrets))
+    /// Gives the Switch a new configuration, from the next call on; false as of `ask`.
+    pub fn plan(&self, plan: Plan, secrets: HashMap<ExtensionId, Secret>) -> bool {
+        self.sender.try_send(Order::Plan(Box::new(plan), secrets)).is_ok()
     }
 
-    /// Ends the Switch thread after what it has in hand.
+    /// Ends all calls, then the Switch thread.
     pub fn stop(&self) {
         // A full channel is emptied within milliseconds; a closed one has stopped already.
-        let _ = self.orders.send(Order::Stop);
+        let _ = self.sender.send(Order::Stop);
     }
 
     /// When the Switch last went round its loop.
     pub fn alive_at(&self) -> Instant {
         Instant::from_micros(self.alive.load(Ordering::Relaxed))
-    }
-
-    fn order(&self, order: Order) -> Result<(), AskError> {
-        self.orders.try_send(order).map_err(|error| match error {
-            TrySendError::Full(_) => AskError::Busy,
-            TrySendError::Disconnected(_) => AskError::Stopped,
-        })
     }
 }
 
@@ -95,27 +69,29 @@ pub struct Ends {
     pub sip_incoming: Receiver<Incoming>,
 }
 
-/// Starts the Switch thread; it gives the media threads back when it ends, for them to be stopped.
+/// Starts the Switch thread, which first carries out what is `owed` from before; it gives the media threads back when it ends, for them to be stopped.
 ///
 /// # Errors
 ///
 /// If the operating system has no thread left.
 pub fn start(
     switch: Switch,
+    owed: Vec<Output>,
     ends: Ends,
-) -> std::io::Result<(SwitchHandle, JoinHandle<MediaThreads>)> {
-    let (orders, taken) = bounded(ORDERS_MAX);
+) -> std::io::Result<(Orders, JoinHandle<MediaThreads>)> {
+    let (sender, orders) = bounded(ORDERS_MAX);
     let alive = Arc::new(AtomicU64::new(ends.clock.now().as_micros()));
-    let handle = SwitchHandle { orders, alive: alive.clone() };
+    let handle = Orders { sender, alive: alive.clone() };
     let driver = Driver {
         switch,
         ends,
-        orders: taken,
+        orders,
         answers: HashMap::new(),
         asked: 0,
         room: true,
         look_at: Instant::START,
-        out: Vec::new(),
+        out: owed,
+        stop_at: None,
         alive,
     };
     let thread = thread::Builder::new().name("switch".to_owned()).spawn(move || driver.run())?;
@@ -133,23 +109,26 @@ struct Driver {
     look_at: Instant,
     out: Vec<Output>,
     alive: Arc<AtomicU64>,
+    /// When the thread ends, calls or not.
+    stop_at: Option<Instant>,
 }
 
 impl Driver {
     fn run(mut self) -> MediaThreads {
+        self.carry_out();
         loop {
             let now = self.ends.clock.now();
             self.alive.store(now.as_micros(), Ordering::Relaxed);
             self.look_at_ledger(now);
+            if self.stop_at.is_some_and(|at| now >= at || self.switch.is_idle()) {
+                return self.ends.media;
+            }
             let due = self.switch.next_tick();
             let input = if due.is_some_and(|at| at <= now) {
                 Some(Input::Tick)
             } else {
                 let wake = due.map_or(self.look_at, |at| at.min(self.look_at));
-                match self.wait(wake.since(now)) {
-                    Ok(input) => input,
-                    Err(Stopped) => return self.ends.media,
-                }
+                self.wait(wake.since(now))
             };
             if let Some(input) = input {
                 self.step(input);
@@ -158,30 +137,37 @@ impl Driver {
     }
 
     /// Waits for the next input, at the longest for `wait`.
-    fn wait(&mut self, wait: Duration) -> Result<Option<Input>, Stopped> {
+    fn wait(&mut self, wait: Duration) -> Option<Input> {
         select! {
-            recv(self.ends.sip_incoming) -> incoming => Ok(incoming.ok().map(|incoming| match incoming {
+            recv(self.ends.sip_incoming) -> incoming => incoming.ok().map(|incoming| match incoming {
                 Incoming::Closed { flow } => Input::Closed(flow),
                 Incoming::Received { flow, message } => Input::Message { flow, message },
-            })),
-            recv(self.ends.media_events) -> event => Ok(event.ok().map(Input::Media)),
+            }),
+            recv(self.ends.media_events) -> event => event.ok().map(Input::Media),
             recv(self.orders) -> order => match order {
-                Ok(Order::Ask { request, answer }) => {
+                Ok(Order::Ask { request, reply }) => {
                     self.asked += 1;
                     let id = AskId(self.asked);
-                    self.answers.insert(id, answer);
-                    Ok(Some(Input::Ask { id, request }))
+                    self.answers.insert(id, reply);
+                    Some(Input::Ask { id, request })
                 }
-                Ok(Order::Plan(plan, secrets)) => Ok(Some(Input::Plan(plan, secrets))),
-                Ok(Order::Stop) | Err(_) => Err(Stopped),
+                Ok(Order::Plan(plan, secrets)) => Some(Input::Plan(plan, secrets)),
+                Ok(Order::Stop) | Err(_) => {
+                    self.stop_at = Some(self.ends.clock.now() + STOP_MAX);
+                    Some(Input::Stop)
+                }
             },
-            default(wait) => Ok(None),
+            default(wait) => None,
         }
     }
 
     fn step(&mut self, input: Input) {
+        self.switch.handle(self.ends.clock.now(), input, &mut self.out);
+        self.carry_out();
+    }
+
+    fn carry_out(&mut self) {
         let mut out = std::mem::take(&mut self.out);
-        self.switch.handle(self.ends.clock.now(), input, &mut out);
         for output in out.drain(..) {
             match output {
                 Output::Answer { id, reply } => {
@@ -190,7 +176,8 @@ impl Driver {
                     }
                 }
                 Output::Entry(entry) => self.ends.ledger.append(entry),
-                Output::Media(thread, command) => self.ends.media.send(thread, command),
+                // Lost only if the thread does not keep up; it counts and logs that.
+                Output::Media(thread, command) => _ = self.ends.media.send(thread, command),
                 Output::Send { flow, message } => self.ends.sip.send(&flow, &message),
                 Output::Store { key, value } => self.ends.ledger.put(key, value),
             }
@@ -212,8 +199,8 @@ impl Driver {
     }
 }
 
-/// The process stops.
-struct Stopped;
+/// How long calls may take to end when the node stops.
+const STOP_MAX: Duration = Duration::from_secs(5);
 
 /// Questions that may wait for the Switch.
 const ORDERS_MAX: usize = 1024;

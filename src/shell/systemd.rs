@@ -3,7 +3,7 @@
 use sd_notify::NotifyState;
 
 use crate::shell::clock::Clock;
-use crate::shell::driver::SwitchHandle;
+use crate::shell::driver::Orders;
 use crate::time::Duration;
 
 /// The node takes calls. Without systemd this does nothing, like all of these.
@@ -16,7 +16,7 @@ pub fn stopping() {
 }
 
 /// Tells the watchdog that the node lives, as long as the Switch goes round its loop.
-pub async fn watch(switch: SwitchHandle, clock: Clock) {
+pub async fn watch(switch: Orders, clock: Clock) {
     let Some(within) = sd_notify::watchdog_enabled() else { return };
     let mut beats = tokio::time::interval(within / 3);
     loop {

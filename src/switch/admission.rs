@@ -102,7 +102,7 @@ impl Switch {
         let invited = Invited { key: key.clone(), request, flow, offer: wanted.offer, caller };
         let mut steps = Vec::new();
         let plan = self.plan.clone();
-        let call = if self.room {
+        let call = if self.room && self.calls.len() < plan.calls_max {
             let mut site = self.site();
             Call::new(now, id, invited, plan, &mut site, &mut steps)
         } else {

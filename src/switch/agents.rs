@@ -1,5 +1,8 @@
 //! Agents and their phones: what changes who can be rung.
 
+use std::collections::BTreeSet;
+
+use crate::acd::config::Login;
 use crate::acd::{self, Change};
 use crate::cdr::entry::{AgentState, Entry, Fact};
 use crate::id::{AgentId, ExtensionId};
@@ -41,10 +44,11 @@ impl Switch {
     fn seat_reachable(&mut self, now: Instant, extension: &ExtensionId, is: bool) {
         let acd = &self.parts.acd;
         let plan = &self.plan;
-        for view in acd.agents() {
-            let fixed = plan.acd.agents.get(&view.agent);
-            let auto = fixed.is_some_and(|agent| {
-                agent.login == acd::config::Login::Auto && agent.extension.as_ref() == Some(extension)
+        let fixed = plan.seats.get(extension).into_iter().flatten().cloned();
+        let agents: BTreeSet<AgentId> = fixed.chain(acd.seated(extension)).collect();
+        for view in agents.iter().filter_map(|agent| acd.agent(agent)) {
+            let auto = plan.acd.agents.get(&view.agent).is_some_and(|agent| {
+                agent.login == Login::Auto && agent.extension.as_ref() == Some(extension)
             });
             let logged_out = view.state == acd::State::LoggedOut;
             let here = view.extension.as_ref() == Some(extension) && !logged_out;
@@ -86,11 +90,10 @@ impl Switch {
         if before == after {
             return;
         }
-        for view in self.parts.acd.agents() {
-            if view.extension.as_ref() == Some(&extension) {
-                let change = Change::BusyElsewhere(after);
-                let _ = self.parts.acd.change(now, &view.agent, change, &mut self.decided);
-            }
+        if let Some(agent) = self.parts.acd.seated(&extension) {
+            let change = Change::BusyElsewhere(after);
+            // Refused only if he has stood up in the same moment.
+            let _ = self.parts.acd.change(now, &agent, change, &mut self.decided);
         }
     }
 

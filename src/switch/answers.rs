@@ -39,7 +39,7 @@ impl Switch {
                 Reply::Refused(Refusal::UnknownCall(call))
             }
             Request::HangUp { call } => {
-                self.drive(now, call, CallInput::HangUp, out);
+                self.drive(now, call, CallInput::HangUp("administrator"), out);
                 Reply::HungUp
             }
             Request::Phones => Reply::Phones(self.phone_views()),

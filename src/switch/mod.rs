@@ -48,6 +48,8 @@ pub enum Input {
     Plan(Box<Plan>, HashMap<ExtensionId, Secret>),
     /// Whether the ledger has room: without it no new call is taken.
     Room(bool),
+    /// The node stops: every call is hung up, none is taken any more.
+    Stop,
     Tick,
 }
 
@@ -100,8 +102,9 @@ pub struct Switch {
     last_calls: HashMap<AgentId, CallId>,
     /// What the ACD decided and nobody has carried out yet.
     decided: Vec<acd::Output>,
-    /// Whether the ledger has room.
+    /// Whether new calls are taken: the ledger has room, and the node does not stop.
     room: bool,
+    stopping: bool,
     calls_total: u64,
     calls_refused: u64,
 }
@@ -128,6 +131,7 @@ impl Switch {
             last_calls: HashMap::new(),
             decided: Vec::new(),
             room: true,
+            stopping: false,
             calls_total: 0,
             calls_refused: 0,
         };
@@ -158,7 +162,8 @@ impl Switch {
                 self.secrets = secrets;
                 self.configure_acd(now);
             }
-            Input::Room(room) => self.room = room,
+            Input::Room(room) => self.room = room && !self.stopping,
+            Input::Stop => self.stop(now, out),
             Input::Tick => self.tick(now, out),
         }
         self.carry_out_decisions(now, out);
@@ -176,6 +181,19 @@ impl Switch {
         .into_iter()
         .flatten()
         .min()
+    }
+
+    /// Whether no call is in progress.
+    pub fn is_idle(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    fn stop(&mut self, now: Instant, out: &mut Vec<Output>) {
+        (self.room, self.stopping) = (false, true);
+        let calls: Vec<CallId> = self.calls.keys().copied().collect();
+        for call in calls {
+            self.drive(now, call, crate::call::Input::HangUp("node-stop"), out);
+        }
     }
 
     fn tick(&mut self, now: Instant, out: &mut Vec<Output>) {
