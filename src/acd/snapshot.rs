@@ -90,7 +90,7 @@ impl Acd {
     /// Who is logged in at a phone.
     pub fn seated(&self, extension: &ExtensionId) -> Option<AgentId> {
         let number = *self.seated.get(extension)?.value();
-        let sits_there = self.seats[number as usize].extension().as_ref() == Some(extension);
+        let sits_there = self.seats.at(number).extension().as_ref() == Some(extension);
         let roster = self.roster.load();
         sits_there.then(|| roster.agents[number as usize].id.clone())
     }

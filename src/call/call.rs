@@ -363,7 +363,7 @@ impl Call {
         let id = LegId { call: self.id, index };
         let dial = Dial {
             extension,
-            uri: &binding.uri,
+            uri: &binding.contact,
             path: binding.path,
             from: self.caller.extension.as_str(),
             name: self.caller.name.as_deref(),

@@ -25,9 +25,9 @@ use crate::shell::ledger::{self, Ledger, LedgerError};
 use crate::shell::media::prompts::Source;
 use crate::shell::media::{MediaThreads, Setup, measure};
 use crate::shell::sip::{Incoming, Listen, TransportError, Transports};
-use crate::shell::{entropy, grpc, http, systemd};
+use crate::shell::{entropy, grpc, systemd};
 use crate::sip::digest::{self, Auth, Secret};
-use crate::sip::registrar::Registrar;
+use crate::sip::registrar::{self, Registrar};
 use crate::sip::transaction::Table;
 use crate::switch::request::Reload;
 use crate::switch::{Parts, Switch};
@@ -40,7 +40,6 @@ pub struct Node {
     /// Where phones register.
     pub sip: Vec<Listen>,
     pub grpc: SocketAddr,
-    pub http: SocketAddr,
     switch: SwitchHandle,
     orders: Orders,
     thread: JoinHandle<MediaThreads>,
@@ -56,8 +55,6 @@ pub enum StartError {
     File { path: PathBuf, source: io::Error },
     #[error("gRPC: {0}")]
     Grpc(#[from] grpc::GrpcError),
-    #[error("HTTP on {listen}: {source}")]
-    Http { listen: SocketAddr, source: io::Error },
     #[error("ledger: {0}")]
     Ledger(#[from] LedgerError),
     #[error("media: {0}")]
@@ -80,10 +77,7 @@ impl Node {
         make_private_folder(&config.node.data)?;
         let recordings = config.node.data.join(&config.media.recordings);
         let ledger = open_ledger(&config, clock)?;
-        let grpc_server = grpc::Server::bind(&config.grpc).await?;
-        let http_server = http::Server::bind(&config.http).await;
-        let http_server = http_server
-            .map_err(|source| StartError::Http { listen: config.http.listen, source })?;
+        let grpc_server = grpc::Listener::bind(&config.grpc).await?;
         let (media_sender, media_events) = bounded(MEDIA_EVENTS_MAX);
         let media = MediaThreads::start(
             Setup {
@@ -106,7 +100,12 @@ impl Node {
             auth: Auth::new(config.sip.realm(), &auth, &mut rng),
             name: config.node.name.clone(),
             node: config.node.number,
-            registrar: Registrar::new(&config.sip),
+            registrar: Registrar::new(registrar::Config {
+                contacts_max: config.sip.contacts_max,
+                expires_default: config.sip.expires,
+                expires_max: config.sip.expires_max,
+                expires_min: config.sip.expires_min,
+            }),
             rng,
             settings: settings(&config, clock, recordings),
             transactions: Table::new(0, config.sip.transactions_max),
@@ -124,7 +123,6 @@ impl Node {
         let mut node = Self {
             sip: listening,
             grpc: grpc_server.local_addr()?,
-            http: http_server.local_addr()?,
             switch,
             orders,
             thread,
@@ -132,14 +130,13 @@ impl Node {
             stop,
             servers,
         };
-        node.serve(grpc_server, http_server, clock, &stopped);
+        node.serve(grpc_server, clock, &stopped);
         Ok(node)
     }
 
     fn serve(
         &mut self,
-        grpc: grpc::Server,
-        http: http::Server,
+        grpc: grpc::Listener,
         clock: Clock,
         stopped: &watch::Receiver<bool>,
     ) {
@@ -147,12 +144,6 @@ impl Node {
         self.servers.push(tokio::spawn(async move {
             if let Err(error) = grpc.serve(ledger, switch, clock, when(until)).await {
                 tracing::error!(%error, "gRPC ended");
-            }
-        }));
-        let (ledger, switch, until) = (self.ledger.clone(), self.switch.clone(), stopped.clone());
-        self.servers.push(tokio::spawn(async move {
-            if let Err(error) = http.serve(ledger, switch, when(until)).await {
-                tracing::error!(%error, "HTTP ended");
             }
         }));
     }

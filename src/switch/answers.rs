@@ -161,9 +161,9 @@ impl Switch {
                         binding.path.flow.transport.param(),
                         binding.path.flow.remote
                     ),
-                    registered: self.wall(binding.registered),
-                    expires: self.wall(binding.expires),
-                    uri: binding.uri,
+                    registered: self.wall(binding.registered_at),
+                    expires: self.wall(binding.expires_at),
+                    uri: binding.contact,
                     user_agent: binding.user_agent,
                 })
                 .collect(),

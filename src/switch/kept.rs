@@ -10,6 +10,7 @@ use crate::cdr::entry::AgentState;
 use crate::id::{AgentId, ExtensionId, LegId};
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{Method, Name};
+use crate::sip::registrar::StoredBinding;
 use crate::sip::transaction;
 use crate::switch::{Output, Switch};
 use crate::time::Instant;
@@ -46,7 +47,10 @@ fn keep<T: Serialize>(key: String, value: Option<&T>) -> Output {
 impl Switch {
     /// Stores the phones of an account as they are registered at this moment.
     pub(super) fn keep_phones(&self, extension: &ExtensionId) -> Output {
-        let phones = self.parts.registrar.snapshot(extension, self.parts.settings.epoch);
+        let (registrar, epoch) = (&self.parts.registrar, self.parts.settings.epoch);
+        let phones: Vec<_> = (registrar.targets(extension).iter())
+            .map(|binding| StoredBinding::of(extension, binding, epoch))
+            .collect();
         keep(format!("{PHONES}{extension}"), (!phones.is_empty()).then_some(&phones))
     }
 
@@ -58,10 +62,12 @@ impl Switch {
                 serde_json::from_str(&value).map(|dialog| self.end_dialog(now, dialog, out))
             } else if let Some(agent) = key.strip_prefix(AGENTS) {
                 serde_json::from_str(&value).map(|kept| self.seat(now, &agent.into(), kept))
-            } else if let Some(extension) = key.strip_prefix(PHONES) {
+            } else if key.starts_with(PHONES) {
                 let epoch = self.parts.settings.epoch;
                 serde_json::from_str(&value).map(|phones| {
-                    self.parts.registrar.restore(now, epoch, &extension.into(), phones);
+                    let mut changes = Vec::new();
+                    self.parts.registrar.restore(now, epoch, phones, &mut changes);
+                    self.registrations_changed(now, changes, out);
                 })
             } else {
                 Ok(())
@@ -70,7 +76,6 @@ impl Switch {
                 tracing::warn!(key, %error, "cannot be taken up from the last start");
             }
         }
-        self.configure_acd(now);
         self.carry_out_decisions(now, out);
     }
 
