@@ -12,9 +12,9 @@ use crate::route::rules::Routes;
 use crate::{acd, cdr, ivr, media, sip};
 use sections::{Grpc, Http, Log, Node};
 
-mod builtin;
+pub mod builtin;
 mod lint;
-mod load;
+pub mod load;
 mod message;
 pub mod problem;
 mod secrets;
