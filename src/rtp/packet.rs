@@ -227,7 +227,9 @@ mod tests {
     proptest! {
         /// Both readers agree on what is a packet, and neither panics.
         #[test]
-        fn hostile_bytes_never_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..64), v2: bool) {
+        fn hostile_bytes_never_panic(
+            mut bytes in prop::collection::vec(any::<u8>(), 0..64), v2: bool
+        ) {
             if let Some(first) = bytes.first_mut().filter(|_| v2) {
                 *first = *first & 0x3f | 0x80;
             }
