@@ -19,6 +19,7 @@ use super::{Codec, DigitPayload, Direction, Negotiated, Payload};
 pub struct Local<'a> {
     /// Where the peer shall send RTP; RTCP goes to the next port.
     pub address: IpAddr,
+    /// An even RTP port.
     pub port: u16,
     /// The description's identity: the same in all descriptions of a dialog.
     pub session: u64,
