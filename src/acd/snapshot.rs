@@ -95,7 +95,7 @@ impl Acd {
             .iter()
             .filter(|queue| queue.present)
             .map(|queue| {
-                let word = |agent: u32| self.seats[agent as usize].word.load();
+                let word = |agent: u32| self.seats.at(agent).word.load();
                 let mut agents: Vec<_> = queue
                     .members
                     .iter()
@@ -130,7 +130,7 @@ impl Acd {
     fn snapshot(&self, number: u32) -> AgentSnapshot {
         let roster = self.roster.load_full();
         let agent = &roster.agents[number as usize];
-        let seat = &self.seats[number as usize];
+        let seat = self.seats.at(number);
         let word = seat.word.load();
         let phase = word.phase();
         let ends = matches!(phase, Phase::Ringing | Phase::WrapUp) || word.has(PAUSED);

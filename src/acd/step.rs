@@ -45,7 +45,7 @@ impl<'a> Step<'a> {
     }
 
     pub fn seat(&self, agent: u32) -> &'a Seat {
-        &self.acd.seats[agent as usize]
+        self.acd.seats.at(agent)
     }
 
     /// Sends a caller away whose patience is over, unless a phone rings for him.
