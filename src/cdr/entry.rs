@@ -200,6 +200,8 @@ pub enum OfferOutcome {
     /// Another phone was faster.
     LostRace,
     NoAnswer,
+    /// The node stopped while the phone rang.
+    NodeRestart,
     Rejected,
     /// The phone could not be reached, or its answer could not be used.
     Unreachable,

@@ -1,1 +1,3 @@
 //! switch
+
+pub mod request;
