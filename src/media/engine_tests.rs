@@ -7,7 +7,9 @@ use smallvec::smallvec;
 
 use super::*;
 use crate::audio::g711;
+use crate::audio::tone::{Sine, purity};
 use crate::id::{CallId, PromptId};
+use crate::media::codec::{Decoder, Encoder};
 use crate::media::control::{Counts, PlayId, Playback, Sound};
 use crate::media::prompt::{Found, Prompt};
 use crate::rtp::packet as rtp;
@@ -196,6 +198,35 @@ fn different_codecs_are_transcoded() {
     assert_eq!(hall.heard(1)[0].payload, [g711::alaw_to_ulaw(voice(0)); 160]);
     assert_eq!(hall.heard(1)[0].payload_type, 0);
     assert_eq!(hall.heard(0)[0].payload, [g711::ulaw_to_alaw(voice(1)); 160]);
+}
+
+#[test]
+fn g722_is_transcoded_both_ways() {
+    let mut hall = Hall::bridged([Codec::G722, Codec::Pcma]);
+    hall.order(Command::Record { leg: leg(0), path: "a.wav".into() });
+    let mut encoder = Encoder::default();
+    let mut room = [0; SAMPLES_MAX];
+    let tone: Vec<_> = Sine::new(1000.0, 8000, 8000).take(160 * 50).collect();
+    for samples in tone.chunks(160) {
+        let mut payload = [0; 160];
+        encoder.encode(Codec::G722, samples, &mut payload);
+        hall.speak_bytes(0, 9, &payload);
+        hall.speak_bytes(1, 8, &samples.iter().map(|s| g711::alaw_encode(*s)).collect::<Vec<_>>());
+        hall.pass(20);
+    }
+    hall.order(Command::StopRecording { leg: leg(0) });
+
+    for (phone, codec) in [(0, Codec::G722), (1, Codec::Pcma)] {
+        let mut decoder = Decoder::default();
+        let decode = |packet: &Packet| decoder.decode(codec, &packet.payload, &mut room).to_vec();
+        let heard: Vec<_> = hall.heard(phone).iter().flat_map(decode).collect();
+        assert!(purity(&heard[1600..], 1000.0, 8000) > 0.99, "{codec:?}");
+    }
+    for channel in [0, 1] {
+        let heard: Vec<_> =
+            hall.tapes[0].samples.iter().skip(channel).step_by(2).copied().collect();
+        assert!(purity(&heard[1600..7600], 1000.0, 8000) > 0.99, "channel {channel}");
+    }
 }
 
 #[test]
@@ -410,9 +441,18 @@ fn voice(index: usize) -> u8 {
     0x21 + u8::try_from(index).unwrap()
 }
 
+/// The payload type of a codec (RFC 3551 §6).
+fn number_of(codec: Codec) -> u8 {
+    match codec {
+        Codec::Pcma => 8,
+        Codec::Pcmu => 0,
+        Codec::G722 => 9,
+    }
+}
+
 /// Each phone has its own number for digits: 96 and up.
 fn negotiated(index: usize, codec: Codec) -> Negotiated {
-    let number = if codec == Codec::Pcma { 8 } else { 0 };
+    let number = number_of(codec);
     let digits = 96 + u8::try_from(index).unwrap();
     Negotiated {
         remote_rtp: address(index),
@@ -561,11 +601,14 @@ impl Hall {
 
     /// A phone sends its next packet.
     fn speak(&mut self, index: usize) {
+        self.speak_bytes(index, number_of(self.phones[index].codec), &[voice(index); 160]);
+    }
+
+    fn speak_bytes(&mut self, index: usize, number: u8, payload: &[u8]) {
         let phone = &mut self.phones[index];
-        let number = if phone.codec == Codec::Pcma { 8 } else { 0 };
         let ssrc = u32::try_from(index).unwrap();
         let mut bytes = rtp::header(false, number, phone.sequence, phone.timestamp, ssrc).to_vec();
-        bytes.extend([voice(index); 160]);
+        bytes.extend(payload);
         phone.sequence = phone.sequence.wrapping_add(1);
         phone.timestamp = phone.timestamp.wrapping_add(160);
         let from = phone.address;
