@@ -3,7 +3,9 @@
 pub mod cli;
 pub mod clock;
 pub mod grpc;
+pub mod http;
 pub mod ledger;
 pub mod media;
+pub mod metrics;
 pub mod proto;
 pub mod sip;
