@@ -1,3 +1,8 @@
 //! The verbs of the command line.
 
+mod cdr;
+mod client;
+mod json;
+mod print;
+mod views;
 pub mod run;
