@@ -279,9 +279,11 @@ impl Config {
             faults.push(fault(&["queues", id, "members"], what));
         }
         levels(&["queues", id, "skills"], &queue.skills, 1, faults);
-        for (step, before) in queue.widen.iter().zip(
-            std::iter::once(Duration::ZERO).chain(queue.widen.iter().map(|step| step.after)),
-        ) {
+        for (step, before) in queue
+            .widen
+            .iter()
+            .zip(std::iter::once(Duration::ZERO).chain(queue.widen.iter().map(|step| step.after)))
+        {
             levels(&["queues", id, "widen"], &step.skills, 0, faults);
             if step.after <= before {
                 let what = "each step of `widen` must come later than the one before it";
@@ -332,7 +334,8 @@ fn positive(key: &[&str], wait: Option<Duration>, faults: &mut Vec<Fault>) {
 fn levels(key: &[&str], skills: &BTreeMap<SkillId, u8>, min: u8, faults: &mut Vec<Fault>) {
     for (skill, level) in skills {
         if !(min..=LEVEL_MAX).contains(level) {
-            let what = format!("`{skill}` is at level {level}; write one from {min} to {LEVEL_MAX}");
+            let what =
+                format!("`{skill}` is at level {level}; write one from {min} to {LEVEL_MAX}");
             faults.push(fault(key, what));
         }
     }

@@ -1,0 +1,4 @@
+//! The verbs of the command line.
+
+pub mod check;
+pub mod explain;
