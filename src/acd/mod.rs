@@ -1,3 +1,47 @@
-//! The lock-free ACD core.
+//! The lock-free ACD core: callers wait in lines, agents serve them, nobody locks or polls.
+//!
+//! Every method takes `&self` and may be called from any thread at once: the Switch, gRPC and HTTP
+//! tasks, readers. Whoever makes a change that could match a caller and an agent completes the match
+//! and gets its outputs; `matching` says how, `tests/acd_loom.rs` shows that it holds in every
+//! interleaving, `tests/acd_simulation.rs` that it holds over a day.
+//!
+//! ```text
+//! config    [acd], [queues.X], [agents.X]          word      agent word, call word, sets of bits
+//! roster    the configuration, compiled            matching  the protocol over the words
+//! line      callers in order of effective arrival  step      one change: what it makes possible
+//! seat      what is known of an agent              core      callers come, are answered, leave
+//! snapshot  for wallboards                         people    agents log in, go away, come back
+//! ```
+//!
+//! What holds, whatever happens at once:
+//!
+//! - no agent is given two calls, no call two agents;
+//! - no caller waits while an agent who is free and able is not about to be rung;
+//! - a caller is passed over by a later one only for want of skills or for priority credit;
+//! - every offer ends: answered, refused, withdrawn, or at its deadline.
+//!
+//! Outputs belong to the order of the call that returned them. A thread other than the Switch hands
+//! them to it; an `Offer` that was overtaken on the way is seen by `Acd::is_offered`.
 
 pub mod config;
+
+mod chunks;
+mod core;
+mod event;
+mod line;
+mod matching;
+mod people;
+mod roster;
+mod seat;
+mod snapshot;
+mod step;
+mod sync;
+mod word;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::Config;
+pub use core::{Acd, Ask};
+pub use event::{Change, ChangeError, Outcome, Output, Refusal, State, Withdrawn};
+pub use snapshot::{AgentSnapshot, CallerSnapshot, QueueSnapshot};

@@ -25,6 +25,11 @@ impl Clock {
         Instant::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
     }
 
+    /// The time for people and records.
+    pub fn wall(&self) -> Wall {
+        self.epoch.wall(self.now())
+    }
+
     /// What the wall clock showed at `Instant::START`.
     pub fn epoch(&self) -> Epoch {
         self.epoch

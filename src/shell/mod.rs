@@ -2,6 +2,8 @@
 
 pub mod cli;
 pub mod clock;
+pub mod grpc;
 pub mod ledger;
 pub mod media;
 pub mod proto;
+pub mod sip;

@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod dialog;
+pub mod digest;
 pub mod flow;
 pub mod message;
 pub mod registrar;

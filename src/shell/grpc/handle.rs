@@ -19,8 +19,13 @@ const RELOAD_MAX: Duration = Duration::from_secs(60);
 /// A question on its way, with the place for its answer.
 pub enum Asked {
     /// For the driver: read the files, give the Switch the new configuration.
-    Reload { reply: oneshot::Sender<Reload> },
-    Switch { request: Request, reply: oneshot::Sender<Reply> },
+    Reload {
+        reply: oneshot::Sender<Reload>,
+    },
+    Switch {
+        request: Request,
+        reply: oneshot::Sender<Reply>,
+    },
 }
 
 /// Asks the Switch; clones share it.

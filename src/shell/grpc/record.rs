@@ -74,10 +74,10 @@ fn menu(visit: MenuVisit) -> proto::MenuVisit {
 }
 
 fn queue(visit: QueueVisit) -> proto::QueueVisit {
-    let told = visit.positions_told.iter().map(|told| proto::PositionTold {
-        time: Some(time(told.at)),
-        position: told.position,
-    });
+    let told = visit
+        .positions_told
+        .iter()
+        .map(|told| proto::PositionTold { time: Some(time(told.at)), position: told.position });
     proto::QueueVisit {
         queue: visit.queue.to_string(),
         enter_time: Some(time(visit.entered)),
@@ -211,10 +211,9 @@ fn told(fact: Fact) -> Told {
         }
         Fact::HoldBegan { leg } => Told::HoldBegan(proto::HoldBegan { leg_id: leg.to_string() }),
         Fact::HoldEnded { leg } => Told::HoldEnded(proto::HoldEnded { leg_id: leg.to_string() }),
-        Fact::Key { menu, digit } => Told::KeyPressed(proto::KeyPressed {
-            menu: menu.to_string(),
-            digit: digit.to_string(),
-        }),
+        Fact::Key { menu, digit } => {
+            Told::KeyPressed(proto::KeyPressed { menu: menu.to_string(), digit: digit.to_string() })
+        }
         Fact::LegSetup { leg, sip_call_id } => {
             Told::LegSetup(proto::LegSetup { leg_id: leg.to_string(), sip_call_id })
         }
@@ -240,10 +239,9 @@ fn told(fact: Fact) -> Told {
         Fact::Queued { queue, position } => {
             Told::Queued(proto::Queued { queue: queue.to_string(), position })
         }
-        Fact::QueueLeft { queue, why } => Told::QueueLeft(proto::QueueLeave {
-            queue: queue.to_string(),
-            why: queue_left(why),
-        }),
+        Fact::QueueLeft { queue, why } => {
+            Told::QueueLeft(proto::QueueLeave { queue: queue.to_string(), why: queue_left(why) })
+        }
         rest => told_rest(rest),
     }
 }
@@ -282,10 +280,9 @@ fn told_rest(fact: Fact) -> Told {
             extension: name(extension.as_ref()),
             agent: name(agent.as_ref()),
         }),
-        Fact::TalkEnded { a, b } => Told::TalkEnded(proto::TalkEnded {
-            leg_a_id: a.to_string(),
-            leg_b_id: b.to_string(),
-        }),
+        Fact::TalkEnded { a, b } => {
+            Told::TalkEnded(proto::TalkEnded { leg_a_id: a.to_string(), leg_b_id: b.to_string() })
+        }
         Fact::WrapUpBegan { agent } => {
             Told::WrapUpBegan(proto::WrapUpBegan { agent: agent.to_string() })
         }

@@ -11,6 +11,7 @@ use super::convert::{call_id, wall};
 use super::filter::Filter;
 use super::record::record;
 use super::subscription::{InFlight, Subscription};
+use crate::shell::clock::Clock;
 use crate::shell::ledger::{Body, Ledger, LedgerError, Span};
 use crate::shell::proto::records_server::Records;
 use crate::shell::proto::{self, Position, start};
@@ -34,12 +35,13 @@ const CONSUMER_CHARACTERS_MAX: usize = 64;
 
 pub struct Service {
     ledger: Ledger,
+    clock: Clock,
     consumers: Consumers,
 }
 
 impl Service {
-    pub fn new(ledger: Ledger) -> Self {
-        Self { ledger, consumers: Consumers::default() }
+    pub fn new(ledger: Ledger, clock: Clock) -> Self {
+        Self { ledger, clock, consumers: Consumers::default() }
     }
 
     /// The first sequence that a subscriber gets.
@@ -115,7 +117,8 @@ impl Records for Service {
             InFlight::new(most.min(IN_FLIGHT_MAX), seat.acknowledged.clone())
         });
         let (out, deliveries) = mpsc::channel(UNTAKEN_MAX);
-        let subscription = Subscription::new(self.ledger.clone(), filter, first, in_flight, out);
+        let ledger = self.ledger.clone();
+        let subscription = Subscription::new(ledger, filter, first, in_flight, self.clock, out);
         tokio::spawn(subscription.run(seat));
         Ok(Response::new(ReceiverStream::new(deliveries)))
     }

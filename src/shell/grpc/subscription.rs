@@ -1,6 +1,7 @@
 //! One subscriber's way through the ledger.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::future::pending;
 
 use tokio::sync::{mpsc, watch};
@@ -11,6 +12,7 @@ use super::convert::time;
 use super::filter::Filter;
 use super::record::delivery;
 use super::records::{Seat, blocking, storage};
+use crate::shell::clock::Clock;
 use crate::shell::ledger::{Item, Ledger};
 use crate::shell::proto::{self, Heartbeat};
 
@@ -24,6 +26,14 @@ pub struct Subscription {
     out: mpsc::Sender<Result<proto::Delivery, Status>>,
     head: watch::Receiver<u64>,
     heartbeat_at: Instant,
+    clock: Clock,
+}
+
+/// Why a subscription is over.
+enum Over {
+    Because(Status),
+    /// The client did.
+    Left,
 }
 
 /// A named consumer's deliveries without acknowledgement.
@@ -55,48 +65,47 @@ impl Subscription {
         filter: Filter,
         first: u64,
         in_flight: Option<InFlight>,
+        clock: Clock,
         out: mpsc::Sender<Result<proto::Delivery, Status>>,
     ) -> Self {
         let head = ledger.head();
         let heartbeat_at = Instant::now();
-        Self { ledger, filter, next: first, in_flight, out, head, heartbeat_at }
+        Self { ledger, filter, next: first, in_flight, out, head, heartbeat_at, clock }
     }
 
     /// Sends until the client leaves, somebody takes over, or what comes next cannot be read.
     pub async fn run(mut self, mut seat: Seat) {
         let out = self.out.clone();
-        let end = tokio::select! {
-            end = self.send_all() => end,
+        let over = tokio::select! {
+            Err(over) = self.send_all() => over,
             () = seat.taken_over() => {
-                Some(Status::aborted("another subscriber took over this consumer"))
+                Over::Because(Status::aborted("another subscriber took over this consumer"))
             }
-            () = out.closed() => None,
+            () = out.closed() => Over::Left,
         };
-        if let Some(status) = end {
-            drop(seat);
+        drop(seat);
+        if let Over::Because(status) = over {
             _ = out.send(Err(status)).await; // who does not take it has left
         }
     }
 
-    /// Gives why it ended; none if the client left.
-    async fn send_all(&mut self) -> Option<Status> {
+    async fn send_all(&mut self) -> Result<Infallible, Over> {
         self.send_heartbeat().await?;
         loop {
             self.head.mark_unchanged();
             let next = self.next;
-            match blocking(&self.ledger, move |ledger| ledger.page(next)).await {
-                Err(error) => return Some(storage(&error)),
-                Ok(items) if items.is_empty() => self.wait_for_news().await?,
-                Ok(items) => {
-                    for item in items {
-                        self.send_item(item).await?;
-                    }
-                }
+            let page = blocking(&self.ledger, move |ledger| ledger.page(next)).await;
+            let items = page.map_err(|error| Over::Because(storage(&error)))?;
+            if items.is_empty() {
+                self.wait_for_news().await?;
+            }
+            for item in items {
+                self.send_item(item).await?;
             }
         }
     }
 
-    async fn send_item(&mut self, item: Item) -> Option<()> {
+    async fn send_item(&mut self, item: Item) -> Result<(), Over> {
         let sequence = item.sequence;
         if self.filter.fits(&item.body) {
             self.wait_for_room().await?;
@@ -106,10 +115,10 @@ impl Subscription {
             }
         }
         self.next = sequence + 1;
-        Some(())
+        Ok(())
     }
 
-    async fn wait_for_room(&mut self) -> Option<()> {
+    async fn wait_for_room(&mut self) -> Result<(), Over> {
         while let Some(in_flight) = &mut self.in_flight
             && !in_flight.has_room()
         {
@@ -122,31 +131,30 @@ impl Subscription {
                 () = sleep_until(self.heartbeat_at) => self.send_heartbeat().await?,
             }
         }
-        Some(())
+        Ok(())
     }
 
-    async fn wait_for_news(&mut self) -> Option<()> {
+    async fn wait_for_news(&mut self) -> Result<(), Over> {
         loop {
             tokio::select! {
                 changed = self.head.changed() => match changed {
-                    Ok(()) => return Some(()),
-                    // The ledger is closed: what it has was sent.
-                    Err(_) => return None,
+                    Ok(()) => return Ok(()),
+                    Err(_) => return Err(Over::Because(Status::unavailable("the node stops"))),
                 },
                 () = sleep_until(self.heartbeat_at) => self.send_heartbeat().await?,
             }
         }
     }
 
-    async fn send_heartbeat(&mut self) -> Option<()> {
-        let heartbeat = Heartbeat { head: *self.head.borrow(), time: Some(time(clock::wall())) };
+    async fn send_heartbeat(&mut self) -> Result<(), Over> {
+        let heartbeat =
+            Heartbeat { head: *self.head.borrow(), time: Some(time(self.clock.wall())) };
         let item = Some(proto::delivery::Item::Heartbeat(heartbeat));
         self.send(proto::Delivery { sequence: self.next - 1, item }).await
     }
 
-    /// None if the client left.
-    async fn send(&mut self, delivery: proto::Delivery) -> Option<()> {
+    async fn send(&mut self, delivery: proto::Delivery) -> Result<(), Over> {
         self.heartbeat_at = Instant::now() + self.ledger.config().heartbeat;
-        self.out.send(Ok(delivery)).await.ok()
+        self.out.send(Ok(delivery)).await.map_err(|_| Over::Left)
     }
 }

@@ -111,11 +111,8 @@ fn content_length(head: &[u8]) -> Result<usize, ParseError> {
                 return Err(ParseError::Duplicate(Name::ContentLength));
             }
             let folded = next.first().is_some_and(|b| is_blank(*b));
-            let value = if folded {
-                &rest[colon + 1..][..head_value(&rest[colon + 1..])]
-            } else {
-                &line[colon + 1..]
-            };
+            let value = &rest[colon + 1..];
+            let value = if folded { &value[..folded_end(value)] } else { &line[colon + 1..] };
             found = Some(number(value).ok_or(ParseError::Header(Name::ContentLength))?);
         }
         rest = next;
@@ -124,7 +121,7 @@ fn content_length(head: &[u8]) -> Result<usize, ParseError> {
 }
 
 /// How long a folded value is: up to a line end that no blank follows.
-fn head_value(text: &[u8]) -> usize {
+fn folded_end(text: &[u8]) -> usize {
     let mut at = 0;
     while let Some(found) = memmem::find(&text[at..], b"\r\n") {
         at += found + 2;
@@ -141,4 +138,73 @@ fn number(value: &[u8]) -> Option<usize> {
         return None;
     }
     std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_the_same_however_the_stream_is_cut() {
+        let stream = [PING, MESSAGE, MESSAGE, PONG, MESSAGE].concat();
+        let message = Frame::Message(Bytes::from_static(MESSAGE));
+        let whole = [Frame::Ping, message.clone(), message.clone(), Frame::Pong, message];
+
+        for step in 1..=stream.len() {
+            let mut framer = Framer::default();
+            let mut frames = Vec::new();
+            for piece in stream.chunks(step) {
+                framer.push(piece);
+                while let Some(frame) = framer.next().unwrap() {
+                    frames.push(frame);
+                }
+            }
+            assert_eq!(frames, whole, "cut every {step} bytes");
+            assert!(framer.pending().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_folded_or_compact_length_is_read() {
+        for length in ["Content-Length:\r\n  3", "l : 3", "CONTENT-LENGTH: 3\r\n "] {
+            let text = format!("OPTIONS sip:a SIP/2.0\r\n{length}\r\nX: y\r\n\r\nabcREST");
+            let mut framer = Framer::default();
+            framer.push(text.as_bytes());
+
+            let Ok(Some(Frame::Message(message))) = framer.next() else { panic!("{length}") };
+            assert!(message.ends_with(b"\r\n\r\nabc"));
+            assert_eq!(framer.pending(), b"REST");
+        }
+    }
+
+    /// RFC 3261 §18.3: without a length, nobody knows where the next message begins.
+    #[test]
+    fn a_message_without_a_usable_length_ends_the_stream() {
+        let of = |headers: &str| {
+            let mut framer = Framer::default();
+            framer.push(format!("OPTIONS sip:a SIP/2.0\r\n{headers}\r\n").as_bytes());
+            framer.next()
+        };
+
+        let length = Name::ContentLength;
+        assert_eq!(of("X: y\r\n"), Err(ParseError::Missing(length)));
+        assert_eq!(of("l: 1\r\nl: 1\r\n"), Err(ParseError::Duplicate(length)));
+        assert_eq!(of("l: -1\r\n"), Err(ParseError::Header(length)));
+        assert_eq!(of("l: 99999999999\r\n"), Err(ParseError::Header(length)));
+        assert!(matches!(of("l: 65535\r\n"), Err(ParseError::TooLong { .. })));
+    }
+
+    #[test]
+    fn a_head_without_end_is_held_up_to_the_limit() {
+        let mut framer = Framer::default();
+        framer.push(&[b'a'; MESSAGE_BYTES_MAX]);
+        assert_eq!(framer.next(), Ok(None));
+        framer.push(b"a");
+
+        assert_eq!(framer.next(), Err(ParseError::TooLong { size: MESSAGE_BYTES_MAX + 1 }));
+    }
+
+    const PING: &[u8] = b"\r\n\r\n";
+    const PONG: &[u8] = b"\r\n";
+    const MESSAGE: &[u8] = b"OPTIONS sip:a SIP/2.0\r\nl: 6\r\n\r\n\r\n\r\nab";
 }

@@ -1,0 +1,494 @@
+//! Callers: they come, are offered, answered, passed on, and leave.
+//!
+//! In:       what the Switch tells of callers and of the phones it rang; the passing of time.
+//! Out:      `Output`.
+//! Not here: agents' own doings (`people`), who is matched to whom (`matching`, `step`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use crossbeam_skiplist::SkipSet;
+
+use super::chunks::Chunks;
+use super::config::{AGENTS_MAX, Config, Strategy};
+use super::event::{Outcome, Output, Refusal, Withdrawn};
+use super::line::{Caller, Callers, Line, Place};
+use super::matching::{self, Again, Answer, Floor as _, rested};
+use super::roster::{Needs, Roster};
+use super::seat::Seat;
+use super::step::{Step, mix};
+use super::sync::publish;
+use super::word::{Agent, Bits, CallWord, LEAVING, PAUSED, Phase};
+use crate::id::{AgentId, CallId, ExtensionId, QueueId, SkillId};
+use crate::time::{Duration, Instant};
+
+/// The ACD.
+#[derive(Debug)]
+pub struct Acd {
+    pub(super) roster: ArcSwap<Roster>,
+    pub(super) seats: Chunks<Seat>,
+    /// Agents who may be free: a hint for searches, the words decide.
+    pub(super) free: Bits,
+    pub(super) logged_in: Bits,
+    pub(super) callers: Callers,
+    pub(super) timers: SkipSet<(Instant, Timer)>,
+    /// Who sits where.
+    pub(super) seated: crossbeam_skiplist::SkipMap<ExtensionId, u32>,
+    tickets: AtomicU64,
+    dice: AtomicU64,
+}
+
+/// Whose deadline it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    /// Meant if the agent's word still has the generation.
+    Agent { agent: u32, generation: u32 },
+    /// Meant if the caller's `due` has come.
+    Caller(CallId),
+}
+
+/// How a caller enters a queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ask {
+    /// By how much he is taken to have come earlier than he did.
+    pub priority_credit: Duration,
+    /// What the agent must be able to do, beside what the queue demands.
+    pub skills: BTreeMap<SkillId, u8>,
+    /// Since when he has waited, also in other queues: his seniority.
+    pub entered: Instant,
+}
+
+impl Default for Acd {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Acd {
+    /// An ACD without agents and queues.
+    pub fn new() -> Self {
+        Self {
+            roster: ArcSwap::default(),
+            seats: Chunks::new(AGENTS_MAX, Seat::new),
+            free: Bits::new(AGENTS_MAX),
+            logged_in: Bits::new(AGENTS_MAX),
+            callers: Callers::new(),
+            timers: SkipSet::new(),
+            seated: crossbeam_skiplist::SkipMap::new(),
+            tickets: AtomicU64::new(0),
+            dice: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes over a configuration; callers, agents' states and offers that ring are kept.
+    ///
+    /// Agents who are no longer named log out, after their call if they are in one. Callers of a
+    /// queue that is no longer named get `Emptied`.
+    pub fn configure(&self, now: Instant, config: &Config, out: &mut Vec<Output>) {
+        loop {
+            let roster = self.roster.load_full();
+            let next = Arc::new(roster.next(config));
+            let before = self.roster.compare_and_swap(&roster, next);
+            if Arc::ptr_eq(&before, &roster) {
+                break;
+            }
+        }
+        // Pairs with the fences in `settle` and `welcome`: who searched by the former roster has
+        // published before, and is found here.
+        publish();
+        let roster = self.roster.load_full();
+        let mut step = Step::new(self, now, out);
+        for caller in self.callers.all() {
+            self.fit(&roster, &caller);
+            self.schedule(now, &caller);
+        }
+        for (number, agent) in (0..).zip(&roster.agents) {
+            if !agent.present {
+                step.log_out(number);
+            }
+            step.later(Again::Agent(number));
+        }
+        for number in 0..roster.queues.len() {
+            step.empty(number as u32);
+        }
+        step.finish();
+    }
+
+    /// A caller enters a queue: his place from 1.
+    ///
+    /// If the call waits already, it leaves that place first.
+    ///
+    /// # Errors
+    ///
+    /// If the queue is full; if it is empty of agents and has `on_empty`; if there is none.
+    pub fn enter(
+        &self,
+        now: Instant,
+        call: CallId,
+        queue: &QueueId,
+        ask: Ask,
+        out: &mut Vec<Output>,
+    ) -> Result<u32, Refusal> {
+        self.leave(now, call, out);
+        let roster = self.roster.load_full();
+        let number = roster.queue_number(queue).ok_or(Refusal::Empty)?;
+        let served = &roster.queues[number as usize];
+        if served.is_deserted(&self.logged_in) {
+            return Err(Refusal::Empty);
+        }
+        if !served.line.admit(served.callers_max) {
+            return Err(Refusal::Full);
+        }
+        let Some(slot) = self.callers.reserve() else {
+            served.line.release();
+            return Err(Refusal::Full);
+        };
+        let many = served.strategy == Strategy::RingAll;
+        let line: Arc<Line> = served.line.clone();
+        let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
+        let place = Place::new(ask.entered, ask.priority_credit, ticket);
+        let caller = Arc::new(Caller {
+            call,
+            queue: number,
+            line: line.clone(),
+            place,
+            slot,
+            word: CallWord::new(),
+            cap: if many { AGENTS_MAX as u32 } else { 1 },
+            offered: many.then(|| Bits::new(AGENTS_MAX)),
+            tried: std::sync::OnceLock::new(),
+            entered: now,
+            until: now + served.max_wait,
+            skills: ask.skills,
+            needs: ArcSwapOption::empty(),
+            step: AtomicUsize::new(0),
+            overdue: AtomicBool::new(false),
+            due: AtomicU64::new(u64::MAX),
+        });
+        self.fit(&roster, &caller);
+        self.schedule(now, &caller);
+        self.callers.insert(&caller);
+        let position = line.position(place);
+
+        // Pairs with the fences in `configure` and `Step::empty`: whoever has swapped the roster or
+        // logged out the last agent finds the caller, or it is seen here.
+        publish();
+        let current = self.roster.load_full();
+        if !Arc::ptr_eq(&current, &roster) {
+            self.fit(&current, &caller);
+        }
+        let mut step = Step::new(self, now, out);
+        if current.queues[number as usize].is_deserted(&self.logged_in) {
+            if step.close(&caller, |_| true) {
+                step.finish();
+                return Err(Refusal::Empty);
+            }
+        }
+        step.later(Again::Caller(caller));
+        step.finish();
+        Ok(position)
+    }
+
+    /// The caller is gone or goes elsewhere: withdraws every offer.
+    pub fn leave(&self, now: Instant, call: CallId, out: &mut Vec<Output>) {
+        if let Some(caller) = self.callers.by_call(call) {
+            let mut step = Step::new(self, now, out);
+            step.close(&caller, |_| true);
+            step.finish();
+        }
+    }
+
+    /// An agent's phone has answered or stopped ringing: whether the offer was still his.
+    ///
+    /// For `Answered` that means that he won the caller, who is out of the queue then. To be told by
+    /// whoever rang the phone, as is `call_ended`.
+    pub fn offer_ended(
+        &self,
+        now: Instant,
+        call: CallId,
+        agent: &AgentId,
+        outcome: Outcome,
+        out: &mut Vec<Output>,
+    ) -> bool {
+        let roster = self.roster.load_full();
+        let Some(agent) = roster.agent_number(agent) else { return false };
+        let Some(caller) = self.callers.by_call(call) else { return false };
+        let mut step = Step::new(self, now, out);
+        let was_his = match outcome {
+            Outcome::Answered => step.answered(agent, &caller),
+            Outcome::NoAnswer => step.missed(agent, &caller, None),
+            Outcome::Busy | Outcome::Rejected | Outcome::Unreachable => {
+                step.passed_on(agent, &caller, None)
+            }
+        };
+        step.finish();
+        was_his
+    }
+
+    /// An agent's talk is over: he is in wrap-up, or what he asked to be.
+    pub fn call_ended(&self, now: Instant, call: CallId, agent: &AgentId, out: &mut Vec<Output>) {
+        let roster = self.roster.load_full();
+        let Some(agent) = roster.agent_number(agent) else { return };
+        let mut step = Step::new(self, now, out);
+        step.hung_up(&roster, call, agent);
+        step.finish();
+    }
+
+    /// Whether the agent's phone is to ring for the call at this moment.
+    pub fn is_offered(&self, call: CallId, agent: &AgentId) -> bool {
+        let Some(agent) = self.roster.load().agent_number(agent) else { return false };
+        let word = self.seats.at(agent).word.load();
+        word.phase() == Phase::Ringing
+            && self.callers.by_call(call).is_some_and(|caller| caller.slot == word.slot())
+    }
+
+    /// A caller's place from 1, if he waits.
+    pub fn position(&self, call: CallId) -> Option<u32> {
+        let caller = self.callers.by_call(call)?;
+        Some(caller.line.position(caller.place))
+    }
+
+    /// When to call `tick`, if nothing else changes a deadline before.
+    ///
+    /// A change by another thread may bring it forward: who hands over its outputs also asks this
+    /// again.
+    pub fn next_tick(&self) -> Option<Instant> {
+        self.timers.front().map(|entry| entry.value().0)
+    }
+
+    /// Does what is due: rings that time out, wrap-ups and pauses that end, waits that are over,
+    /// demands that sink.
+    pub fn tick(&self, now: Instant, out: &mut Vec<Output>) {
+        let mut step = Step::new(self, now, out);
+        while let Some(entry) = self.timers.front().filter(|entry| entry.value().0 <= now) {
+            let (_, timer) = *entry.value();
+            if !entry.remove() {
+                continue; // another thread's
+            }
+            match timer {
+                Timer::Agent { agent, generation } => step.agent_due(agent, generation),
+                Timer::Caller(call) => {
+                    if let Some(caller) = self.callers.by_call(call) {
+                        step.caller_due(&caller);
+                    }
+                }
+            }
+        }
+        step.finish();
+    }
+
+    /// Removes a caller whose word is decided from line, slots and deadlines.
+    pub(super) fn forget(&self, caller: &Caller) {
+        let due = Instant::from_micros(caller.due.swap(u64::MAX, Ordering::AcqRel));
+        self.timers.remove(&(due, Timer::Caller(caller.call)));
+        self.callers.remove(caller);
+    }
+
+    /// A number that is evenly spread over its calls; not one that cannot be guessed.
+    pub(super) fn dice(&self) -> u64 {
+        mix(self.dice.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed))
+    }
+
+    /// Works out what a caller needs who asked for something in particular.
+    fn fit(&self, roster: &Roster, caller: &Caller) {
+        if !caller.skills.is_empty() {
+            let queue = &roster.queues[caller.queue as usize];
+            let needs: Needs = roster.needs(queue, &caller.skills);
+            caller.needs.store(Some(Arc::new(needs)));
+        }
+    }
+
+    /// Sets a caller's step and next deadline by the time he has waited.
+    fn schedule(&self, now: Instant, caller: &Caller) {
+        let roster = self.roster.load();
+        let own = caller.needs.load_full();
+        let needs = own.as_deref().unwrap_or(&roster.queues[caller.queue as usize].needs);
+        let step = needs.step(now.since(caller.entered));
+        caller.step.store(step, Ordering::Release); // pairs with the load in `Wish::of`
+        let widened = needs.next_after(step).map_or(Instant::NEVER, |after| caller.entered + after);
+        let due = if caller.is_overdue() { Instant::NEVER } else { widened.min(caller.until) };
+        // AcqRel: pairs with the swap in `forget`.
+        let before = caller.due.swap(due.as_micros(), Ordering::AcqRel);
+        let timer = Timer::Caller(caller.call);
+        self.timers.remove(&(Instant::from_micros(before), timer));
+        if due < Instant::NEVER {
+            self.timers.insert((due, timer));
+        }
+    }
+}
+
+impl Step<'_> {
+    fn answered(&mut self, agent: u32, caller: &Arc<Caller>) -> bool {
+        let ringing = self.seat(agent).word.load();
+        match matching::answer(self, agent, caller) {
+            Answer::Won(word) => {
+                let seat = self.seat(agent);
+                seat.set_call(caller.call);
+                seat.queue.store(caller.queue, Ordering::Release); // pairs with the load in `hung_up`
+                seat.calls.fetch_add(1, Ordering::Relaxed);
+                self.disarm(agent, ringing);
+                self.acd.forget(caller);
+                self.moved(agent, ringing, word);
+                true
+            }
+            Answer::Lost(word) => {
+                self.disarm(agent, ringing);
+                self.settled_down(agent, ringing, word);
+                false
+            }
+            Answer::NotRinging => false,
+        }
+    }
+
+    /// The agent let it ring: away if the queue says so, else left alone for a moment.
+    fn missed(&mut self, agent: u32, caller: &Arc<Caller>, why: Option<Withdrawn>) -> bool {
+        if !self.acd.roster.load().queues[caller.queue as usize].rona {
+            return self.passed_on(agent, caller, why);
+        }
+        loop {
+            let word = self.seat(agent).word.load();
+            if !matching::rings_for(self, word, caller) {
+                return false;
+            }
+            caller.mark_tried(agent);
+            self.seat(agent).set_reason(Some(REASON_NO_ANSWER.to_owned()));
+            let away = word.to(Phase::Away, 0);
+            if matching::refuse(self, agent, caller, word, away) {
+                self.stopped(agent, caller, word, away, why);
+                return true;
+            }
+        }
+    }
+
+    /// The agent did not take it: he is left alone for a moment, the caller goes to the next.
+    fn passed_on(&mut self, agent: u32, caller: &Arc<Caller>, why: Option<Withdrawn>) -> bool {
+        loop {
+            let word = self.seat(agent).word.load();
+            if !matching::rings_for(self, word, caller) {
+                return false;
+            }
+            caller.mark_tried(agent);
+            let paused = word.to(Phase::Available, 0).with(PAUSED, true);
+            if matching::refuse(self, agent, caller, word, paused) {
+                self.stopped(agent, caller, word, paused, why);
+                let pause = self.acd.roster.load().settings.refusal_pause;
+                self.arm(agent, paused, self.now + pause);
+                return true;
+            }
+        }
+    }
+
+    /// Says that an offer has ended; `why` if the phone must be told.
+    pub(super) fn stopped(
+        &mut self,
+        agent: u32,
+        caller: &Caller,
+        from: Agent,
+        to: Agent,
+        why: Option<Withdrawn>,
+    ) {
+        self.disarm(agent, from);
+        if let Some(why) = why {
+            self.withdraw(caller, agent, why);
+        }
+        self.moved(agent, from, to);
+    }
+
+    fn hung_up(&mut self, roster: &Roster, call: CallId, agent: u32) {
+        let seat = self.seat(agent);
+        let wrap_up = roster.queues.get(seat.queue.load(Ordering::Acquire) as usize);
+        let wrap_up = wrap_up.map_or(Duration::ZERO, |queue| queue.wrap_up);
+        let (before, after) = loop {
+            let word = seat.word.load();
+            if word.phase() != Phase::OnCall || seat.call() != call {
+                return;
+            }
+            let next = if word.has(LEAVING) || wrap_up.is_zero() {
+                rested(word)
+            } else {
+                word.to(Phase::WrapUp, 0)
+            };
+            if seat.word.swap(word, next).is_ok() {
+                break (word, next);
+            }
+        };
+        let talk = self.now.since(seat.since.at());
+        seat.talked.fetch_add(talk.as_micros() as u64, Ordering::Relaxed);
+        seat.idle_since.set(self.now);
+        if after.phase() == Phase::WrapUp {
+            seat.wrap_up_max.set(self.now + roster.settings.wrap_up_max.max(wrap_up));
+            self.arm(agent, after, self.now + wrap_up);
+        }
+        self.settled_down(agent, before, after);
+    }
+
+    /// Says what an agent has become, and follows it up.
+    pub(super) fn settled_down(&mut self, agent: u32, from: Agent, to: Agent) {
+        self.moved(agent, from, to);
+        if to.phase() == Phase::LoggedOut || from.phase() == Phase::LoggedOut {
+            self.presence(agent);
+        }
+        self.later(Again::Agent(agent));
+    }
+
+    /// A deadline of an agent has come, if it was set in the state he is in.
+    fn agent_due(&mut self, agent: u32, generation: u32) {
+        let seat = self.seat(agent);
+        loop {
+            let word = seat.word.load();
+            if word.generation() != generation || seat.until.at() > self.now {
+                return;
+            }
+            // A step that fails met another thread: what that made of the word is looked at again.
+            let done = match word.phase() {
+                Phase::Ringing => match self.acd.callers.by_slot(word.slot()) {
+                    Some(caller) => self.missed(agent, &caller, Some(Withdrawn::NoAnswer)),
+                    None => false,
+                },
+                Phase::WrapUp => self.wrapped_up(agent, word),
+                Phase::Available if word.has(PAUSED) => {
+                    let next = word.to(Phase::Available, 0).with(PAUSED, false);
+                    let swapped = seat.word.swap(word, next).is_ok();
+                    if swapped {
+                        self.later(Again::Agent(agent));
+                    }
+                    swapped
+                }
+                _ => true,
+            };
+            if done {
+                return;
+            }
+        }
+    }
+
+    /// The wrap-up of `word` is over: whether the agent was still in it.
+    pub(super) fn wrapped_up(&mut self, agent: u32, word: Agent) -> bool {
+        let next = rested(word);
+        let swapped = self.seat(agent).word.swap(word, next).is_ok();
+        if swapped {
+            self.disarm(agent, word);
+            self.seat(agent).idle_since.set(self.now);
+            self.settled_down(agent, word, next);
+        }
+        swapped
+    }
+
+    /// A caller's deadline has come: he needs less, or has waited long enough.
+    fn caller_due(&mut self, caller: &Arc<Caller>) {
+        if self.now.as_micros() < caller.due.load(Ordering::Acquire) {
+            return;
+        }
+        if self.now >= caller.until {
+            self.expire(caller);
+            return;
+        }
+        self.acd.schedule(self.now, caller);
+        self.later(Again::Caller(caller.clone()));
+    }
+}
+
+/// Why an agent is away who let a call ring out.
+pub const REASON_NO_ANSWER: &str = "no-answer";

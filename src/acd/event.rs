@@ -1,0 +1,138 @@
+//! What the ACD is told and what it answers.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::word::Phase;
+use crate::id::{AgentId, CallId, ExtensionId, QueueId};
+use crate::time::Instant;
+
+/// What the ACD asks of its owner, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// An agent's state changed, or his reason or seat.
+    Agent {
+        agent: AgentId,
+        from: State,
+        to: State,
+        /// Why away, such as `lunch`; `no-answer` if he let a call ring out.
+        reason: Option<String>,
+        /// Where he sits.
+        extension: Option<ExtensionId>,
+    },
+    /// The last agent logged out, or the queue was removed: the caller is out of the queue, for
+    /// `on_empty`.
+    Emptied { call: CallId, queue: QueueId },
+    /// Ring the agent's phone, until `expires` at most.
+    Offer {
+        call: CallId,
+        queue: QueueId,
+        agent: AgentId,
+        extension: ExtensionId,
+        /// When the ACD withdraws the offer, if nobody else does before.
+        expires: Instant,
+    },
+    /// The caller has waited for `max_wait`: he is out of the queue, for `on_timeout`.
+    TimedOut { call: CallId, queue: QueueId },
+    /// The phone must stop ringing.
+    Withdraw { call: CallId, agent: AgentId, why: Withdrawn },
+}
+
+/// Why an offer is withdrawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Withdrawn {
+    /// The agent logged out, went away, or lost his phone.
+    AgentLeft,
+    CallerGone,
+    /// Another agent answered.
+    LostRace,
+    /// `ring_timeout` is over.
+    NoAnswer,
+}
+
+/// The states of an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    LoggedOut,
+    Available,
+    Ringing,
+    OnCall,
+    WrapUp,
+    Away,
+}
+
+impl From<Phase> for State {
+    fn from(phase: Phase) -> Self {
+        match phase {
+            Phase::LoggedOut => Self::LoggedOut,
+            Phase::Available | Phase::Reserved => Self::Available,
+            Phase::Ringing => Self::Ringing,
+            Phase::OnCall => Self::OnCall,
+            Phase::WrapUp => Self::WrapUp,
+            Phase::Away => Self::Away,
+        }
+    }
+}
+
+/// How an offer ended at the agent's phone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Answered,
+    Busy,
+    NoAnswer,
+    Rejected,
+    Unreachable,
+}
+
+/// What an agent does, or what becomes known of his phone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// He works no more for the moment; during a call from the end of its wrap-up on.
+    Away {
+        reason: String,
+    },
+    /// He takes calls again: from away, wrap-up, or the pause after a refusal.
+    Available,
+    /// His phone is in use for a call that is not the ACD's.
+    BusyElsewhere(bool),
+    /// He sits down at `extension` and takes calls.
+    Login {
+        extension: ExtensionId,
+    },
+    /// He goes home; during a call when it ends.
+    Logout,
+    /// Whether a phone is registered at his seat. Nobody is rung before this is said.
+    Reachable(bool),
+    WrapUpDone,
+    /// Adds the queue's wrap-up time once more.
+    WrapUpExtend,
+}
+
+/// Why a change is refused.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ChangeError {
+    #[error("the agent is in a call at another seat")]
+    InCall,
+    #[error("the agent is not logged in")]
+    NotLoggedIn,
+    #[error("the agent is not in wrap-up")]
+    NotInWrapUp,
+    #[error("agent {0} is logged in at that seat")]
+    SeatTaken(AgentId),
+    #[error("there is no such agent")]
+    Unknown,
+    #[error("the wrap-up is as long as it may be")]
+    WrapUpMax,
+}
+
+/// Why a caller cannot wait.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum Refusal {
+    /// Nobody is logged in, and the queue has `on_empty`; or there is no such queue.
+    #[error("nobody serves the queue")]
+    Empty,
+    #[error("the queue is full")]
+    Full,
+}

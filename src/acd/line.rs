@@ -1,0 +1,203 @@
+//! The waiting line of a queue, and the callers in it.
+//!
+//! A line is ordered by *effective arrival*, arrival − priority credit: one key gives priority,
+//! ageing and first-come-first-served at once, over all queues that an agent serves. A caller keeps
+//! his place while phones ring for him. Anyone removes any entry in O(log n). Nobody is passed over
+//! by a caller who came later than the largest credit after him, unless for want of skills.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwapOption;
+use crossbeam_queue::SegQueue;
+use crossbeam_skiplist::SkipMap;
+
+use super::chunks::Chunks;
+use super::config::AGENTS_MAX;
+use super::roster::Needs;
+use super::word::{Bits, CallWord};
+use crate::id::{CallId, SkillId};
+use crate::time::{Duration, Instant};
+
+/// A place in all lines: effective arrival in microseconds, then the order of entering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    effective: i64,
+    ticket: u64,
+}
+
+impl Place {
+    pub fn new(arrival: Instant, credit: Duration, ticket: u64) -> Self {
+        let arrival = i64::try_from(arrival.as_micros()).unwrap_or(i64::MAX);
+        let credit = i64::try_from(credit.as_micros()).unwrap_or(i64::MAX);
+        Self { effective: arrival.saturating_sub(credit), ticket }
+    }
+}
+
+/// A queue's callers in order.
+#[derive(Debug)]
+pub struct Line {
+    pub callers: SkipMap<Place, Arc<Caller>>,
+    /// Counted before a caller is inserted and after he is removed: zero means nobody.
+    length: AtomicU32,
+    /// The agent who was rung last, for round-robin.
+    pub last_rung: AtomicU32,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        let last_rung = AtomicU32::new(u32::MAX);
+        Self { callers: SkipMap::new(), length: AtomicU32::new(0), last_rung }
+    }
+}
+
+impl Line {
+    /// Takes one of `max` places, if one is left.
+    pub fn admit(&self, max: u32) -> bool {
+        // AcqRel: pairs with itself; places are given and taken one by one.
+        self.length
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |length| {
+                (length < max).then_some(length + 1)
+            })
+            .is_ok()
+    }
+
+    /// Gives back a place that was admitted.
+    pub fn release(&self) {
+        self.length.fetch_sub(1, Ordering::AcqRel); // pairs with `admit`
+    }
+
+    pub fn len(&self) -> u32 {
+        // Acquire: pairs with `admit`. A searcher has crossed `sync::publish` before, the caller
+        // crosses it after: whom this overlooks finds the searcher.
+        self.length.load(Ordering::Acquire)
+    }
+
+    /// How many come before `place`, and one.
+    pub fn position(&self, place: Place) -> u32 {
+        // A newcomer is near the end, so count from there.
+        let behind = self.callers.range(place..).skip(1).count() as u32;
+        self.len().saturating_sub(behind).max(1)
+    }
+}
+
+/// Someone who waits.
+#[derive(Debug)]
+pub struct Caller {
+    pub call: CallId,
+    pub queue: u32,
+    pub line: Arc<Line>,
+    pub place: Place,
+    pub slot: u32,
+    pub word: CallWord,
+    /// How many phones may ring for him at once.
+    pub cap: u32,
+    /// Everyone who was ever rung for him, if `cap` is more than one.
+    pub offered: Option<Bits>,
+    /// Who refused or missed him since everybody able had.
+    pub tried: OnceLock<Bits>,
+    /// When he came into this queue.
+    pub entered: Instant,
+    /// When his patience is taken to be over.
+    pub until: Instant,
+    /// What he asked for; empty if nothing in particular.
+    pub skills: BTreeMap<SkillId, u8>,
+    /// What he needs, if not what everyone in the queue needs.
+    pub needs: ArcSwapOption<Needs>,
+    /// The step of the needs that he is at.
+    pub step: AtomicUsize,
+    /// `until` has come while a phone rang: that one may answer, no other is rung.
+    pub overdue: AtomicBool,
+    /// His next deadline in microseconds.
+    pub due: AtomicU64,
+}
+
+impl Caller {
+    pub fn has_tried(&self, agent: u32) -> bool {
+        self.tried.get().is_some_and(|tried| tried.contains(agent))
+    }
+
+    /// Remembers that the agent refused or missed him.
+    pub fn mark_tried(&self, agent: u32) {
+        self.tried.get_or_init(|| Bits::new(AGENTS_MAX)).insert(agent);
+    }
+
+    /// Everybody able has refused him: the next round begins.
+    pub fn forget_tried(&self) {
+        if let Some(tried) = self.tried.get() {
+            for agent in tried.iter() {
+                tried.remove(agent);
+            }
+        }
+    }
+
+    pub fn is_overdue(&self) -> bool {
+        self.overdue.load(Ordering::Acquire) // pairs with the store in `tick`
+    }
+}
+
+/// Where callers are found by the slot that an agent's word names, and by their call.
+#[derive(Debug)]
+pub struct Callers {
+    slots: Chunks<ArcSwapOption<Caller>>,
+    /// Slots that were used and are free again.
+    free: SegQueue<u32>,
+    /// The slots from here on were never used.
+    unused: AtomicU32,
+    calls: SkipMap<CallId, Arc<Caller>>,
+}
+
+impl Callers {
+    pub fn new() -> Self {
+        let slots = Chunks::new(CALLERS_MAX as usize, ArcSwapOption::empty);
+        Self { slots, free: SegQueue::new(), unused: AtomicU32::new(0), calls: SkipMap::new() }
+    }
+
+    /// A slot for one more caller, unless `CALLERS_MAX` wait.
+    pub fn reserve(&self) -> Option<u32> {
+        self.free.pop().or_else(|| {
+            // AcqRel: pairs with itself; each slot is given once.
+            let unused = self.unused.fetch_update(Ordering::AcqRel, Ordering::Acquire, |next| {
+                (next < CALLERS_MAX).then_some(next + 1)
+            });
+            unused.ok()
+        })
+    }
+
+    /// Makes a caller known: by slot, by call, and last in the line.
+    pub fn insert(&self, caller: &Arc<Caller>) {
+        self.slots.at(caller.slot).store(Some(caller.clone()));
+        self.calls.insert(caller.call, caller.clone());
+        caller.line.callers.insert(caller.place, caller.clone());
+    }
+
+    /// Forgets a caller whose word is decided and for whom nobody is claimed.
+    pub fn remove(&self, caller: &Caller) {
+        caller.line.callers.remove(&caller.place);
+        caller.line.release();
+        self.calls.remove(&caller.call);
+        self.slots.at(caller.slot).store(None);
+        self.free.push(caller.slot); // once: only who decided the word comes here
+    }
+
+    pub fn by_call(&self, call: CallId) -> Option<Arc<Caller>> {
+        self.calls.get(&call).map(|entry| entry.value().clone())
+    }
+
+    pub fn by_slot(&self, slot: u32) -> Option<Arc<Caller>> {
+        self.slots.at(slot).load_full()
+    }
+
+    pub fn holds(&self, caller: &Arc<Caller>) -> bool {
+        let holder = self.slots.at(caller.slot).load();
+        holder.as_ref().is_some_and(|holder| Arc::ptr_eq(holder, caller))
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = Arc<Caller>> {
+        self.calls.iter().map(|entry| entry.value().clone())
+    }
+}
+
+/// Callers that one node holds in all its queues.
+pub const CALLERS_MAX: u32 = 131_072;

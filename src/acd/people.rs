@@ -1,0 +1,315 @@
+//! Agents: they log in and out, go away and come back, and their phones come and go.
+//!
+//! In:       `Change`, from feature codes, commands, registrations.
+//! Out:      `Output::Agent`, and what the change does to offers and callers.
+//! Not here: what calls do to agents (`core`).
+
+use std::sync::Arc;
+
+use super::core::Acd;
+use super::event::{Change, ChangeError, Output, Withdrawn};
+use super::matching::{self, Again, Floor as _};
+use super::step::{Step, is_logged_in};
+use super::sync::publish;
+use super::word::{Agent, BREAK, BUSY, LEAVING, PAUSED, Phase, REACHABLE};
+use crate::id::{AgentId, ExtensionId};
+use crate::time::Instant;
+
+impl Acd {
+    /// Applies a change to an agent.
+    ///
+    /// # Errors
+    ///
+    /// If the agent is unknown or his state does not allow it; nothing is changed then.
+    pub fn change(
+        &self,
+        now: Instant,
+        agent: &AgentId,
+        change: Change,
+        out: &mut Vec<Output>,
+    ) -> Result<(), ChangeError> {
+        let roster = self.roster.load_full();
+        let number = roster.agent_number(agent).ok_or(ChangeError::Unknown)?;
+        if !roster.agents[number as usize].present {
+            return Err(ChangeError::Unknown);
+        }
+        let mut step = Step::new(self, now, out);
+        let done = match change {
+            Change::Available => step.come_back(number),
+            Change::Away { reason } => step.go_away(number, reason),
+            Change::BusyElsewhere(busy) => {
+                step.flag(number, BUSY, busy);
+                Ok(())
+            }
+            Change::Login { extension } => step.log_in(number, &extension),
+            Change::Logout => {
+                step.log_out(number);
+                Ok(())
+            }
+            Change::Reachable(reachable) => {
+                step.reach(number, reachable, roster.agents[number as usize].auto.as_ref());
+                Ok(())
+            }
+            Change::WrapUpDone => step.end_wrap_up(number),
+            Change::WrapUpExtend => step.extend_wrap_up(number),
+        };
+        step.finish();
+        done
+    }
+}
+
+impl Step<'_> {
+    fn come_back(&mut self, agent: u32) -> Result<(), ChangeError> {
+        let (from, _) = self.shift(agent, |word| match word.phase() {
+            Phase::LoggedOut => Err(ChangeError::NotLoggedIn),
+            Phase::OnCall => Ok(word.with(LEAVING | BREAK, false)),
+            Phase::WrapUp | Phase::Away => {
+                Ok(word.to(Phase::Available, 0).with(PAUSED | BREAK, false))
+            }
+            Phase::Available if word.has(PAUSED) => {
+                Ok(word.to(Phase::Available, 0).with(PAUSED, false))
+            }
+            Phase::Available | Phase::Reserved | Phase::Ringing => Ok(word),
+        })?;
+        if from.phase() == Phase::WrapUp {
+            self.seat(agent).idle_since.set(self.now);
+        }
+        Ok(())
+    }
+
+    fn go_away(&mut self, agent: u32, reason: String) -> Result<(), ChangeError> {
+        let word = self.seat(agent).word.load();
+        if word.phase() == Phase::LoggedOut {
+            return Err(ChangeError::NotLoggedIn);
+        }
+        self.seat(agent).set_reason(Some(reason));
+        let (from, to) = self.shift(agent, |word| match word.phase() {
+            Phase::LoggedOut => Err(ChangeError::NotLoggedIn),
+            Phase::OnCall => Ok(word.with(BREAK, true)),
+            Phase::Away => Ok(word),
+            Phase::Available | Phase::Reserved | Phase::Ringing | Phase::WrapUp => {
+                Ok(word.to(Phase::Away, 0).with(PAUSED | BREAK, false))
+            }
+        })?;
+        if from.phase() == Phase::WrapUp {
+            self.seat(agent).idle_since.set(self.now);
+        }
+        if from.phase() == Phase::Away {
+            self.announce(agent, from.phase().into(), to.phase().into()); // another reason
+        }
+        Ok(())
+    }
+
+    fn log_in(&mut self, agent: u32, extension: &ExtensionId) -> Result<(), ChangeError> {
+        let seat = self.seat(agent);
+        let before = seat.word.load();
+        let former = seat.extension().filter(|_| is_logged_in(before));
+        let moves = former.as_ref() != Some(extension);
+        if moves && matches!(before.phase(), Phase::Ringing | Phase::OnCall) {
+            return Err(ChangeError::InCall);
+        }
+        self.sit_down(agent, extension)?;
+        if moves {
+            seat.set_extension(extension.clone());
+            if let Some(former) = &former {
+                self.stand_up(agent, former);
+            }
+        }
+        if before.phase() == Phase::LoggedOut {
+            seat.idle_since.set(self.now);
+        }
+        let (from, to) = self.shift(agent, |word| match word.phase() {
+            Phase::OnCall => Ok(word.with(LEAVING | BREAK, false)),
+            Phase::Ringing | Phase::WrapUp => Ok(word),
+            Phase::LoggedOut | Phase::Away | Phase::Available | Phase::Reserved => {
+                Ok(word.to(Phase::Available, 0).with(PAUSED | LEAVING | BREAK, false))
+            }
+        })?;
+        if moves && from.phase() != Phase::LoggedOut && from.phase() == to.phase() {
+            self.announce(agent, from.phase().into(), to.phase().into()); // another seat
+        }
+        Ok(())
+    }
+
+    /// Logs an agent out, or notes that he wants to when his call ends.
+    pub fn log_out(&mut self, agent: u32) {
+        let shifted = self.shift(agent, |word| match word.phase() {
+            Phase::LoggedOut => Ok(word),
+            Phase::OnCall => Ok(word.with(LEAVING, true)),
+            Phase::Available | Phase::Reserved | Phase::Ringing | Phase::WrapUp | Phase::Away => {
+                Ok(word.to(Phase::LoggedOut, 0).with(PAUSED | BREAK, false))
+            }
+        });
+        shifted.expect("no state forbids it");
+    }
+
+    /// Notes whether a phone is registered; an agent with `login = "auto"` follows it.
+    fn reach(&mut self, agent: u32, reachable: bool, auto: Option<&ExtensionId>) {
+        let was = self.seat(agent).word.load();
+        self.flag(agent, REACHABLE, reachable);
+        let Some(extension) = auto.filter(|_| was.has(REACHABLE) != reachable) else { return };
+        if !reachable {
+            self.log_out(agent);
+        } else if was.phase() == Phase::LoggedOut {
+            if let Err(error) = self.log_in(agent, extension) {
+                tracing::warn!(agent, %error, "cannot log in by registration");
+            }
+        }
+    }
+
+    fn end_wrap_up(&mut self, agent: u32) -> Result<(), ChangeError> {
+        loop {
+            let word = self.seat(agent).word.load();
+            if word.phase() != Phase::WrapUp {
+                return Err(ChangeError::NotInWrapUp);
+            }
+            if self.wrapped_up(agent, word) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn extend_wrap_up(&mut self, agent: u32) -> Result<(), ChangeError> {
+        let seat = self.seat(agent);
+        let word = seat.word.load();
+        if word.phase() != Phase::WrapUp {
+            return Err(ChangeError::NotInWrapUp);
+        }
+        let until = seat.until.at();
+        let queue = seat.queue.load(std::sync::atomic::Ordering::Acquire) as usize;
+        let more = self.acd.roster.load().queues[queue].wrap_up;
+        let extended = (until + more).min(seat.wrap_up_max.at());
+        if extended <= until {
+            return Err(ChangeError::WrapUpMax);
+        }
+        self.disarm(agent, word);
+        self.arm(agent, word, extended);
+        Ok(())
+    }
+
+    /// Sets a flag that keeps an agent from being free, or clears it; an offer that rings meanwhile
+    /// goes to another.
+    fn flag(&mut self, agent: u32, flag: u64, on: bool) {
+        let shifted = self.shift(agent, |word| {
+            let flagged = word.with(flag, on);
+            match word.phase() {
+                Phase::Reserved => Ok(flagged.to(Phase::Available, 0)),
+                Phase::Ringing if flagged.has(BUSY) || !flagged.has(REACHABLE) => {
+                    Ok(flagged.to(Phase::Available, 0))
+                }
+                _ => Ok(flagged),
+            }
+        });
+        shifted.expect("no state forbids it");
+    }
+
+    /// Swaps an agent's word for what `to` makes of it: both words.
+    ///
+    /// If his phone rings and shall not any more, the offer goes to another.
+    fn shift(
+        &mut self,
+        agent: u32,
+        to: impl Fn(Agent) -> Result<Agent, ChangeError>,
+    ) -> Result<(Agent, Agent), ChangeError> {
+        loop {
+            let word = self.seat(agent).word.load();
+            let next = to(word)?;
+            if next == word {
+                return Ok((word, next));
+            }
+            if word.phase() == Phase::Ringing && next.phase() != Phase::Ringing {
+                let Some(caller) = self.acd.callers.by_slot(word.slot()) else { continue };
+                if matching::refuse(self, agent, &caller, word, next) {
+                    self.stopped(agent, &caller, word, next, Some(Withdrawn::AgentLeft));
+                    self.follow_up(agent, word, next);
+                    return Ok((word, next));
+                }
+            } else if self.seat(agent).word.swap(word, next).is_ok() {
+                if word.generation() != next.generation() {
+                    self.disarm(agent, word);
+                    self.moved(agent, word, next);
+                }
+                self.follow_up(agent, word, next);
+                return Ok((word, next));
+            }
+        }
+    }
+
+    fn follow_up(&mut self, agent: u32, from: Agent, to: Agent) {
+        if is_logged_in(from) != is_logged_in(to) {
+            self.presence(agent);
+        }
+        if from.is_free() && !to.is_free() {
+            matching::hide(self, agent);
+        }
+        self.later(Again::Agent(agent));
+    }
+
+    /// Makes the set of those who are logged in, and the seats, agree with an agent's word.
+    pub fn presence(&mut self, agent: u32) {
+        loop {
+            let word = self.seat(agent).word.load();
+            let extension = self.seat(agent).extension();
+            if is_logged_in(word) {
+                self.acd.logged_in.insert(agent);
+                if let Some(extension) = &extension {
+                    let _ = self.sit_down(agent, extension); // taken: `log_in` has refused it
+                }
+            } else {
+                self.acd.logged_in.remove(agent);
+                if let Some(extension) = &extension {
+                    self.stand_up(agent, extension);
+                }
+            }
+            // Pairs with itself in another thread: the last to write has seen the last word.
+            publish();
+            if is_logged_in(self.seat(agent).word.load()) == is_logged_in(word) {
+                break;
+            }
+        }
+        let roster = self.acd.roster.load_full();
+        for &queue in &roster.agents[agent as usize].queues {
+            self.empty(queue);
+        }
+    }
+
+    /// Sends the callers of a queue elsewhere, if nobody serves it and it says where.
+    pub fn empty(&mut self, queue: u32) {
+        let roster = self.acd.roster.load_full();
+        let queue = &roster.queues[queue as usize];
+        publish(); // pairs with the fence in `enter`
+        if queue.line.len() == 0 || !queue.is_deserted(&self.acd.logged_in) {
+            return;
+        }
+        for entry in queue.line.callers.iter() {
+            let caller = Arc::clone(entry.value());
+            if self.close(&caller, |_| true) {
+                self.out.push(Output::Emptied { call: caller.call, queue: queue.id.clone() });
+            }
+        }
+    }
+
+    /// Claims a seat for an agent.
+    fn sit_down(&self, agent: u32, extension: &ExtensionId) -> Result<(), ChangeError> {
+        loop {
+            let entry = self.acd.seated.get_or_insert(extension.clone(), agent);
+            let sitter = *entry.value();
+            if sitter == agent {
+                return Ok(());
+            }
+            let other = self.seat(sitter);
+            if is_logged_in(other.word.load()) && other.extension().as_ref() == Some(extension) {
+                let id = self.acd.roster.load().agents[sitter as usize].id.clone();
+                return Err(ChangeError::SeatTaken(id));
+            }
+            entry.remove(); // left behind by a login that was overtaken
+        }
+    }
+
+    fn stand_up(&self, agent: u32, extension: &ExtensionId) {
+        if let Some(entry) = self.acd.seated.get(extension).filter(|entry| *entry.value() == agent)
+        {
+            entry.remove();
+        }
+    }
+}

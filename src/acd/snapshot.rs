@@ -1,0 +1,172 @@
+//! What wallboards and commands show: read at any time, stops nobody.
+
+use std::sync::atomic::Ordering;
+
+use serde::Serialize;
+
+use super::config::Strategy;
+use super::core::Acd;
+use super::event::State;
+use super::word::{Agent, BREAK, BUSY, LEAVING, PAUSED, Phase, REACHABLE};
+use crate::id::{AgentId, CallId, ExtensionId, QueueId};
+use crate::time::{Duration, Instant};
+
+/// An agent at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentSnapshot {
+    pub agent: AgentId,
+    pub name: String,
+    pub state: State,
+    /// Why away, or why he goes away after the call.
+    pub reason: Option<String>,
+    /// Where he sits.
+    pub extension: Option<ExtensionId>,
+    /// Since when he is in his state.
+    pub since: Instant,
+    /// When ringing, wrap-up or the pause after a refusal end.
+    pub until: Option<Instant>,
+    /// The call that rings or talks.
+    pub call: Option<CallId>,
+    /// A phone is registered at his seat.
+    pub reachable: bool,
+    /// In a call that is not the ACD's.
+    pub busy_elsewhere: bool,
+    /// Left alone for a moment after he refused a call.
+    pub paused: bool,
+    /// What follows his call: `LoggedOut` or `Away`, if he asked for it.
+    pub then: Option<State>,
+    /// Whether he can be offered a call at this moment.
+    pub free: bool,
+    /// Calls answered since the node started.
+    pub calls: u32,
+    /// Time talked in finished calls since the node started.
+    pub talked: Duration,
+    pub queues: Vec<QueueId>,
+}
+
+/// A queue at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueSnapshot {
+    pub queue: QueueId,
+    pub strategy: Strategy,
+    pub callers: Vec<CallerSnapshot>,
+    /// Members by state; those who are not logged in included.
+    pub agents: Vec<(AgentId, State)>,
+    /// Members who can be offered a call at this moment.
+    pub free: u32,
+}
+
+/// A caller in a queue at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct CallerSnapshot {
+    pub call: CallId,
+    /// From 1.
+    pub position: u32,
+    /// When he came into this queue.
+    pub entered: Instant,
+    /// How many phones ring for him.
+    pub offers: u32,
+}
+
+impl Acd {
+    /// The configured agents, in the order of their ids.
+    pub fn agents(&self) -> Vec<AgentSnapshot> {
+        let roster = self.roster.load_full();
+        let mut agents: Vec<_> = (0..roster.agents.len() as u32)
+            .filter(|&number| roster.agents[number as usize].present)
+            .map(|number| self.snapshot(number))
+            .collect();
+        agents.sort_by(|a, b| a.agent.cmp(&b.agent));
+        agents
+    }
+
+    /// One agent, if he is configured.
+    pub fn agent(&self, agent: &AgentId) -> Option<AgentSnapshot> {
+        let roster = self.roster.load_full();
+        let number = roster.agent_number(agent)?;
+        roster.agents[number as usize].present.then(|| self.snapshot(number))
+    }
+
+    /// The configured queues, in the order of their ids.
+    pub fn queues(&self) -> Vec<QueueSnapshot> {
+        let roster = self.roster.load_full();
+        let mut queues: Vec<_> = roster
+            .queues
+            .iter()
+            .filter(|queue| queue.present)
+            .map(|queue| {
+                let word = |agent: u32| self.seats.at(agent).word.load();
+                let mut agents: Vec<_> = queue
+                    .members
+                    .iter()
+                    .map(|&agent| {
+                        let id = roster.agents[agent as usize].id.clone();
+                        (id, word(agent).phase().into())
+                    })
+                    .collect();
+                agents.sort();
+                QueueSnapshot {
+                    queue: queue.id.clone(),
+                    strategy: queue.strategy,
+                    callers: (1..)
+                        .zip(queue.line.callers.iter())
+                        .map(|(position, entry)| CallerSnapshot {
+                            call: entry.value().call,
+                            position,
+                            entered: entry.value().entered,
+                            offers: entry.value().word.offers().unwrap_or(0),
+                        })
+                        .collect(),
+                    free: queue.members.iter().filter(|&&agent| word(agent).is_free()).count()
+                        as u32,
+                    agents,
+                }
+            })
+            .collect();
+        queues.sort_by(|a, b| a.queue.cmp(&b.queue));
+        queues
+    }
+
+    fn snapshot(&self, number: u32) -> AgentSnapshot {
+        let roster = self.roster.load_full();
+        let agent = &roster.agents[number as usize];
+        let seat = self.seats.at(number);
+        let word = seat.word.load();
+        let phase = word.phase();
+        let ends = matches!(phase, Phase::Ringing | Phase::WrapUp) || word.has(PAUSED);
+        AgentSnapshot {
+            agent: agent.id.clone(),
+            name: agent.name.clone(),
+            state: phase.into(),
+            reason: if phase == Phase::Away || word.has(BREAK) { seat.reason() } else { None },
+            extension: seat.extension().filter(|_| phase != Phase::LoggedOut),
+            since: seat.since.at(),
+            until: ends.then(|| seat.until.at()),
+            call: match phase {
+                Phase::OnCall => Some(seat.call()),
+                Phase::Ringing => self.callers.by_slot(word.slot()).map(|caller| caller.call),
+                _ => None,
+            },
+            reachable: word.has(REACHABLE),
+            busy_elsewhere: word.has(BUSY),
+            paused: word.has(PAUSED),
+            then: then(word),
+            free: word.is_free(),
+            calls: seat.calls.load(Ordering::Relaxed),
+            talked: Duration::from_micros(seat.talked.load(Ordering::Relaxed)),
+            queues: agent
+                .queues
+                .iter()
+                .map(|&queue| roster.queues[queue as usize].id.clone())
+                .collect(),
+        }
+    }
+}
+
+fn then(word: Agent) -> Option<State> {
+    if word.has(LEAVING) {
+        Some(State::LoggedOut)
+    } else {
+        word.has(BREAK).then_some(State::Away)
+    }
+}

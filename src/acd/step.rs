@@ -1,0 +1,298 @@
+//! One change to the ACD: the change itself, what it makes possible, and what comes out of it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::config::Strategy;
+use super::core::{Acd, Timer};
+use super::event::{Output, State, Withdrawn};
+use super::line::Caller;
+use super::matching::{self, Again, Floor, Stop};
+use super::roster::{Needs, Queue, Roster};
+use super::seat::Seat;
+use super::sync::publish;
+use super::word::{Agent, AgentWord, Bits, CallWord, Phase};
+use crate::time::Instant;
+
+/// A change in progress; `finish` ends it.
+pub struct Step<'a> {
+    pub acd: &'a Acd,
+    pub now: Instant,
+    pub out: &'a mut Vec<Output>,
+    again: VecDeque<Again<Arc<Caller>>>,
+}
+
+impl<'a> Step<'a> {
+    pub fn new(acd: &'a Acd, now: Instant, out: &'a mut Vec<Output>) -> Self {
+        Self { acd, now, out, again: VecDeque::new() }
+    }
+
+    /// Completes every match that the change made possible.
+    pub fn finish(mut self) {
+        while let Some(again) = self.again.pop_front() {
+            if let Again::Caller(caller) = &again {
+                // Pairs with the fence in `expire`: the last phone that stops ringing sees that the
+                // caller is overdue, or his deadline sees that none rings.
+                publish();
+                if caller.is_overdue() {
+                    self.expire(caller);
+                    continue;
+                }
+            }
+            matching::resume(&mut self, &again);
+        }
+    }
+
+    pub fn seat(&self, agent: u32) -> &'a Seat {
+        self.acd.seats.at(agent)
+    }
+
+    /// Sends a caller away whose patience is over, unless a phone rings for him.
+    pub fn expire(&mut self, caller: &Arc<Caller>) {
+        caller.overdue.store(true, Ordering::Release); // pairs with `is_overdue`
+        publish(); // pairs with the fence in `finish`
+        if self.close(caller, |offers| offers == 0) {
+            let queue = self.acd.roster.load().queues[caller.queue as usize].id.clone();
+            self.out.push(Output::TimedOut { call: caller.call, queue });
+        }
+    }
+
+    /// Ends a caller's wait if `may` agrees to the number of phones that ring: whether it did.
+    pub fn close(&mut self, caller: &Arc<Caller>, may: impl Fn(u32) -> bool) -> bool {
+        let closed = matching::close(self, caller, may);
+        if closed {
+            self.acd.forget(caller);
+        }
+        closed
+    }
+
+    /// Notes that an agent's word was swapped and says so; `reason` is why he is away.
+    pub fn moved(&mut self, agent: u32, from: Agent, to: Agent) {
+        let (old, new) = (from.phase().into(), to.phase().into());
+        self.seat(agent).since.set(self.now);
+        if old != new {
+            self.announce(agent, old, new);
+        }
+    }
+
+    pub fn announce(&mut self, agent: u32, from: State, to: State) {
+        let seat = self.seat(agent);
+        self.out.push(Output::Agent {
+            agent: self.acd.roster.load().agents[agent as usize].id.clone(),
+            from,
+            to,
+            reason: if to == State::Away { seat.reason() } else { None },
+            extension: seat.extension(),
+        });
+    }
+
+    /// Sets the deadline of an agent's state; `word` is his word in that state.
+    pub fn arm(&self, agent: u32, word: Agent, at: Instant) {
+        self.seat(agent).until.set(at);
+        let generation = word.generation();
+        self.acd.timers.insert((at, Timer::Agent { agent, generation }));
+    }
+
+    /// Removes the deadline of a state that the agent left; `word` was his word in it.
+    pub fn disarm(&self, agent: u32, word: Agent) {
+        let timer = Timer::Agent { agent, generation: word.generation() };
+        self.acd.timers.remove(&(self.seat(agent).until.at(), timer));
+    }
+
+    pub fn withdraw(&mut self, caller: &Caller, agent: u32, why: Withdrawn) {
+        let agent = self.acd.roster.load().agents[agent as usize].id.clone();
+        self.out.push(Output::Withdraw { call: caller.call, agent, why });
+    }
+}
+
+impl Floor for Step<'_> {
+    type Caller = Arc<Caller>;
+
+    fn agent(&self, agent: u32) -> &AgentWord {
+        &self.seat(agent).word
+    }
+
+    fn call<'a>(&self, caller: &'a Arc<Caller>) -> &'a CallWord {
+        &caller.word
+    }
+
+    fn slot(&self, caller: &Arc<Caller>) -> u32 {
+        caller.slot
+    }
+
+    fn holds(&self, caller: &Arc<Caller>) -> bool {
+        self.acd.callers.holds(caller)
+    }
+
+    fn cap(&self, caller: &Arc<Caller>) -> u32 {
+        caller.cap
+    }
+
+    fn offered<'a>(&self, caller: &'a Arc<Caller>) -> Option<&'a Bits> {
+        caller.offered.as_ref()
+    }
+
+    fn free(&self) -> &Bits {
+        &self.acd.free
+    }
+
+    fn choose(&self, caller: &Arc<Caller>) -> Option<u32> {
+        let offers = caller.word.offers()?;
+        if offers >= caller.cap || caller.is_overdue() {
+            return None;
+        }
+        let roster = self.acd.roster.load();
+        let queue = &roster.queues[caller.queue as usize];
+        let wish = Wish::of(caller, queue);
+        let last_rung = queue.line.last_rung.load(Ordering::Acquire);
+        let last_place = queue.place_of(last_rung);
+        let dice = match queue.strategy {
+            Strategy::Random => self.acd.dice(),
+            _ => 0,
+        };
+        let mut best = None;
+        for (agent, place) in queue.members_in(&self.acd.free) {
+            let seat = self.seat(agent);
+            let tried = caller.has_tried(agent);
+            if !seat.word.load().is_free() || tried && offers > 0 {
+                continue;
+            }
+            if !wish.is_met_by(&roster, agent) {
+                continue;
+            }
+            let rank = match queue.strategy {
+                Strategy::FewestCalls => (u64::from(seat.calls.load(Ordering::Relaxed)), 0),
+                Strategy::LeastTalk => (seat.talked.load(Ordering::Relaxed), 0),
+                Strategy::Linear | Strategy::RingAll => (0, place),
+                Strategy::MostIdle => (0, 0),
+                Strategy::Random => (mix(dice ^ u64::from(agent)), 0),
+                Strategy::RoundRobin => {
+                    let wrapped = last_place.is_some_and(|last| place <= last);
+                    (u64::from(wrapped), place)
+                }
+                Strategy::Skills => (0, u32::MAX - wish.proficiency(&roster, agent)),
+            };
+            let key = (tried, rank, seat.idle_since.at(), place);
+            if best.as_ref().is_none_or(|(least, _)| key < *least) {
+                best = Some((key, agent));
+            }
+        }
+        best.map(|(_, agent)| agent)
+    }
+
+    fn first(&self, agent: u32, before: Option<&Arc<Caller>>) -> Option<Arc<Caller>> {
+        let roster = self.acd.roster.load();
+        let mut first: Option<Arc<Caller>> = None;
+        for &number in &roster.agents[agent as usize].queues {
+            let queue = &roster.queues[number as usize];
+            if queue.line.len() == 0 {
+                continue;
+            }
+            let end = first.as_ref().or(before).map(|caller| caller.place);
+            for entry in queue.line.callers.iter() {
+                if end.is_some_and(|end| *entry.key() >= end) {
+                    break;
+                }
+                if wants(&roster, queue, entry.value(), agent) {
+                    first = Some(entry.value().clone());
+                    break;
+                }
+            }
+        }
+        first
+    }
+
+    fn rings(&mut self, agent: u32, caller: &Arc<Caller>, word: Agent) {
+        let roster = self.acd.roster.load();
+        let queue = &roster.queues[caller.queue as usize];
+        queue.line.last_rung.store(agent, Ordering::Release); // pairs with the load in `choose`
+        if caller.has_tried(agent) {
+            caller.forget_tried();
+        }
+        let expires = self.now + queue.ring_timeout;
+        self.arm(agent, word, expires);
+        self.seat(agent).since.set(self.now);
+        self.announce(agent, State::Available, State::Ringing);
+        let extension = self.seat(agent).extension().expect("set before he is logged in");
+        self.out.push(Output::Offer {
+            call: caller.call,
+            queue: queue.id.clone(),
+            agent: roster.agents[agent as usize].id.clone(),
+            extension,
+            expires,
+        });
+    }
+
+    fn stops(&mut self, agent: u32, caller: &Arc<Caller>, why: Stop, word: Agent) {
+        let why = match why {
+            Stop::CallerGone => Withdrawn::CallerGone,
+            Stop::LostRace => Withdrawn::LostRace,
+        };
+        self.withdraw(caller, agent, why);
+        let until = self.seat(agent).until.at();
+        let generation = word.generation().wrapping_sub(1);
+        self.acd.timers.remove(&(until, Timer::Agent { agent, generation }));
+        self.seat(agent).since.set(self.now);
+        self.announce(agent, State::Ringing, word.phase().into());
+    }
+
+    fn later(&mut self, again: Again<Arc<Caller>>) {
+        self.again.push_back(again);
+    }
+}
+
+/// Whether the caller would take the agent, if that one is free.
+pub fn wants(roster: &Roster, queue: &Queue, caller: &Caller, agent: u32) -> bool {
+    let Some(offers) = caller.word.offers() else { return false };
+    offers < caller.cap
+        && !caller.is_overdue()
+        && (offers == 0 || !caller.has_tried(agent))
+        && queue.has_member(agent)
+        && Wish::of(caller, queue).is_met_by(roster, agent)
+}
+
+/// What a caller needs at this moment.
+enum Wish<'a> {
+    Own(Arc<Needs>, usize),
+    Common(&'a Needs, usize),
+}
+
+impl<'a> Wish<'a> {
+    fn of(caller: &Caller, queue: &'a Queue) -> Self {
+        let step = caller.step.load(Ordering::Acquire); // pairs with the store in `Acd::schedule`
+        match caller.needs.load_full() {
+            Some(needs) => Self::Own(needs, step),
+            None => Self::Common(&queue.needs, step),
+        }
+    }
+
+    fn is_met_by(&self, roster: &Roster, agent: u32) -> bool {
+        let (needs, step) = self.parts();
+        roster.agents[agent as usize].is_able(needs, step)
+    }
+
+    fn proficiency(&self, roster: &Roster, agent: u32) -> u32 {
+        let (needs, step) = self.parts();
+        roster.agents[agent as usize].proficiency(needs, step)
+    }
+
+    fn parts(&self) -> (&Needs, usize) {
+        match self {
+            Self::Own(needs, step) => (needs, *step),
+            Self::Common(needs, step) => (needs, *step),
+        }
+    }
+}
+
+/// Spreads a number over all bits (the finaliser of SplitMix64).
+pub fn mix(number: u64) -> u64 {
+    let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ number >> 31
+}
+
+/// Whether the agent is logged in.
+pub fn is_logged_in(word: Agent) -> bool {
+    word.phase() != Phase::LoggedOut
+}
