@@ -80,6 +80,22 @@ pub fn load_builtin(
     Err(reader.problems)
 }
 
+/// Reads one text strictly, without looking at what it means and without the built-in site.
+///
+/// # Errors
+///
+/// Every key that is not known and every value that cannot be read.
+pub fn parse(name: &str, text: &str) -> Result<Config, Vec<Problem>> {
+    let (source, read) = Source::read(name.to_owned(), text.to_owned());
+    if !read.problems.is_empty() {
+        return Err(read.problems);
+    }
+    let place = Place::File(name.to_owned());
+    build(&[Layer(source.layer())]).map(Config::from).map_err(|error| {
+        vec![Problem { place, severity: Severity::Error, text: error.to_string() }]
+    })
+}
+
 /// What was read so far.
 struct Reader<'a> {
     environment: &'a Environment,
