@@ -5,4 +5,6 @@ mod client;
 mod json;
 mod print;
 mod views;
+pub mod check;
+pub mod explain;
 pub mod run;
