@@ -9,14 +9,12 @@ use std::process::ExitCode;
 use anyhow::{Context as _, anyhow};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::{self, Config, Environment, Loaded, generate_password};
+use crate::config::{Config, Loaded, generate_password};
 use crate::config::problem::Problem;
 use crate::id::ExtensionId;
+use crate::shell::cli::check;
 use crate::shell::node::Node;
 use crate::shell::{entropy, log, systemd};
-
-/// The configuration that `run` takes if none is named and this file is there.
-pub const DEFAULT_FILE: &str = "conf/strowger.toml";
 
 /// What `strowger run` is given.
 #[derive(Debug, clap::Args)]
@@ -38,7 +36,7 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 fn start(file: Option<&Path>) -> anyhow::Result<()> {
-    let file = file.map(Path::to_owned).or_else(default_file);
+    let file = file.map(Path::to_owned);
     let config = read(file.as_deref()).map_err(|mistakes| anyhow!("{}", mistakes.join("\n")))?;
     log::start(&config.log).map_err(|error| anyhow!("[log] filter: {error}"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -78,19 +76,9 @@ async fn serve(config: Config, file: Option<PathBuf>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn default_file() -> Option<PathBuf> {
-    let file = PathBuf::from(DEFAULT_FILE);
-    file.is_file().then_some(file)
-}
-
 /// Reads the configuration, and the passwords that the built-in site generated before.
 fn read(file: Option<&Path>) -> Result<Config, Vec<String>> {
-    let environment: Environment = std::env::vars().collect();
-    let loaded = match file {
-        Some(file) => config::load(file, &environment, None),
-        None => config::load_builtin(&environment),
-    };
-    let Loaded { mut config, warnings, .. } = loaded.map_err(sentences)?;
+    let Loaded { mut config, warnings, .. } = check::load(file).map_err(sentences)?;
     for warning in warnings {
         eprintln!("{warning}");
     }
