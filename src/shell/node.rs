@@ -101,7 +101,11 @@ impl Node {
         let listening = sip.listening();
         let metrics = Metrics::default();
 
-        let auth = digest::Config { nonce_lifetime: config.sip.nonce_lifetime, ..digest::Config::default() };
+        let auth = digest::Config {
+            algorithms: config.sip.digest.clone(),
+            nonce_lifetime: config.sip.nonce_lifetime,
+            ..digest::Config::default()
+        };
         let parts = Parts {
             acd: Arc::new(Acd::new()),
             auth: Auth::new(config.sip.realm(), &auth, &mut rng),
