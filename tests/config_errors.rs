@@ -8,7 +8,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use strowger::config::{self, Environment, Prompts};
+use strowger::config::problem::{Place, Problem};
+use strowger::config::{self, Config, Environment};
+use strowger::id::PromptId;
 
 #[test]
 fn every_broken_file_is_told_line_and_column() {
@@ -38,6 +40,27 @@ fn what_is_told_is_one_line_without_the_jargon_of_readers() {
     }
 }
 
+/// A file that is cut off anywhere is told, with a place inside it, or read; never a panic.
+#[test]
+fn a_file_cut_off_anywhere_is_told_or_read() {
+    for path in broken_files() {
+        let text = fs::read_to_string(&path).unwrap();
+        for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)).step_by(5) {
+            let cut = &text[..end];
+            match config::parse("cut", cut) {
+                Ok(config) => drop(config::lint(&config, None)),
+                Err(problems) => {
+                    for Problem { place, .. } in problems {
+                        let Place::At { line, column, .. } = place else { panic!("no line") };
+                        let line = cut.split('\n').nth(line - 1).unwrap();
+                        assert!(column <= line.chars().count() + 1, "{}: {end}", path.display());
+                    }
+                }
+            }
+        }
+    }
+}
+
 fn broken_files() -> Vec<PathBuf> {
     let entries = fs::read_dir("tests/data/config").unwrap();
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -48,11 +71,10 @@ fn broken_files() -> Vec<PathBuf> {
 
 /// What is told of a file, without the file's name.
 fn told(path: &Path) -> Vec<String> {
-    let prompts: Prompts = ["welcome", "invalid", "no-input", "goodbye", "please-wait", "hold"]
-        .into_iter()
-        .map(Into::into)
-        .collect();
-    let problems = match config::load(path, &Environment::new(), Some(&prompts)) {
+    let prompts =
+        ["welcome", "invalid", "no-input", "goodbye", "hold", "recording-notice", "please-wait"];
+    let has = |_: &Config, prompt: &PromptId| prompts.contains(&prompt.as_str());
+    let problems = match config::load(path, &Environment::new(), Some(&has)) {
         Ok(loaded) => loaded.warnings,
         Err(problems) => problems,
     };

@@ -21,8 +21,8 @@ impl<T> Chunks<T> {
     /// life, no more than for the memory itself.
     pub fn at(&self, number: u32) -> &T {
         let number = number as usize;
-        let chunk = self.chunks[number / CHUNK]
-            .get_or_init(|| (0..CHUNK).map(|_| (self.make)()).collect());
+        let chunk =
+            self.chunks[number / CHUNK].get_or_init(|| (0..CHUNK).map(|_| (self.make)()).collect());
         &chunk[number % CHUNK]
     }
 }

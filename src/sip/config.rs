@@ -8,6 +8,7 @@ use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
+use crate::sip::digest::Algorithm;
 use crate::sip::flow::Transport;
 use crate::time::Duration;
 
@@ -25,6 +26,9 @@ pub struct Config {
     pub connections_max: usize,
     /// Phones that one account can have registered; a further one gets `503`. Default 10.
     pub contacts_max: usize,
+    /// The hashes that phones are asked for (RFC 8760), the preferred first: `"sha-256"`, `"md5"`.
+    /// Default `["md5"]`: there are phones that give up when they see another, even beside MD5.
+    pub digest: Vec<Algorithm>,
     /// The domain of the accounts. Default `""`: whatever domain or address a phone names.
     pub domain: String,
     /// How long a registration lasts if the phone does not say. Default `"1h"`.
@@ -58,6 +62,7 @@ impl Default for Config {
             auth_lockout: Duration::from_secs(60),
             connections_max: 4096,
             contacts_max: 10,
+            digest: vec![Algorithm::Md5],
             domain: String::new(),
             expires: Duration::from_secs(3600),
             expires_max: Duration::from_secs(3600),

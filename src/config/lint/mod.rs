@@ -1,6 +1,5 @@
 //! What no schema can find: parts of the configuration that contradict each other.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::config::Config;
@@ -16,11 +15,11 @@ mod numbers;
 mod routes;
 mod targets;
 
-/// The prompts that can be played.
-pub type Prompts = BTreeSet<PromptId>;
+/// Says whether a prompt can be played with this configuration.
+pub type HasPrompt<'a> = &'a dyn Fn(&Config, &PromptId) -> bool;
 
 /// Every contradiction in `config`. Without `prompts`, whether prompts exist is not looked at.
-pub fn lint(config: &Config, prompts: Option<&Prompts>) -> Vec<Finding> {
+pub fn lint(config: &Config, prompts: Option<HasPrompt<'_>>) -> Vec<Finding> {
     let mut findings = Vec::new();
     node(config, &mut findings);
     sip(config, &mut findings);
@@ -90,6 +89,9 @@ fn sip(config: &Config, findings: &mut Vec<Finding>) {
         if limit == 0 {
             findings.push(error(&["sip", key], "nothing could work; write 1 or more"));
         }
+    }
+    if sip.digest.is_empty() {
+        findings.push(error(&["sip", "digest"], "no phone could log in; write [\"md5\"]"));
     }
     if sip.external.is_some_and(|address| address.is_unspecified()) {
         let text = "outsiders cannot see this address; write a real one or leave it out";

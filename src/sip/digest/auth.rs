@@ -1,6 +1,6 @@
 //! The server's side: challenges requests, and tells who they are from.
 //!
-//! Spec:     RFC 7616, RFC 8760 (SHA-256 before MD5), RFC 3261 §22.
+//! Spec:     RFC 7616, RFC 8760 (a challenge for each algorithm), RFC 3261 §22.
 //! In:       requests, with the accounts' secrets.
 //! Out:      the user's name, or the 401 or 403 that the sender gets.
 //! Not here: what a user may do.
@@ -23,10 +23,13 @@ use super::guard::Guard;
 use super::hash::{Algorithm, Question, Secret};
 use super::nonce::{Judgement, Nonces};
 
-/// How long challenges are good for.
+/// What challenges ask for, and how long they are good for.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// What is asked for, the preferred first. Default `["md5"]`: there are phones that give up when
+    /// they see another algorithm, even beside MD5.
+    pub algorithms: Vec<Algorithm>,
     /// How long a phone may use one challenge before it gets another. Default `"10m"`.
     #[serde(with = "humantime_serde")]
     pub nonce_lifetime: Duration,
@@ -36,7 +39,11 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { nonce_lifetime: Duration::from_secs(600), nonces_max: 100_000 }
+        Self {
+            algorithms: vec![Algorithm::Md5],
+            nonce_lifetime: Duration::from_secs(600),
+            nonces_max: 100_000,
+        }
     }
 }
 
@@ -54,6 +61,7 @@ pub enum Verdict {
 /// Challenges requests and checks their credentials.
 #[derive(Debug)]
 pub struct Auth {
+    algorithms: Vec<Algorithm>,
     realm: String,
     opaque: String,
     nonces: Nonces,
@@ -68,6 +76,7 @@ impl Auth {
         let mut key = [0; 32];
         key.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&rng.u64().to_be_bytes()));
         Self {
+            algorithms: config.algorithms.clone(),
             realm: realm.to_owned(),
             opaque: rng.token(8),
             nonces: Nonces::new(key, config.nonce_lifetime, config.nonces_max),
@@ -108,18 +117,20 @@ impl Auth {
         }
     }
 
-    /// The values of the WWW-Authenticate headers of a 401, the strongest first.
-    pub fn challenges(&mut self, now: Instant, source: IpAddr, stale: bool) -> [String; 2] {
-        [Algorithm::Sha256, Algorithm::Md5].map(|algorithm| {
+    /// The values of the WWW-Authenticate headers of a 401, one for each algorithm.
+    pub fn challenges(&mut self, now: Instant, source: IpAddr, stale: bool) -> Vec<String> {
+        let stale = if stale { ", stale=true" } else { "" };
+        let mut values = Vec::with_capacity(self.algorithms.len());
+        for algorithm in &self.algorithms {
             let nonce = self.nonces.issue(now, source);
-            let stale = if stale { ", stale=true" } else { "" };
-            format!(
+            values.push(format!(
                 "Digest realm={}, nonce=\"{nonce}\", opaque=\"{}\", algorithm={}, qop=\"auth\"{stale}",
                 Quoted(&self.realm),
                 self.opaque,
                 algorithm.name(),
-            )
-        })
+            ));
+        }
+        values
     }
 
     /// Judges the credentials of a request (its Authorization header), once.
@@ -135,7 +146,8 @@ impl Auth {
             (fields.get("realm") == Some(&self.realm)).then_some(fields)
         });
         let Some(fields) = ours else { return Verdict::Challenge { stale: false } };
-        let Some(given) = Given::read(&fields, request) else {
+        let given = Given::read(&fields, request);
+        let Some(given) = given.filter(|it| self.algorithms.contains(&it.question.algorithm)) else {
             return Verdict::Challenge { stale: false };
         };
         if let Some(wait) = self.guard.locked(now, source, given.user) {
@@ -257,6 +269,25 @@ mod tests {
         assert_eq!(server.checks(&request(Some(&silent))), stale());
     }
 
+    /// Phones of the libre family answer no challenge at all if one of them asks for SHA-256.
+    #[test]
+    fn by_default_only_md5_is_asked_for_and_taken() {
+        let mut server = Server::new();
+        let both = server.refuses(&request(None));
+        let strong = credentials(&both, "password", 1);
+        server.auth = Auth::new(REALM, &Config::default(), &mut Rng::from_number(2));
+
+        let refusal = server.refuses(&request(None));
+
+        let challenges: Vec<_> = refusal.lines(Name::WwwAuthenticate).collect();
+        assert_eq!(challenges.len(), 1, "{challenges:?}");
+        assert!(challenges[0].contains("algorithm=MD5"), "{challenges:?}");
+        let refused = server.checks(&request(Some(&strong)));
+        assert_eq!(refused, Verdict::Challenge { stale: false });
+        let value = credentials(&refusal, "password", 1);
+        assert_eq!(server.checks(&request(Some(&value))), known());
+    }
+
     /// The header of somebody else's request is worth nothing.
     #[test]
     fn replayed_credentials_are_refused() {
@@ -275,7 +306,7 @@ mod tests {
     fn a_nonce_that_was_never_issued_is_refused() {
         let mut server = Server::new();
         let mut other = Server {
-            auth: Auth::new(REALM, &Config::default(), &mut Rng::from_number(2)),
+            auth: Auth::new(REALM, &both(), &mut Rng::from_number(2)),
             ..Server::new()
         };
         let refusal = other.refuses(&request(None));
@@ -392,6 +423,11 @@ mod tests {
         assert_eq!(server.checks(&request(Some(&good))), known());
     }
 
+    /// Challenges for both algorithms.
+    fn both() -> Config {
+        Config { algorithms: vec![Algorithm::Sha256, Algorithm::Md5], ..Config::default() }
+    }
+
     const REALM: &str = "pbx.example";
     const URI: &str = "sip:pbx.example;transport=tcp";
 
@@ -403,7 +439,7 @@ mod tests {
 
     impl Server {
         fn new() -> Self {
-            let auth = Auth::new(REALM, &Config::default(), &mut Rng::from_number(1));
+            let auth = Auth::new(REALM, &both(), &mut Rng::from_number(1));
             Self { auth, secret: Secret::new("1001", REALM, "password"), now: Instant::START }
         }
 
