@@ -13,13 +13,15 @@ pub const QUIET: &str = "[log]\nfilter = \"info\"\n\n";
 
 const CALLS: u32 = 3000;
 const PER_SECOND: u32 = 100;
+/// Whom everybody calls: SIPp signs one URI for all its calls.
+const CALLEE: u32 = 2100;
 const LIMIT: Duration = Duration::from_secs(180);
 
 pub fn measure(table: &mut Table) {
     let mut direct = direct_setup();
-    let mut node = Daemon::start(&format!("{QUIET}{}", extensions(2000..2200)));
+    let mut node = Daemon::start(&format!("{QUIET}{}", extensions(2000..2101)));
     let phones = Place::new();
-    register(&node, &phones, 2100..2200);
+    register(&node, &phones, CALLEE..CALLEE + 1);
     let pid = node.pid();
     let idle = node.resident_kib();
 
@@ -69,6 +71,7 @@ fn round(node: &Daemon, phones: &Place) -> Report {
     let lines: Vec<String> = (2000..2100).map(line).collect();
     let report = Scenario::quiet("caller", &near, 5060, node.sip())
         .users(&lines)
+        .dials(&CALLEE.to_string(), node.sip())
         .calls(CALLS, PER_SECOND)
         .option(&["-d", "2000", "-trace_rtt", "-rtt_freq", "1"])
         .succeeds(LIMIT);
@@ -100,7 +103,7 @@ fn setup_times(report: &Report) -> Vec<f64> {
 
 fn line(user: u32) -> String {
     let password = password(user);
-    format!("{user};[authentication username={user} password={password}];{}", user + 100)
+    format!("{user};[authentication username={user} password={password}];{CALLEE}")
 }
 
 /// Registers users at `phones:5060`.

@@ -58,6 +58,7 @@ fn relay(record: bool) -> (f64, rtp::Counted, u64) {
     let talk = (TIME + Duration::from_secs(15)).as_millis().to_string();
     let caller = Scenario::new("caller_with_port", &near, 5060, node.sip())
         .users(&(0..CALLS).map(line).collect::<Vec<_>>())
+        .dials("1001", node.sip())
         .calls(u32::from(CALLS), 50)
         .option(&["-d", &talk])
         .start(LIMIT);

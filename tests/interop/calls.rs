@@ -181,6 +181,7 @@ fn sipp_calls_over_tcp() {
 
     Scenario::new("caller", &phone, 5060, node.sip())
         .users(&[call_line(1001, "1002")])
+        .dials("1002", node.sip())
         .calls(2, 2)
         .option(&["-d", "500", "-t", "t1"])
         .succeeds(LIMIT);

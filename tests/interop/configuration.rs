@@ -41,12 +41,25 @@ fn the_documented_queue_route_works() {
 fn a_broken_file_changes_nothing_and_a_good_one_is_taken() {
     let node = Daemon::start(&extensions([1001]));
 
+    let address = node.grpc().to_string();
+    let at_node = |words: &[&str]| {
+        let words: Vec<&str> = words.iter().copied().chain(["--node", &address]).collect();
+        node.verb_without_file(&words)
+    };
+    let phones = || {
+        let said = at_node(&["phones", "--json"]);
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+        String::from_utf8_lossy(&said.stdout).lines().count()
+    };
+
     node.write_config("[extensions.1001]\npassword = 5\n");
-    let refused = node.verb(&["reload"]);
+    let refused = at_node(&["reload"]);
     assert_eq!(refused.status.code(), Some(1));
-    assert_eq!(node.json(&["phones"]).len(), 1);
+    let why = String::from_utf8_lossy(&refused.stderr) + String::from_utf8_lossy(&refused.stdout);
+    assert!(why.contains("strowger.toml:"), "where the mistake is: {why}");
+    assert_eq!(phones(), 1);
 
     node.write_config(&extensions([1001, 1002]));
-    node.succeeds(&["reload"]);
-    assert_eq!(node.json(&["phones"]).len(), 2);
+    assert!(at_node(&["reload"]).status.success());
+    assert_eq!(phones(), 2);
 }

@@ -44,6 +44,7 @@ fn every_call_in_progress_has_its_record_after_kill_9() {
     let near_place = Place::new();
     let mut near = Scenario::new("caller_speaks", &near_place, 5060, node.sip())
         .users(&lines)
+        .dials("1001", node.sip())
         .file("speech.ulaw", &LOUD.repeat(8000 * 10))
         .calls(20, 20)
         .option(&["-d", "60000"])

@@ -46,6 +46,7 @@ pub fn caller(
     let phone = Place::new();
     Scenario::new(scenario, &phone, 5060, node.sip())
         .users(&[call_line(from, to)])
+        .dials(to, node.sip())
         .calls(times, 10)
         .option(&["-d", &talk_ms.to_string()])
         .keep(phone)

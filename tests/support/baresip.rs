@@ -88,9 +88,12 @@ impl Baresip {
     ///
     /// If that takes too long, or the registrar refuses.
     pub fn start(account: &Account) -> Self {
-        let mut phone = Self::start_unregistered(account);
+        let phone = Self::start_unregistered(account);
         if account.registrar.is_some() {
-            phone.wait_for("REGISTER_OK", SOON);
+            // Not by its event: that may come before anybody listens.
+            let registered = || phone.process.output().contains(" binding").then_some(());
+            let done = wait::within(SOON, registered);
+            assert!(done.is_some(), "not registered within {SOON:?}\n{}", phone.process.tail());
         }
         phone
     }

@@ -115,6 +115,12 @@ impl Daemon {
         self.command(words).output().expect("strowger can be run")
     }
 
+    /// As `verb`, for a configuration that cannot be read.
+    pub fn verb_without_file(&self, words: &[&str]) -> Output {
+        let mut command = Command::new(binary());
+        command.args(words).current_dir(self.folder.path()).output().expect("strowger can be run")
+    }
+
     /// As `verb`; it must exit with 0. Returns what it printed.
     pub fn succeeds(&self, words: &[&str]) -> String {
         let Output { status, stdout, stderr } = self.verb(words);

@@ -82,6 +82,11 @@ impl Scenario {
         self
     }
 
+    /// The number that every call of it dials: SIPp signs one URI for all of them.
+    pub fn dials(self, number: &str, node: SocketAddrV4) -> Self {
+        self.option(&["-auth_uri", &format!("{number}@{node}")])
+    }
+
     /// Any other option of SIPp, such as `-t t1`.
     pub fn option(mut self, words: &[&str]) -> Self {
         self.args.extend(words.iter().map(|word| (*word).to_owned()));
