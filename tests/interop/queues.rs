@@ -57,8 +57,9 @@ fn a_caller_presses_a_key_waits_and_talks_to_an_agent() {
     let ended = (moment_us(talk, "end_time") - closed.at_us).abs();
     assert!(began < 200_000 && ended < 200_000, "off by {began} and {ended} µs\n{record:#}");
 
-    let recording = &node.recordings()[0];
-    let recording = Wav::read(recording).expect("a recording is a WAV file");
+    let recordings = node.recordings();
+    assert_eq!(recordings.len(), 1, "{recordings:?}");
+    let recording = Wav::read(&recordings[0]).expect("a recording is a WAV file");
     assert_heard(&recording, 0, CALLER, 2.0, "left of the recording: the caller");
     assert_heard(&recording, 1, AGENT, 2.0, "right of the recording: the agent");
     node.falls_silent(Duration::from_secs(60));
@@ -148,7 +149,7 @@ fn an_agent_who_does_not_answer_is_passed_over() {
     let second = callee(&node, "callee", 1003, 1, 100);
     agents_available(&node, 2);
 
-    caller(&node, "caller", 1001, "600", 1, 500).succeeds(LIMIT);
+    caller(&node, "caller", 1001, "600", 1, 5000).succeeds(LIMIT);
 
     silent.succeeds();
     second.succeeds();
@@ -168,7 +169,7 @@ fn an_agent_who_refuses_is_passed_over_at_once() {
     let second = callee(&node, "callee", 1003, 1, 100);
     agents_available(&node, 2);
 
-    caller(&node, "caller", 1001, "600", 1, 500).succeeds(LIMIT);
+    caller(&node, "caller", 1001, "600", 1, 2000).succeeds(LIMIT);
 
     busy.succeeds();
     second.succeeds();

@@ -71,7 +71,7 @@ impl Running {
     pub fn tail(&self) -> String {
         let output = self.output();
         let lines: Vec<&str> = output.lines().collect();
-        let last = lines[lines.len().saturating_sub(40)..].join("\n");
+        let last = lines[lines.len().saturating_sub(400)..].join("\n");
         format!("── {} ({}):\n{last}", self.name, self.log.display())
     }
 }

@@ -83,7 +83,8 @@ impl Daemon {
     /// Replaces the configuration; `strowger reload` applies it.
     pub fn write_config(&self, toml: &str) {
         let (ip, data) = (self.place.ip, self.data().display().to_string());
-        let log = if toml.contains("[log]") { "" } else { "[log]\nfilter = \"debug\"\n\n" };
+        let log =
+            if toml.contains("[log]") { "" } else { "[log]\nfilter = \"info,strowger=debug\"\n\n" };
         let text = format!(
             "[node]\nname = \"test\"\ndata = \"{data}\"\nlocale = \"en-US\"\n\n\
              [sip]\ndomain = \"{ip}\"\nlisten = [\"udp://{ip}:5060\", \"tcp://{ip}:5060\"]\n\
@@ -165,10 +166,10 @@ impl Daemon {
         Some((status, body.to_owned()))
     }
 
-    /// Every recording in the data folder, in order of path.
+    /// Every recording, in order of path.
     pub fn recordings(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
-        wav_files(&self.data(), &mut found);
+        wav_files(&self.data().join("recordings"), &mut found);
         found.sort();
         found
     }

@@ -79,7 +79,7 @@ def main():
     try:
         for delivery in records.call("Subscribe", wanted, stream=True):
             show(delivery)
-            if options.acknowledge and delivery.sequence:
+            if options.acknowledge and delivery.HasField("record"):
                 done = {"consumer": options.consumer, "sequence": delivery.sequence}
                 records.call("Acknowledge", done)
     except grpc.RpcError as error:

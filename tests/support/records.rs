@@ -21,7 +21,17 @@ pub struct Consumer {
 impl Consumer {
     /// Subscribes by name from the last acknowledged sequence, and acknowledges what it gets.
     pub fn start(node: SocketAddrV4, name: &str) -> Self {
-        Self::with(node, &["--consumer", name, "--start", "LAST_ACKNOWLEDGED", "--acknowledge"])
+        Self::with(
+            node,
+            &[
+                "--consumer",
+                name,
+                "--start",
+                "LAST_ACKNOWLEDGED",
+                "--acknowledge",
+                "--records-only",
+            ],
+        )
     }
 
     /// Subscribes with options of `records.py`.
