@@ -164,9 +164,5 @@ impl Acd {
 }
 
 fn then(word: Agent) -> Option<State> {
-    if word.has(LEAVING) {
-        Some(State::LoggedOut)
-    } else {
-        word.has(BREAK).then_some(State::Away)
-    }
+    if word.has(LEAVING) { Some(State::LoggedOut) } else { word.has(BREAK).then_some(State::Away) }
 }

@@ -540,8 +540,7 @@ fn two_agents_cannot_sit_at_one_phone() {
 #[test]
 fn an_agent_with_automatic_login_follows_his_phone() {
     let mut hall = Hall::new(["a"], most_idle(&["a"]));
-    let agent =
-        Agent { login: Login::Auto, extension: Some("1001".into()), ..Agent::default() };
+    let agent = Agent { login: Login::Auto, extension: Some("1001".into()), ..Agent::default() };
     hall.config.agents.insert("a".into(), agent);
     hall.configure();
     hall.calls(1).unwrap();
@@ -637,8 +636,7 @@ impl Hall {
         let agents = agents.iter().map(|&id| (id.into(), Agent::default())).collect();
         let config = Config { agents, queues, ..Config::default() };
         let (acd, now, out) = (Acd::new(), Instant::from_micros(1_000_000), vec![]);
-        let mut hall =
-            Self { acd, config, now, out, last: BTreeMap::new(), seen: vec![] };
+        let mut hall = Self { acd, config, now, out, last: BTreeMap::new(), seen: vec![] };
         hall.configure();
         hall
     }
@@ -706,7 +704,9 @@ impl Hall {
         assert!(self.answers(number, agent));
         self.hangs_up(number, agent);
         self.change(other, Change::Available).unwrap();
-        self.out.retain(|output| !matches!(output, Output::Offer { call: c, .. } if *c == call(number)));
+        self.out.retain(
+            |output| !matches!(output, Output::Offer { call: c, .. } if *c == call(number)),
+        );
     }
 
     fn answers_last(&mut self, number: u64) {

@@ -112,12 +112,11 @@ impl Auth {
     pub fn challenges(&mut self, now: Instant, source: IpAddr, stale: bool) -> [String; 2] {
         [Algorithm::Sha256, Algorithm::Md5].map(|algorithm| {
             let nonce = self.nonces.issue(now, source);
+            let (realm, opaque, name) = (Quoted(&self.realm), &self.opaque, algorithm.name());
             let stale = if stale { ", stale=true" } else { "" };
             format!(
-                "Digest realm={}, nonce=\"{nonce}\", opaque=\"{}\", algorithm={}, qop=\"auth\"{stale}",
-                Quoted(&self.realm),
-                self.opaque,
-                algorithm.name(),
+                "Digest realm={realm}, nonce=\"{nonce}\", opaque=\"{opaque}\", \
+                 algorithm={name}, qop=\"auth\"{stale}"
             )
         })
     }

@@ -23,7 +23,7 @@ pub type Bindings = Arc<DashMap<ExtensionId, Vec<Binding>>>;
 pub struct Binding {
     /// The Contact's URI, as written: the Request-URI of calls to the phone.
     pub contact: String,
-    /// Preference in thousandths, 0 to 1000; the phone that gives none has 1000 (RFC 3261 §10.2.1.2).
+    /// Preference in thousandths, 0 to 1000 (RFC 3261 §10.2.1.2); 1000 if the phone gives none.
     pub q: u16,
     pub registered_at: Instant,
     pub expires_at: Instant,
