@@ -218,9 +218,9 @@ fn is_for(uri: &str, request: &Request) -> bool {
 mod tests {
     use bytes::Bytes;
 
-    use super::super::answer::{Credentials, answer};
-    use super::super::guard::FAILURES_MAX;
     use super::*;
+    use crate::sip::digest::answer::{Credentials, answer};
+    use crate::sip::digest::guard::FAILURES_MAX;
     use crate::sip::message::{Message, Method};
 
     #[test]
