@@ -27,7 +27,8 @@ pub struct Binding {
     pub q: u16,
     pub registered_at: Instant,
     pub expires_at: Instant,
-    /// How the phone was heard.
+    /// How the phone is reached: over the flow that it registered by or, if no NAT lies between,
+    /// where its Contact points.
     pub path: Path,
     /// The phone's lasting name (RFC 5626 §4.1), if it has one.
     pub instance: Option<String>,
@@ -37,9 +38,9 @@ pub struct Binding {
 }
 
 impl Binding {
-    /// The way to the phone: the flow it registered over, or without NAT where its Contact points.
+    /// Over which requests are sent to the phone.
     pub fn flow(&self) -> Flow {
-        Uri::parse(&self.contact).map_or(self.path.flow, |uri| self.path.towards(&uri))
+        self.path.flow
     }
 }
 
