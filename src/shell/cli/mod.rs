@@ -8,3 +8,4 @@ mod views;
 pub mod check;
 pub mod explain;
 pub mod run;
+pub mod demo;
