@@ -1,9 +1,5 @@
 //! The verbs of the command line.
 
-<<<<<<< HEAD
-fn main() -> anyhow::Result<()> {
-    strowger::shell::cli::run::run(std::env::args().nth(2).map(std::path::PathBuf::from).as_deref())
-=======
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -20,14 +16,23 @@ struct Command {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Read the whole configuration and say what is wrong with it
+    Check(cli::check::Args),
     #[command(flatten)]
     Client(cli::Verb),
+    /// Say which rule a call would take, and why not those before it
+    Explain(cli::explain::Args),
+    /// Run the daemon
+    Run(cli::run::Args),
 }
 
 /// 0: done, 1: the request failed, 2: usage.
 fn main() -> ExitCode {
     match Command::parse().verb {
+        Verb::Check(args) => cli::check::run(&args),
         Verb::Client(verb) => ask_node(verb),
+        Verb::Explain(args) => cli::explain::run(&args),
+        Verb::Run(args) => cli::run::run(&args),
     }
 }
 
@@ -45,5 +50,4 @@ fn ask_node(verb: cli::Verb) -> ExitCode {
             ExitCode::FAILURE
         }
     }
->>>>>>> 07e860b36221afd88e70214c4067e88fd0de90b5
 }

@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::acd;
+use crate::cdr;
 use crate::id::{AgentId, ExtensionId, HoursId, MenuId, QueueId, Target};
+use crate::ivr;
 use crate::ivr::config::Menus;
+use crate::media;
 use crate::route::config::{Codes, Extension, Hours, Route};
 use crate::route::rules::Routes;
-use crate::{acd, cdr, ivr, media, sip};
+use crate::sip;
 use sections::{Grpc, Http, Log, Node};
 
 pub mod builtin;

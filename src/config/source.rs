@@ -198,7 +198,7 @@ fn remove(table: &mut DeTable<'_>, path: &[String]) -> bool {
             DeValue::Array(array) => part
                 .parse::<usize>()
                 .ok()
-                .and_then(|place| array.iter_mut().nth(place))
+                .and_then(|place| array.get_mut(place))
                 .map(Spanned::get_mut),
             _ => None,
         };

@@ -14,6 +14,7 @@ use crate::media::control::Event;
 use crate::shell::clock::Clock;
 use crate::shell::ledger::Ledger;
 use crate::shell::media::MediaThreads;
+use crate::shell::metrics::Metrics;
 use crate::shell::sip::{Incoming, Transports};
 use crate::sip::digest::Secret;
 use crate::switch::request::{Reply, Request};
@@ -65,6 +66,7 @@ pub struct Ends {
     pub ledger: Ledger,
     pub media: MediaThreads,
     pub media_events: Receiver<Event>,
+    pub metrics: Metrics,
     pub sip: Transports,
     pub sip_incoming: Receiver<Incoming>,
 }
@@ -119,7 +121,7 @@ impl Driver {
         loop {
             let now = self.ends.clock.now();
             self.alive.store(now.as_micros(), Ordering::Relaxed);
-            self.look_at_ledger(now);
+            self.look_around(now);
             if self.stop_at.is_some_and(|at| now >= at || self.switch.is_idle()) {
                 return self.ends.media;
             }
@@ -162,7 +164,10 @@ impl Driver {
     }
 
     fn step(&mut self, input: Input) {
-        self.switch.handle(self.ends.clock.now(), input, &mut self.out);
+        let now = self.ends.clock.now();
+        self.switch.handle(now, input, &mut self.out);
+        let took = self.ends.clock.now().since(now);
+        self.ends.metrics.switch_step.observe(took.as_secs_f64());
         self.carry_out();
     }
 
@@ -185,12 +190,14 @@ impl Driver {
         self.out = out;
     }
 
-    /// Tells the Switch when the ledger has no room for new calls, or has it again.
-    fn look_at_ledger(&mut self, now: Instant) {
+    /// Tells the Switch when the ledger has no room for new calls, or has it again; takes over what
+    /// others have counted.
+    fn look_around(&mut self, now: Instant) {
         if now < self.look_at {
             return;
         }
         self.look_at = now + LOOK_EVERY;
+        self.ends.metrics.follow(self.ends.sip.counts(), self.ends.media.figures());
         let room = self.ends.ledger.health().takes_calls();
         if room != self.room {
             self.room = room;
@@ -205,5 +212,5 @@ const STOP_MAX: Duration = Duration::from_secs(5);
 /// Questions that may wait for the Switch.
 const ORDERS_MAX: usize = 1024;
 
-/// How often the ledger's health is looked at; also the longest that the loop sleeps.
+/// How often it looks around; also the longest that the loop sleeps.
 const LOOK_EVERY: Duration = Duration::from_millis(250);

@@ -4,19 +4,19 @@
 //! somebody reads.
 
 use std::fmt;
+use std::sync::atomic::Ordering;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::{encode, encode_registry};
-use prometheus_client::encoding::{
-    DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric,
-};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
-use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::shell::ledger::Health;
+use crate::shell::media::Figures;
+use crate::shell::sip::Counts;
 use crate::switch::request::NodeStatus;
 
 /// Upper bounds of the buckets of a step of the Switch, in seconds: 1 µs to 16 ms.
@@ -25,51 +25,53 @@ const STEP_BUCKETS: [f64; 8] = [1e-6, 4e-6, 16e-6, 64e-6, 256e-6, 1e-3, 4e-3, 16
 /// Counters that the parts of the shell bump; clones share them.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    /// Datagrams or framed messages that arrived, by transport, whatever they were.
-    pub sip_received: Family<Carried, Counter>,
-    pub sip_sent: Family<Carried, Counter>,
+    /// Datagrams or framed messages that arrived, .
+    pub sip_received: Counter,
+    pub sip_sent: Counter,
     /// What arrived and was no SIP.
-    pub sip_malformed: Family<Carried, Counter>,
+    pub sip_malformed: Counter,
     /// What could not be passed on because a buffer was full.
-    pub sip_dropped: Family<Carried, Counter>,
+    pub sip_dropped: Counter,
     /// RTP packets that arrived from phones, and were sent to them.
     pub rtp_received: Counter,
     pub rtp_sent: Counter,
-    /// RTP packets from other addresses than a leg's, dropped.
-    pub rtp_strangers: Counter,
+    /// RTP packets that the operating system would not take.
+    pub rtp_unsent: Counter,
     /// How long the Switch took for one input.
     pub switch_step: Histogram,
-}
-
-/// What a SIP message came or went by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct Carried {
-    pub transport: Carrier,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-#[expect(non_camel_case_types, reason = "names are printed as they are")]
-pub enum Carrier {
-    tcp,
-    udp,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         Self {
-            sip_received: Family::default(),
-            sip_sent: Family::default(),
-            sip_malformed: Family::default(),
-            sip_dropped: Family::default(),
+            sip_received: Counter::default(),
+            sip_sent: Counter::default(),
+            sip_malformed: Counter::default(),
+            sip_dropped: Counter::default(),
             rtp_received: Counter::default(),
             rtp_sent: Counter::default(),
-            rtp_strangers: Counter::default(),
+            rtp_unsent: Counter::default(),
             switch_step: Histogram::new(STEP_BUCKETS),
         }
     }
 }
 
 impl Metrics {
+    /// Takes over what transports and media threads have counted since the start.
+    pub fn follow(&self, sip: Counts, media: Figures) {
+        for (counter, total) in [
+            (&self.sip_received, sip.received),
+            (&self.sip_sent, sip.sent),
+            (&self.sip_malformed, sip.malformed),
+            (&self.sip_dropped, sip.dropped),
+            (&self.rtp_received, media.received),
+            (&self.rtp_sent, media.sent),
+            (&self.rtp_unsent, media.send_failures),
+        ] {
+            counter.inner().store(total, Ordering::Relaxed); // a figure, orders nothing
+        }
+    }
+
     /// The page that Prometheus reads. Without `status` the Switch did not answer.
     pub fn page(&self, status: Option<NodeStatus>, health: Health, head: u64) -> String {
         let mut counted = Registry::with_prefix("strowger");
@@ -91,7 +93,7 @@ impl Metrics {
         let rtp = registry.sub_registry_with_prefix("rtp");
         rtp.register("received", "RTP packets from phones", self.rtp_received.clone());
         rtp.register("sent", "RTP packets to phones", self.rtp_sent.clone());
-        rtp.register("strangers", "RTP from unknown senders, dropped", self.rtp_strangers.clone());
+        rtp.register("unsent", "RTP that the system would not take", self.rtp_unsent.clone());
         registry.register_with_unit(
             "switch_step",
             "Time for one input of the Switch",

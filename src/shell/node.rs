@@ -9,15 +9,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::bounded;
 use thiserror::Error;
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::acd::Acd;
 use crate::call::{Plan, Settings};
 use crate::config::{Changes, Config};
 use crate::id::ExtensionId;
-use crate::media::control::Event;
 use crate::shell::clock::Clock;
 use crate::shell::driver::{self, Ends, Orders};
 use crate::shell::grpc::handle::{Asked, SwitchHandle};
@@ -25,6 +25,8 @@ use crate::shell::ledger::{self, Ledger, LedgerError};
 use crate::shell::media::prompts::Source;
 use crate::shell::media::{MediaThreads, Setup, measure};
 use crate::shell::sip::{Incoming, Listen, TransportError, Transports};
+use crate::shell::http::{self, HttpError, Pages, Readiness};
+use crate::shell::metrics::Metrics;
 use crate::shell::{entropy, grpc, systemd};
 use crate::sip::digest::{self, Auth, Secret};
 use crate::sip::registrar::{self, Registrar};
@@ -40,6 +42,7 @@ pub struct Node {
     /// Where phones register.
     pub sip: Vec<Listen>,
     pub grpc: SocketAddr,
+    pub http: SocketAddr,
     switch: SwitchHandle,
     orders: Orders,
     thread: JoinHandle<MediaThreads>,
@@ -55,6 +58,8 @@ pub enum StartError {
     File { path: PathBuf, source: io::Error },
     #[error("gRPC: {0}")]
     Grpc(#[from] grpc::GrpcError),
+    #[error("HTTP: {0}")]
+    Http(#[from] HttpError),
     #[error("ledger: {0}")]
     Ledger(#[from] LedgerError),
     #[error("media: {0}")]
@@ -78,6 +83,7 @@ impl Node {
         let recordings = config.node.data.join(&config.media.recordings);
         let ledger = open_ledger(&config, clock)?;
         let grpc_server = grpc::Listener::bind(&config.grpc).await?;
+        let http_server = http::bind(&config.http).await?;
         let (media_sender, media_events) = bounded(MEDIA_EVENTS_MAX);
         let media = MediaThreads::start(
             Setup {
@@ -93,6 +99,7 @@ impl Node {
         let (sip_sender, sip_incoming) = bounded(MESSAGES_MAX);
         let sip = bind_sip(&config, sip_sender)?;
         let listening = sip.listening();
+        let metrics = Metrics::default();
 
         let auth = digest::Config { nonce_lifetime: config.sip.nonce_lifetime, ..digest::Config::default() };
         let parts = Parts {
@@ -111,7 +118,18 @@ impl Node {
             transactions: Table::new(0, config.sip.transactions_max),
         };
         let switch = Switch::new(clock.now(), parts, plan(&config, 1), secrets(&config));
-        let (orders, thread) = start_switch(switch, clock, &ledger, media, media_events, sip, sip_incoming)?;
+        let (orders, thread) = start_switch(
+            switch,
+            Ends {
+                clock,
+                ledger: ledger.clone(),
+                media,
+                media_events,
+                metrics: metrics.clone(),
+                sip,
+                sip_incoming,
+            },
+        )?;
 
         let (reload_sender, reloads) = mpsc::channel(1);
         let switch = handle(orders.clone(), reload_sender);
@@ -123,6 +141,7 @@ impl Node {
         let mut node = Self {
             sip: listening,
             grpc: grpc_server.local_addr()?,
+            http: http_server.local_addr()?,
             switch,
             orders,
             thread,
@@ -130,13 +149,15 @@ impl Node {
             stop,
             servers,
         };
-        node.serve(grpc_server, clock, &stopped);
+        node.serve(grpc_server, http_server, metrics, clock, &stopped);
         Ok(node)
     }
 
     fn serve(
         &mut self,
         grpc: grpc::Listener,
+        http: TcpListener,
+        metrics: Metrics,
         clock: Clock,
         stopped: &watch::Receiver<bool>,
     ) {
@@ -144,6 +165,14 @@ impl Node {
         self.servers.push(tokio::spawn(async move {
             if let Err(error) = grpc.serve(ledger, switch, clock, when(until)).await {
                 tracing::error!(%error, "gRPC ended");
+            }
+        }));
+        let (ledger, switch) = (self.ledger.clone(), self.switch.clone());
+        let pages = Pages { ledger, switch, metrics, readiness: Readiness::default() };
+        let until = stopped.clone();
+        self.servers.push(tokio::spawn(async move {
+            if let Err(error) = http::serve(http, pages, when(until)).await {
+                tracing::error!(%error, "HTTP ended");
             }
         }));
     }
@@ -283,16 +312,10 @@ fn bind_sip(
 
 fn start_switch(
     mut switch: Switch,
-    clock: Clock,
-    ledger: &Ledger,
-    media: MediaThreads,
-    media_events: Receiver<Event>,
-    sip: Transports,
-    sip_incoming: Receiver<Incoming>,
+    ends: Ends,
 ) -> Result<(Orders, JoinHandle<MediaThreads>), StartError> {
     let mut out = Vec::new();
-    switch.resume(clock.now(), ledger.all("")?, &mut out);
-    let ends = Ends { clock, ledger: ledger.clone(), media, media_events, sip, sip_incoming };
+    switch.resume(ends.clock.now(), ends.ledger.all("")?, &mut out);
     Ok(driver::start(switch, out, ends)?)
 }
 

@@ -49,9 +49,8 @@ mod tests {
 
         let json = line(&record).unwrap();
 
-        assert_eq!(
-            json,
-            r#"{"sequence":12,"direction":"DIRECTION_INTERNAL","setup_time":"1970-01-01T00:00:01.000002Z","end":{"reason":"busy"}}"#
-        );
+        let (head, tail) = json.split_once(r#","setup_time":"#).unwrap();
+        assert_eq!(head, r#"{"sequence":12,"direction":"DIRECTION_INTERNAL""#);
+        assert_eq!(tail, r#""1970-01-01T00:00:01.000002Z","end":{"reason":"busy"}}"#);
     }
 }

@@ -4,28 +4,39 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::Config;
-use crate::config::builtin::generate_password;
-use crate::config::load::{self, Environment, Loaded};
+use crate::config::{Config, Loaded, generate_password};
 use crate::config::problem::Problem;
 use crate::id::ExtensionId;
+use crate::shell::cli::check;
 use crate::shell::node::Node;
 use crate::shell::{entropy, log, systemd};
 
-/// The configuration that `run` takes if none is named and this file is there.
-pub const DEFAULT_FILE: &str = "conf/strowger.toml";
+/// What `strowger run` is given.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The configuration [default: conf/strowger.toml if it is there, else the built-in site]
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
 
-/// Runs the daemon until it is told to stop.
-///
-/// # Errors
-///
-/// If the configuration has mistakes, or something that it names cannot be had.
-pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
-    let file = file.map(Path::to_owned).or_else(default_file);
+/// Runs the daemon until it is told to stop; says what keeps it from starting.
+pub fn run(args: &Args) -> ExitCode {
+    match start(args.config.as_deref()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("strowger: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(file: Option<&Path>) -> anyhow::Result<()> {
+    let file = file.map(Path::to_owned);
     let config = read(file.as_deref()).map_err(|mistakes| anyhow!("{}", mistakes.join("\n")))?;
     log::start(&config.log).map_err(|error| anyhow!("[log] filter: {error}"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -42,6 +53,7 @@ async fn serve(config: Config, file: Option<PathBuf>) -> anyhow::Result<()> {
         println!("  phones register at  {listen}");
     }
     println!("  records and control grpc://{}", node.grpc);
+    println!("  health and metrics  http://{}/health/ready", node.http);
     print!("{site}");
     io::stdout().flush().ok(); // nobody may be reading
     systemd::ready();
@@ -64,19 +76,9 @@ async fn serve(config: Config, file: Option<PathBuf>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn default_file() -> Option<PathBuf> {
-    let file = PathBuf::from(DEFAULT_FILE);
-    file.is_file().then_some(file)
-}
-
 /// Reads the configuration, and the passwords that the built-in site generated before.
 fn read(file: Option<&Path>) -> Result<Config, Vec<String>> {
-    let environment: Environment = std::env::vars().collect();
-    let loaded = match file {
-        Some(file) => load::load(file, &environment, None),
-        None => load::load_builtin(&environment),
-    };
-    let Loaded { mut config, warnings, .. } = loaded.map_err(sentences)?;
+    let Loaded { mut config, warnings, .. } = check::load(file).map_err(sentences)?;
     for warning in warnings {
         eprintln!("{warning}");
     }
