@@ -5,8 +5,8 @@
 //! Out:      `Request` and `Response` to read, `Builder` to write, `bad_request` for the broken.
 //! Not here: what a message means (`transaction`, `dialog`, `registrar`).
 //!
-//! Reading allocates nothing in the usual case. A message with folded headers or with bytes that are
-//! not UTF-8 (older phones write Latin-1) is copied once, unfolded and transcoded, so that every
+//! Reading allocates nothing in the usual case. A message with folded headers, or with bytes that
+//! are no UTF-8 (older phones write Latin-1), is copied once, unfolded and transcoded, so that each
 //! accessor gives `&str`. Text that is passed on or hashed (URIs, credentials) is never re-printed.
 
 mod build;
