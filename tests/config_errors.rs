@@ -8,7 +8,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use strowger::config::{self, Environment, Prompts};
+use strowger::config::{self, Config, Environment};
+use strowger::id::PromptId;
 
 #[test]
 fn every_broken_file_is_told_line_and_column() {
@@ -48,11 +49,10 @@ fn broken_files() -> Vec<PathBuf> {
 
 /// What is told of a file, without the file's name.
 fn told(path: &Path) -> Vec<String> {
-    let prompts: Prompts = ["welcome", "invalid", "no-input", "goodbye", "please-wait", "hold"]
-        .into_iter()
-        .map(Into::into)
-        .collect();
-    let problems = match config::load(path, &Environment::new(), Some(&prompts)) {
+    let prompts =
+        ["welcome", "invalid", "no-input", "goodbye", "hold", "recording-notice", "please-wait"];
+    let has = |_: &Config, prompt: &PromptId| prompts.contains(&prompt.as_str());
+    let problems = match config::load(path, &Environment::new(), Some(&has)) {
         Ok(loaded) => loaded.warnings,
         Err(problems) => problems,
     };

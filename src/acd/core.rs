@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use crossbeam_skiplist::SkipSet;
 
+use super::chunks::Chunks;
 use super::config::{AGENTS_MAX, Config, Strategy};
 use super::event::{Outcome, Output, Refusal, Withdrawn};
 use super::line::{Caller, Callers, Line, Place};
@@ -27,7 +28,7 @@ use crate::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Acd {
     pub(super) roster: ArcSwap<Roster>,
-    pub(super) seats: Box<[Seat]>,
+    pub(super) seats: Chunks<Seat>,
     /// Agents who may be free: a hint for searches, the words decide.
     pub(super) free: Bits,
     pub(super) logged_in: Bits,
@@ -70,7 +71,7 @@ impl Acd {
     pub fn new() -> Self {
         Self {
             roster: ArcSwap::default(),
-            seats: (0..AGENTS_MAX).map(|_| Seat::new()).collect(),
+            seats: Chunks::new(AGENTS_MAX, Seat::new),
             free: Bits::new(AGENTS_MAX),
             logged_in: Bits::new(AGENTS_MAX),
             callers: Callers::new(),
@@ -238,7 +239,7 @@ impl Acd {
     /// Whether the agent's phone is to ring for the call at this moment.
     pub fn is_offered(&self, call: CallId, agent: &AgentId) -> bool {
         let Some(agent) = self.roster.load().agent_number(agent) else { return false };
-        let word = self.seats[agent as usize].word.load();
+        let word = self.seats.at(agent).word.load();
         word.phase() == Phase::Ringing
             && self.callers.by_call(call).is_some_and(|caller| caller.slot == word.slot())
     }

@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
-use crossbeam_queue::ArrayQueue;
+use crossbeam_queue::SegQueue;
 use crossbeam_skiplist::SkipMap;
 
+use super::chunks::Chunks;
 use super::config::AGENTS_MAX;
 use super::roster::Needs;
 use super::word::{Bits, CallWord};
@@ -139,29 +140,34 @@ impl Caller {
 /// Where callers are found by the slot that an agent's word names, and by their call.
 #[derive(Debug)]
 pub struct Callers {
-    slots: Box<[ArcSwapOption<Caller>]>,
-    free: ArrayQueue<u32>,
+    slots: Chunks<ArcSwapOption<Caller>>,
+    /// Slots that were used and are free again.
+    free: SegQueue<u32>,
+    /// The slots from here on were never used.
+    unused: AtomicU32,
     calls: SkipMap<CallId, Arc<Caller>>,
 }
 
 impl Callers {
     pub fn new() -> Self {
-        let free = ArrayQueue::new(CALLERS_MAX);
-        for slot in 0..CALLERS_MAX as u32 {
-            free.push(slot).expect("there are as many places as slots");
-        }
-        let slots = (0..CALLERS_MAX).map(|_| ArcSwapOption::empty()).collect();
-        Self { slots, free, calls: SkipMap::new() }
+        let slots = Chunks::new(CALLERS_MAX as usize, ArcSwapOption::empty);
+        Self { slots, free: SegQueue::new(), unused: AtomicU32::new(0), calls: SkipMap::new() }
     }
 
     /// A slot for one more caller, unless `CALLERS_MAX` wait.
     pub fn reserve(&self) -> Option<u32> {
-        self.free.pop()
+        self.free.pop().or_else(|| {
+            // AcqRel: pairs with itself; each slot is given once.
+            let unused = self.unused.fetch_update(Ordering::AcqRel, Ordering::Acquire, |next| {
+                (next < CALLERS_MAX).then_some(next + 1)
+            });
+            unused.ok()
+        })
     }
 
     /// Makes a caller known: by slot, by call, and last in the line.
     pub fn insert(&self, caller: &Arc<Caller>) {
-        self.slots[caller.slot as usize].store(Some(caller.clone()));
+        self.slots.at(caller.slot).store(Some(caller.clone()));
         self.calls.insert(caller.call, caller.clone());
         caller.line.callers.insert(caller.place, caller.clone());
     }
@@ -171,9 +177,8 @@ impl Callers {
         caller.line.callers.remove(&caller.place);
         caller.line.release();
         self.calls.remove(&caller.call);
-        self.slots[caller.slot as usize].store(None);
-        // Only who decided the word comes here, once, so the slot cannot be freed twice.
-        self.free.push(caller.slot).expect("there are as many places as slots");
+        self.slots.at(caller.slot).store(None);
+        self.free.push(caller.slot); // once: only who decided the word comes here
     }
 
     pub fn by_call(&self, call: CallId) -> Option<Arc<Caller>> {
@@ -181,14 +186,12 @@ impl Callers {
     }
 
     pub fn by_slot(&self, slot: u32) -> Option<Arc<Caller>> {
-        self.slots.get(slot as usize)?.load_full()
+        self.slots.at(slot).load_full()
     }
 
     pub fn holds(&self, caller: &Arc<Caller>) -> bool {
-        self.slots[caller.slot as usize]
-            .load()
-            .as_ref()
-            .is_some_and(|holder| Arc::ptr_eq(holder, caller))
+        let holder = self.slots.at(caller.slot).load();
+        holder.as_ref().is_some_and(|holder| Arc::ptr_eq(holder, caller))
     }
 
     pub fn all(&self) -> impl Iterator<Item = Arc<Caller>> {
@@ -197,4 +200,4 @@ impl Callers {
 }
 
 /// Callers that one node holds in all its queues.
-pub const CALLERS_MAX: usize = 131_072;
+pub const CALLERS_MAX: u32 = 131_072;

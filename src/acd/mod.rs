@@ -25,6 +25,7 @@
 
 pub mod config;
 
+mod chunks;
 mod core;
 mod event;
 mod line;

@@ -87,6 +87,14 @@ impl Acd {
         roster.agents[number as usize].present.then(|| self.snapshot(number))
     }
 
+    /// Who is logged in at a phone.
+    pub fn seated(&self, extension: &ExtensionId) -> Option<AgentId> {
+        let number = *self.seated.get(extension)?.value();
+        let sits_there = self.seats.at(number).extension().as_ref() == Some(extension);
+        let roster = self.roster.load();
+        sits_there.then(|| roster.agents[number as usize].id.clone())
+    }
+
     /// The configured queues, in the order of their ids.
     pub fn queues(&self) -> Vec<QueueSnapshot> {
         let roster = self.roster.load_full();
@@ -95,7 +103,7 @@ impl Acd {
             .iter()
             .filter(|queue| queue.present)
             .map(|queue| {
-                let word = |agent: u32| self.seats[agent as usize].word.load();
+                let word = |agent: u32| self.seats.at(agent).word.load();
                 let mut agents: Vec<_> = queue
                     .members
                     .iter()
@@ -130,7 +138,7 @@ impl Acd {
     fn snapshot(&self, number: u32) -> AgentSnapshot {
         let roster = self.roster.load_full();
         let agent = &roster.agents[number as usize];
-        let seat = &self.seats[number as usize];
+        let seat = self.seats.at(number);
         let word = seat.word.load();
         let phase = word.phase();
         let ends = matches!(phase, Phase::Ringing | Phase::WrapUp) || word.has(PAUSED);

@@ -45,7 +45,7 @@ impl<'a> Step<'a> {
     }
 
     pub fn seat(&self, agent: u32) -> &'a Seat {
-        &self.acd.seats[agent as usize]
+        self.acd.seats.at(agent)
     }
 
     /// Sends a caller away whose patience is over, unless a phone rings for him.
@@ -113,7 +113,7 @@ impl Floor for Step<'_> {
         &self.seat(agent).word
     }
 
-    fn call<'a>(&self, caller: &'a Arc<Caller>) -> &'a CallWord {
+    fn call<'a>(&'a self, caller: &'a Arc<Caller>) -> &'a CallWord {
         &caller.word
     }
 
@@ -129,7 +129,7 @@ impl Floor for Step<'_> {
         caller.cap
     }
 
-    fn offered<'a>(&self, caller: &'a Arc<Caller>) -> Option<&'a Bits> {
+    fn offered<'a>(&'a self, caller: &'a Arc<Caller>) -> Option<&'a Bits> {
         caller.offered.as_ref()
     }
 

@@ -48,7 +48,7 @@ impl Config {
         let queue = Queue {
             number: Some("600".to_owned()),
             members: self.acd.agents.keys().cloned().collect(),
-            greeting: Some("please-wait".into()),
+            greeting: Some("recording-notice".into()),
             music: Some("hold".into()),
             record: crate::acd::config::Record::Always,
             ..Queue::default()

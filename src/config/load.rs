@@ -7,7 +7,7 @@ use std::path::{Path as FilePath, PathBuf};
 
 use config::{FileFormat, Format as _, Map, Value, ValueKind};
 
-use crate::config::lint::{self, Prompts};
+use crate::config::lint::{self, HasPrompt};
 use crate::config::problem::{Finding, Path, Place, Problem, Severity, error};
 use crate::config::secrets;
 use crate::config::source::{Read, Source};
@@ -26,7 +26,8 @@ pub struct Loaded {
 /// The variables that layers and secrets are taken from, by name.
 pub type Environment = BTreeMap<String, String>;
 
-/// Reads and checks a configuration. `prompts` are those that can be played, if known.
+/// Reads and checks a configuration. `prompts` says which can be played; without
+/// it, whether they exist is not looked at.
 ///
 /// # Errors
 ///
@@ -34,7 +35,7 @@ pub type Environment = BTreeMap<String, String>;
 pub fn load(
     path: &FilePath,
     environment: &Environment,
-    prompts: Option<&Prompts>,
+    prompts: Option<HasPrompt<'_>>,
 ) -> Result<Loaded, Vec<Problem>> {
     let mut reader = Reader::new(environment);
     reader.read_all(path);
@@ -62,18 +63,37 @@ pub fn load(
 /// # Errors
 ///
 /// As of `load`.
-pub fn load_builtin(environment: &Environment) -> Result<Loaded, Vec<Problem>> {
+pub fn load_builtin(
+    environment: &Environment,
+    prompts: Option<HasPrompt<'_>>,
+) -> Result<Loaded, Vec<Problem>> {
     let mut reader = Reader::new(environment);
     if let Some(mut config) = reader.compose() {
         let mut findings = secrets::fetch(&mut config, FilePath::new(""), environment);
         config.add_site();
-        findings.extend(lint::lint(&config, None));
+        findings.extend(lint::lint(&config, prompts));
         reader.locate(findings, true);
         if reader.problems.iter().all(|problem| problem.severity == Severity::Warning) {
             return Ok(Loaded { config, warnings: reader.problems, files: Vec::new() });
         }
     }
     Err(reader.problems)
+}
+
+/// Reads one text strictly, without looking at what it means and without the built-in site.
+///
+/// # Errors
+///
+/// Every key that is not known and every value that cannot be read.
+pub fn parse(name: &str, text: &str) -> Result<Config, Vec<Problem>> {
+    let (source, read) = Source::read(name.to_owned(), text.to_owned());
+    if !read.problems.is_empty() {
+        return Err(read.problems);
+    }
+    let place = Place::File(name.to_owned());
+    build(&[Layer(source.layer())]).map(Config::from).map_err(|error| {
+        vec![Problem { place, severity: Severity::Error, text: error.to_string() }]
+    })
 }
 
 /// What was read so far.

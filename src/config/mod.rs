@@ -5,16 +5,20 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::acd;
+use crate::cdr;
 use crate::id::{AgentId, ExtensionId, HoursId, MenuId, QueueId, Target};
+use crate::ivr;
 use crate::ivr::config::Menus;
+use crate::media;
 use crate::route::config::{Codes, Extension, Hours, Route};
 use crate::route::rules::Routes;
-use crate::{acd, cdr, ivr, media, sip};
+use crate::sip;
 use sections::{Grpc, Http, Log, Node};
 
-mod builtin;
+pub mod builtin;
 mod lint;
-mod load;
+pub mod load;
 mod message;
 pub mod problem;
 mod secrets;
@@ -22,8 +26,8 @@ pub mod sections;
 mod source;
 
 pub use builtin::generate_password;
-pub use lint::{Prompts, lint};
-pub use load::{Environment, Loaded, load, load_builtin};
+pub use lint::{HasPrompt, lint};
+pub use load::{Environment, Loaded, load, load_builtin, parse};
 
 /// Everything that can be configured. `Default` is what an empty file means, without the site that
 /// `builtin` adds.

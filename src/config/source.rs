@@ -108,12 +108,11 @@ impl Source {
         map
     }
 
-    /// Where `path` is written: its value, or the key of a whole table.
+    /// Where `path` is written: its value, or the last part of a heading.
     pub fn place(&self, path: &[String]) -> Option<Place> {
         let mark = self.marks.iter().find(|mark| mark.path == path)?;
-        let is_table = matches!(self.text.as_bytes().get(mark.value.start), Some(b'[' | b'{'))
-            || mark.value.is_empty();
-        let at = if is_table { mark.key.start } else { mark.value.start };
+        let is_heading = mark.value.start < mark.key.start || mark.value.is_empty();
+        let at = if is_heading { mark.key.start } else { mark.value.start };
         Some(self.at(at))
     }
 
@@ -199,7 +198,7 @@ fn remove(table: &mut DeTable<'_>, path: &[String]) -> bool {
             DeValue::Array(array) => part
                 .parse::<usize>()
                 .ok()
-                .and_then(|place| array.iter_mut().nth(place))
+                .and_then(|place| array.get_mut(place))
                 .map(Spanned::get_mut),
             _ => None,
         };

@@ -1,6 +1,11 @@
 //! The gRPC contract, `proto/strowger/v1/`, as Rust types.
 
-#![expect(missing_docs, clippy::all, reason = "generated; the documentation is in the contract")]
+#![expect(
+    missing_docs,
+    clippy::all,
+    clippy::allow_attributes_without_reason,
+    reason = "generated; the documentation is in the contract"
+)]
 
 tonic::include_proto!("strowger.v1");
 

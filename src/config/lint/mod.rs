@@ -1,6 +1,5 @@
 //! What no schema can find: parts of the configuration that contradict each other.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::config::Config;
@@ -16,11 +15,11 @@ mod numbers;
 mod routes;
 mod targets;
 
-/// The prompts that can be played.
-pub type Prompts = BTreeSet<PromptId>;
+/// Says whether a prompt can be played with this configuration.
+pub type HasPrompt<'a> = &'a dyn Fn(&Config, &PromptId) -> bool;
 
 /// Every contradiction in `config`. Without `prompts`, whether prompts exist is not looked at.
-pub fn lint(config: &Config, prompts: Option<&Prompts>) -> Vec<Finding> {
+pub fn lint(config: &Config, prompts: Option<HasPrompt<'_>>) -> Vec<Finding> {
     let mut findings = Vec::new();
     node(config, &mut findings);
     sip(config, &mut findings);

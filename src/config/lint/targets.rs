@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::config::Config;
-use crate::config::lint::Prompts;
+use crate::config::lint::HasPrompt;
 use crate::config::problem::{Finding, Path, error, nearest, owned, warning};
 use crate::id::{PromptId, Target};
 use crate::ivr::config::Menu;
 use crate::time::Duration;
 
-pub fn lint(config: &Config, prompts: Option<&Prompts>, findings: &mut Vec<Finding>) {
+pub fn lint(config: &Config, prompts: Option<HasPrompt<'_>>, findings: &mut Vec<Finding>) {
     let targets = targets(config);
     let mut heard = prompts_of(config);
     for (path, target) in &targets {
@@ -23,10 +23,11 @@ pub fn lint(config: &Config, prompts: Option<&Prompts>, findings: &mut Vec<Findi
     for (id, menu) in config.menus.iter() {
         one_menu(id.as_str(), menu, findings);
     }
-    if let Some(prompts) = prompts {
-        for (path, prompt) in heard.iter().filter(|(_, prompt)| !prompts.contains(*prompt)) {
+    if let Some(has) = prompts {
+        for (path, prompt) in heard.iter().filter(|(_, prompt)| !has(config, prompt)) {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
-            let right = match nearest(prompt.as_str(), prompts.iter().map(PromptId::as_str)) {
+            let shipped = SHIPPED.into_iter().filter(|name| has(config, &PromptId::from(*name)));
+            let right = match nearest(prompt.as_str(), shipped) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("put `{prompt}.wav` into the folder of prompts"),
             };
@@ -201,3 +202,17 @@ fn circle(
 
 /// More retries than this hold a caller for ever.
 const RETRIES_MAX: u32 = 100;
+/// Shipped prompts that menus, queues and routes may name; suggested only where they exist.
+const SHIPPED: [&str; 11] = [
+    "busy",
+    "closed",
+    "goodbye",
+    "hold",
+    "invalid",
+    "no-input",
+    "nobody",
+    "please-wait",
+    "recording-notice",
+    "try-later",
+    "welcome",
+];

@@ -1,9 +1,9 @@
 //! The ledger: facts made durable, in order, before anybody hears of them.
 //!
 //! One thread writes, with group commit; readers have connections of their own and wait for nobody.
-//! Whoever appends never waits: entries go through a bounded channel. While the disk refuses,
-//! entries wait in it and the writer tries again until it succeeds; `Health` says so, and the node
-//! takes no new calls once the channel is nearly full. A second process on the same file is refused.
+//! Whoever appends never waits: entries go through a bounded channel. While the disk refuses, they
+//! wait in it and the writer tries again until it succeeds; `Health` says so, and the node takes no
+//! new calls once the channel is nearly full. A second process on the same file is refused.
 
 mod recovery;
 mod store;
@@ -78,8 +78,8 @@ struct State {
     failing: AtomicBool,
     /// The writer's thread runs.
     running: AtomicBool,
-    /// Entries taken from the channel and not yet durable.
-    in_hand: AtomicUsize,
+    /// Entries and values that are taken and not yet durable.
+    waiting: AtomicUsize,
     lost: AtomicU64,
     commits: AtomicU64,
     commit_us: AtomicU64,
@@ -174,7 +174,9 @@ impl Ledger {
     }
 
     fn send(&self, job: Job) {
+        self.shared.state.waiting.fetch_add(1, Relaxed);
         if self.shared.jobs.try_send(job).is_err() {
+            self.shared.state.waiting.fetch_sub(1, Relaxed);
             let lost = self.shared.state.lost.fetch_add(1, Relaxed) + 1;
             if lost.is_power_of_two() {
                 error!(lost, "ledger entries lost: the disk has refused them for too long");
@@ -202,7 +204,7 @@ impl Ledger {
 
     pub fn health(&self) -> Health {
         let state = &self.shared.state;
-        let waiting = self.shared.jobs.len() + state.in_hand.load(Relaxed);
+        let waiting = state.waiting.load(Relaxed);
         let running = state.running.load(Relaxed);
         Health {
             writable: running && !state.failing.load(Relaxed),

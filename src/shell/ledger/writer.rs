@@ -110,7 +110,6 @@ impl Writer {
     fn write(&mut self, mut batch: Batch) -> Next {
         let mut closing = take_closes(&mut batch.orders);
         let mut wait = RETRY_AFTER;
-        self.state.in_hand.store(batch.jobs.len(), Relaxed);
         while let Err(cause) = self.commit(&mut batch) {
             if !self.state.failing.swap(true, Relaxed) {
                 error!(%cause, "the ledger cannot be written; entries wait in memory");
@@ -133,7 +132,6 @@ impl Writer {
         if self.state.failing.swap(false, Relaxed) {
             info!("the ledger can be written again");
         }
-        self.state.in_hand.store(0, Relaxed);
         if closing.is_empty() { Next::GoOn } else { Next::Close(closing) }
     }
 
@@ -172,6 +170,7 @@ impl Writer {
         self.head.send_if_modified(|head| mem::replace(head, end.sequence) != end.sequence);
         let entries = batch.jobs.iter().filter(|job| matches!(job, Job::Entry(_))).count();
         self.state.appended.fetch_add(entries as u64, Relaxed);
+        self.state.waiting.fetch_sub(batch.jobs.len(), Relaxed);
         self.state.commits.fetch_add(1, Relaxed);
         let took = (self.clock)().since(began).as_micros();
         self.state.commit_us.fetch_add(u64::try_from(took).unwrap_or(u64::MAX), Relaxed);
