@@ -180,11 +180,10 @@ impl Acd {
             self.fit(&current, &caller);
         }
         let mut step = Step::new(self, now, out);
-        if current.queues[number as usize].is_deserted(&self.logged_in) {
-            if step.close(&caller, |_| true) {
-                step.finish();
-                return Err(Refusal::Empty);
-            }
+        let deserted = current.queues[number as usize].is_deserted(&self.logged_in);
+        if deserted && step.close(&caller, |_| true) {
+            step.finish();
+            return Err(Refusal::Empty);
         }
         step.later(Again::Caller(caller));
         step.finish();

@@ -150,10 +150,10 @@ impl Step<'_> {
         let Some(extension) = auto.filter(|_| was.has(REACHABLE) != reachable) else { return };
         if !reachable {
             self.log_out(agent);
-        } else if was.phase() == Phase::LoggedOut {
-            if let Err(error) = self.log_in(agent, extension) {
-                tracing::warn!(agent, %error, "cannot log in by registration");
-            }
+        } else if was.phase() == Phase::LoggedOut
+            && let Err(error) = self.log_in(agent, extension)
+        {
+            tracing::warn!(agent, %error, "cannot log in by registration");
         }
     }
 
