@@ -127,11 +127,16 @@ impl Hall {
         (call, agent)
     }
 
+    /// One call enters; every offer that this thread is handed is answered and hung up. With several
+    /// threads that may be another's call, and another may be handed this one.
     fn cycle(&self) {
         let mut out = Vec::with_capacity(8);
         self.enter(&mut out);
-        let (call, agent) = self.answer(&mut out);
-        self.acd.call_ended(self.moment().0, call, &agent, &mut out);
+        while let Some(Output::Offer { call, agent, .. }) = take_offer(&mut out) {
+            let (now, _) = self.moment();
+            assert!(self.acd.offer_ended(now, call, &agent, Outcome::Answered, &mut out));
+            self.acd.call_ended(self.moment().0, call, &agent, &mut out);
+        }
         black_box(out);
     }
 
@@ -157,6 +162,12 @@ impl Hall {
         self.enter(&mut out);
         black_box(out);
     }
+}
+
+/// Takes the first offer out; other outputs before it are dropped.
+fn take_offer(out: &mut Vec<Output>) -> Option<Output> {
+    let at = out.iter().position(|output| matches!(output, Output::Offer { .. }))?;
+    out.drain(..=at).last()
 }
 
 /// The same for one queue by most-idle: two sorted lists under a mutex. No skills, deadlines,
@@ -187,10 +198,8 @@ impl Lists {
 
 impl Sorted {
     fn new(agents: u32) -> Self {
-        let lists = Lists {
-            idle: (0..agents).map(|agent| ((0, agent), ())).collect(),
-            ..Lists::default()
-        };
+        let lists =
+            Lists { idle: (0..agents).map(|agent| ((0, agent), ())).collect(), ..Lists::default() };
         Self { lists: Mutex::new(lists), clock: AtomicU64::new(1), agents }
     }
 
