@@ -127,8 +127,8 @@ impl Hall {
         (call, agent)
     }
 
-    /// One call enters; every offer that this thread is handed is answered and hung up. With several
-    /// threads that may be another's call, and another may be handed this one.
+    /// One call enters; every offer that this thread is handed is answered and hung up. With
+    /// several threads that may be another's call, and another may be handed this one.
     fn cycle(&self) {
         let mut out = Vec::with_capacity(8);
         self.enter(&mut out);

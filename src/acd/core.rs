@@ -201,8 +201,8 @@ impl Acd {
 
     /// An agent's phone has answered or stopped ringing: whether the offer was still his.
     ///
-    /// For `Answered` that means that he won the caller, who is out of the queue then. To be told by
-    /// whoever rang the phone, as is `call_ended`.
+    /// For `Answered` that means that he won the caller, who is out of the queue then. To be told
+    /// by whoever rang the phone, as is `call_ended`.
     pub fn offer_ended(
         &self,
         now: Instant,

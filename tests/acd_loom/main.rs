@@ -2,7 +2,8 @@
 //! `src/acd/matching.rs` as they are, over loom's atomics.
 //!
 //! `sound` is the protocol itself. The others are the same files with one thing taken away, and a
-//! test shows that the same models then fail: each of those things is needed, and the models see it.
+//! test shows that the same models then fail: each of those things is needed, and the models see
+//! it.
 
 #![allow(clippy::duplicate_mod)] // that is the point
 
