@@ -325,7 +325,8 @@ impl Step<'_> {
             Answer::Won(word) => {
                 let seat = self.seat(agent);
                 seat.set_call(caller.call);
-                seat.queue.store(caller.queue, Ordering::Release); // pairs with the load in `hung_up`
+                // Release: pairs with the loads in `hung_up` and `extend_wrap_up`.
+                seat.queue.store(caller.queue, Ordering::Release);
                 seat.calls.fetch_add(1, Ordering::Relaxed);
                 self.disarm(agent, ringing);
                 self.acd.forget(caller);
@@ -437,7 +438,7 @@ impl Step<'_> {
         let seat = self.seat(agent);
         loop {
             let word = seat.word.load();
-            if word.generation() != generation || seat.until.at() > self.now {
+            if word.generation() != generation {
                 return;
             }
             // A step that fails met another thread: what that made of the word is looked at again.

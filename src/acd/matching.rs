@@ -14,10 +14,10 @@
 //!    loser goes back among the free. A caller who leaves closes his word, then frees all that were
 //!    claimed for him; a claim that comes later fails at the closed word.
 //!
-//! The functions are generic over `Floor` so that `tests/acd_loom.rs` checks this very code in
+//! The functions are generic over `Floor` so that `tests/acd_loom` checks this very code in
 //! every interleaving, and shows that it fails without the fence or without the second look.
 //!
-//! Not here: who may serve whom and in which order, what is written out (`floor`).
+//! Not here: who may serve whom and in which order, what is written out (`step`).
 
 use super::sync::publish;
 use super::word::{Agent, AgentWord, BREAK, Bits, Call, CallWord, LEAVING, PAUSED, Phase};

@@ -2,7 +2,7 @@
 //!
 //! Every method takes `&self` and may be called from any thread at once: the Switch, gRPC and HTTP
 //! tasks, readers. Whoever makes a change that could match a caller and an agent completes the
-//! match and gets its outputs; `matching` says how, `tests/acd_loom.rs` shows that it holds in
+//! match and gets its outputs; `matching` says how, `tests/acd_loom` shows that it holds in
 //! every interleaving, `tests/simulation` that it holds over days.
 //!
 //! ```text
