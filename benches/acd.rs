@@ -60,7 +60,7 @@ fn threads(c: &mut Criterion) {
     }
 }
 
-#[allow(clippy::disallowed_methods)] // a bench is there to look at the clock
+#[allow(clippy::disallowed_methods, reason = "a bench is there to look at the clock")]
 fn at_once(times: u64, cycle: impl Fn() + Sync) -> std::time::Duration {
     let began = std::time::Instant::now();
     thread::scope(|scope| {

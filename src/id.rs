@@ -221,6 +221,7 @@ impl FromStr for Target {
                 Ok(status @ 400..=699) => Ok(Self::Hangup(status)),
                 _ => Err(IdError::HangupStatus(name.to_owned())),
             },
+            "conference" | "trunk" | "voicemail" => Err(IdError::NotBuilt(text.to_owned())),
             "menu" => Ok(Self::Menu(name.into())),
             "prompt" => Ok(Self::Prompt(name.into())),
             "queue" => Ok(Self::Queue(name.into())),
@@ -250,6 +251,11 @@ pub enum IdError {
     HangupStatus(String),
     #[error("a leg id is a call id, a hyphen and a number")]
     LegId,
+    #[error(
+        "`{0}`: this kind of target is not built yet; write `extension:…`, `agent:…`, `queue:…`, \
+         `menu:…`, `prompt:…` or `hangup:486`"
+    )]
+    NotBuilt(String),
     #[error(
         "`{0}` is no target; write `extension:…`, `agent:…`, `queue:…`, `menu:…`, `prompt:…` or \
          `hangup:486`"

@@ -1,9 +1,9 @@
 //! Strowger: a softswitch and ACD daemon for on-prem telephony, in one binary.
 //!
-//! **A pure core that is told the time, and a thin shell that touches the world.** Every machine has
-//! one verb, `handle(&mut self, now, Input, &mut Vec<Output>)`, and says with `next_tick()` when it
-//! wants to be woken. A module imports only modules listed above it here; `tests/architecture.rs`
-//! holds the table.
+//! **A pure core that is told the time, and a thin shell that touches the world.** Every machine
+//! has one verb, `handle(&mut self, now, Input, &mut Vec<Output>)`, and says with `next_tick()`
+//! when it wants to be woken. A module imports only modules listed above it here;
+//! `tests/architecture.rs` holds the table.
 
 // ---- ground
 pub mod time;

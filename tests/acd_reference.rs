@@ -178,7 +178,7 @@ impl Both {
                 }
             }
             Doing::Reachable(agent, on) => {
-                self.acd.change(now, &id(agent), Change::Reachable(on), &mut vec![]).unwrap();
+                self.acd.change(now, &id(agent), Change::Reachable(on), &mut vec![]).expect("allowed");
                 self.people[agent].reachable = on;
                 if !on && self.people[agent].state == State::Ringing {
                     self.stops(agent, State::Available);
@@ -194,7 +194,7 @@ impl Both {
         let ask = Ask { priority_credit: credit, entered: self.now, ..Ask::default() };
         let name = queue.to_string().as_str().into();
         let call = CallId::from_u64(self.calls);
-        let position = self.acd.enter(self.now, call, &name, ask, &mut vec![]).unwrap();
+        let position = self.acd.enter(self.now, call, &name, ask, &mut vec![]).expect("allowed");
         let effective = self.now.as_micros() as i64 - credit.as_micros() as i64;
         let place = (effective, self.calls);
         let (call, tried) = (self.calls, BTreeSet::new());
@@ -243,7 +243,7 @@ impl Both {
         let now = self.now;
         let extension = format!("seat-{agent}").as_str().into();
         let change = if on { Change::Login { extension } } else { Change::Logout };
-        self.acd.change(now, &id(agent), change, &mut vec![]).unwrap();
+        self.acd.change(now, &id(agent), change, &mut vec![]).expect("allowed");
         let person = &mut self.people[agent];
         match (on, person.state) {
             (true, State::OnCall) => person.then = None,

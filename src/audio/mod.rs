@@ -1,1 +1,7 @@
-//! Audio as samples: codecs, WAV files, tones, spoken numbers.
+//! Audio as samples: codecs, WAV files, tones, sampling rates.
+
+pub mod g711;
+pub mod g722;
+pub mod resample;
+pub mod tone;
+pub mod wav;

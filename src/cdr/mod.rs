@@ -1,3 +1,10 @@
 //! The ledger's entries and the call record folded from them: what is written when.
+//!
+//! Every fact that somebody may count is an `Entry`. A call's first is `Setup`, its last `Ended`; a
+//! `CallRecord` is the fold of what came between. Facts of a call that come after its end, such as
+//! after-call work, are entries of their own and appear in a record that is folded later.
 
+pub mod config;
 pub mod entry;
+pub mod fold;
+pub mod record;

@@ -1,1 +1,185 @@
-//! config
+//! The configuration: every part's own section, composed; read from TOML.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::acd;
+use crate::cdr;
+use crate::id::{AgentId, ExtensionId, HoursId, MenuId, QueueId, Target};
+use crate::ivr;
+use crate::ivr::config::Menus;
+use crate::media;
+use crate::route::config::{Codes, Extension, Hours, Route};
+use crate::route::rules::Routes;
+use crate::sip;
+use sections::{Grpc, Http, Log, Node};
+
+pub mod builtin;
+mod lint;
+pub mod load;
+mod message;
+pub mod problem;
+mod secrets;
+pub mod sections;
+mod source;
+
+pub use builtin::generate_password;
+pub use lint::{HasPrompt, lint};
+pub use load::{Environment, Loaded, load, load_builtin, parse};
+
+/// Everything that can be configured. `Default` is what an empty file means, without the site that
+/// `builtin` adds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// `[acd]`, `[queues.X]` and `[agents.X]`.
+    pub acd: acd::config::Config,
+    /// `[codes]`.
+    pub codes: Codes,
+    /// `[extensions.X]`.
+    pub extensions: BTreeMap<ExtensionId, Extension>,
+    /// `[grpc]`.
+    pub grpc: Grpc,
+    /// `[hours.X]`.
+    pub hours: BTreeMap<HoursId, Hours>,
+    /// `[http]`.
+    pub http: Http,
+    /// `[ivr]`.
+    pub ivr: ivr::config::Config,
+    /// `[ledger]`.
+    pub ledger: cdr::config::Config,
+    /// `[log]`.
+    pub log: Log,
+    /// `[media]`.
+    pub media: media::config::Config,
+    /// `[menus.X]`, shared with the callers who are in them.
+    pub menus: Arc<Menus>,
+    /// `[node]`.
+    pub node: Node,
+    /// `[[routes]]`.
+    pub routes: Vec<Route>,
+    /// `[sip]`.
+    pub sip: sip::config::Config,
+    /// Whether the site is the built-in one, whose extensions get generated passwords.
+    pub site_is_builtin: bool,
+}
+
+impl Config {
+    /// The rules of this configuration, ready for calls.
+    pub fn compile_routes(&self) -> Routes {
+        let numbers = self.numbers().into_iter().map(|(number, target, _)| (number, target));
+        Routes::new(&self.codes, &self.routes, &self.hours, numbers, &self.node.zone)
+    }
+
+    /// Every number that can be dialled without a rule, what bears it, and the key that says so;
+    /// extensions first, then queues, then menus.
+    fn numbers(&self) -> Vec<(String, Target, problem::Path)> {
+        let mut numbers = Vec::new();
+        let mut add = |number: &str, target, path: &[&str]| {
+            numbers.push((number.to_owned(), target, problem::owned(path)));
+        };
+        for id in self.extensions.keys() {
+            add(id.as_str(), Target::Extension(id.clone()), &["extensions", id.as_str()]);
+        }
+        for (id, queue) in &self.acd.queues {
+            if let Some(number) = &queue.number {
+                add(number, Target::Queue(id.clone()), &["queues", id.as_str(), "number"]);
+            }
+        }
+        for (id, menu) in self.menus.iter() {
+            if let Some(number) = &menu.number {
+                add(number, Target::Menu(id.clone()), &["menus", id.as_str(), "number"]);
+            }
+        }
+        numbers
+    }
+}
+
+/// The file as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct File {
+    acd: acd::config::Settings,
+    agents: BTreeMap<AgentId, acd::config::Agent>,
+    codes: Codes,
+    extensions: BTreeMap<ExtensionId, Extension>,
+    grpc: Grpc,
+    hours: BTreeMap<HoursId, Hours>,
+    http: Http,
+    ivr: ivr::config::Config,
+    ledger: cdr::config::Config,
+    log: Log,
+    media: media::config::Config,
+    menus: BTreeMap<MenuId, ivr::config::Menu>,
+    node: Node,
+    queues: BTreeMap<QueueId, acd::config::Queue>,
+    routes: Vec<Route>,
+    sip: sip::config::Config,
+}
+
+impl From<File> for Config {
+    fn from(file: File) -> Self {
+        Self {
+            acd: acd::config::Config { acd: file.acd, queues: file.queues, agents: file.agents },
+            codes: file.codes,
+            extensions: file.extensions,
+            grpc: file.grpc,
+            hours: file.hours,
+            http: file.http,
+            ivr: file.ivr,
+            ledger: file.ledger,
+            log: file.log,
+            media: file.media,
+            menus: Arc::new(file.menus),
+            node: file.node,
+            routes: file.routes,
+            sip: file.sip,
+            site_is_builtin: false,
+        }
+    }
+}
+
+/// What a changed configuration touches.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Sections that can be applied while calls go on.
+    pub applied: Vec<&'static str>,
+    /// Keys and sections that take effect at the next start only.
+    pub restart: Vec<&'static str>,
+}
+
+impl Changes {
+    /// What differs between the running configuration and a new one.
+    pub fn between(old: &Config, new: &Config) -> Self {
+        let applied = [
+            ("[acd]", old.acd.acd != new.acd.acd),
+            ("[agents]", old.acd.agents != new.acd.agents),
+            ("[codes]", old.codes != new.codes),
+            ("[extensions]", old.extensions != new.extensions),
+            ("[hours]", old.hours != new.hours),
+            ("[ivr]", old.ivr != new.ivr),
+            ("[menus]", old.menus != new.menus),
+            ("[node] calls_max", old.node.calls_max != new.node.calls_max),
+            ("[node] locale", old.node.locale != new.node.locale),
+            ("[node] zone", old.node.zone != new.node.zone),
+            ("[queues]", old.acd.queues != new.acd.queues),
+            ("[[routes]]", old.routes != new.routes),
+        ];
+        let restart = [
+            ("[grpc]", old.grpc != new.grpc),
+            ("[http]", old.http != new.http),
+            ("[ledger]", old.ledger != new.ledger),
+            ("[log]", old.log != new.log),
+            ("[media]", old.media != new.media),
+            ("[node] data", old.node.data != new.node.data),
+            ("[node] name", old.node.name != new.node.name),
+            ("[node] number", old.node.number != new.node.number),
+            ("[sip]", old.sip != new.sip),
+        ];
+        let differing = |keys: &[(&'static str, bool)]| {
+            keys.iter().filter(|(_, differs)| *differs).map(|(key, _)| *key).collect()
+        };
+        Self { applied: differing(&applied), restart: differing(&restart) }
+    }
+}

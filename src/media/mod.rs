@@ -1,3 +1,13 @@
 //! Packets in, packets out: sessions, relay, player, recorder.
 
+pub mod codec;
+pub mod config;
 pub mod control;
+pub mod engine;
+pub mod latch;
+pub mod outgoing;
+pub mod player;
+pub mod prompt;
+pub mod recorder;
+pub mod reports;
+pub mod session;

@@ -1,9 +1,17 @@
 //! Session descriptions (RFC 8866) and the offer/answer model (RFC 3264), for audio.
 
+pub mod offer_answer;
+pub mod session;
+
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
+
+pub use offer_answer::{
+    Local, Refusal, accept, accept_again, answer, codecs_of, has_digits, offer, offer_again,
+};
+pub use session::{ParseError, Session};
 
 /// An audio codec that Strowger can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -17,14 +25,91 @@ pub enum Codec {
     G722,
 }
 
+impl Codec {
+    /// Every codec, in the order of their names.
+    pub const ALL: [Self; 3] = [Self::Pcma, Self::Pcmu, Self::G722];
+
+    /// The encoding name of `a=rtpmap` (RFC 3551 §6).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pcma => "PCMA",
+            Self::Pcmu => "PCMU",
+            Self::G722 => "G722",
+        }
+    }
+
+    /// The static payload type (RFC 3551 §6).
+    pub fn payload_type(self) -> u8 {
+        match self {
+            Self::Pcma => 8,
+            Self::Pcmu => 0,
+            Self::G722 => 9,
+        }
+    }
+
+    /// Ticks of the RTP clock in a second; less than the sampling rate for G.722 (RFC 3551 §4.5.2).
+    pub fn clock_rate(self) -> u32 {
+        match self {
+            Self::Pcma | Self::Pcmu | Self::G722 => 8000,
+        }
+    }
+}
+
 /// Which way audio flows, seen from our side (RFC 3264 §5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
+    /// Neither way; RTCP alone goes on.
     Inactive,
+    /// Only towards us.
     RecvOnly,
+    /// Only towards the peer: what a held party is offered.
     SendOnly,
+    /// Both ways.
     SendRecv,
+}
+
+impl Direction {
+    /// The direction with these two halves.
+    pub fn of(send: bool, receive: bool) -> Self {
+        match (send, receive) {
+            (true, true) => Self::SendRecv,
+            (true, false) => Self::SendOnly,
+            (false, true) => Self::RecvOnly,
+            (false, false) => Self::Inactive,
+        }
+    }
+
+    /// Whether we send.
+    pub fn sends(self) -> bool {
+        matches!(self, Self::SendOnly | Self::SendRecv)
+    }
+
+    /// Whether we receive.
+    pub fn receives(self) -> bool {
+        matches!(self, Self::RecvOnly | Self::SendRecv)
+    }
+
+    /// The same flow seen from the other side.
+    pub fn reversed(self) -> Self {
+        Self::of(self.receives(), self.sends())
+    }
+
+    /// What is left of this direction when the peer's, seen from its side, is `theirs`
+    /// (RFC 3264 §6.1).
+    pub fn agreed(self, theirs: Self) -> Self {
+        Self::of(self.sends() && theirs.receives(), self.receives() && theirs.sends())
+    }
+
+    /// The attribute's name (RFC 8866 §6.7).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Inactive => "inactive",
+            Self::RecvOnly => "recvonly",
+            Self::SendOnly => "sendonly",
+            Self::SendRecv => "sendrecv",
+        }
+    }
 }
 
 /// One codec with the payload types that stand for it in each direction.
@@ -40,7 +125,9 @@ pub struct Payload {
 /// The payload types of telephone-event at 8 kHz (RFC 4733).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DigitPayload {
+    /// What the peer sends us for it.
     pub receive: u8,
+    /// What we send the peer for it.
     pub send: u8,
 }
 
@@ -53,7 +140,9 @@ pub struct Negotiated {
     pub remote_rtcp: SocketAddr,
     /// In the order of preference; never empty. The first is what we send.
     pub codecs: SmallVec<[Payload; 4]>,
+    /// `None` if one of the two has no telephone-event.
     pub digits: Option<DigitPayload>,
+    /// From our side.
     pub direction: Direction,
     /// Milliseconds of audio the peer wants in a packet, 10 to 60.
     pub ptime: u8,

@@ -1,1 +1,16 @@
-//! shell
+//! The world: the only place that awaits, spawns, does I/O or reads a clock.
+
+pub mod cli;
+pub mod clock;
+pub mod driver;
+pub mod entropy;
+pub mod grpc;
+pub mod http;
+pub mod ledger;
+pub mod log;
+pub mod media;
+pub mod metrics;
+pub mod node;
+pub mod proto;
+pub mod sip;
+pub mod systemd;

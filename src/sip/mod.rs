@@ -1,3 +1,9 @@
 //! SIP without sockets.
 
+pub mod config;
+pub mod dialog;
+pub mod digest;
 pub mod flow;
+pub mod message;
+pub mod registrar;
+pub mod transaction;

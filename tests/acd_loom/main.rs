@@ -5,7 +5,7 @@
 //! test shows that the same models then fail: each of those things is needed, and the models see
 //! it.
 
-#![allow(clippy::duplicate_mod)] // that is the point
+#![allow(clippy::duplicate_mod, reason = "the same files over other atomics are the point")]
 
 /// The protocol as it is.
 mod sound;

@@ -1,5 +1,5 @@
 //! A floor of a few agents and callers, what is done to it at once, and what must hold after.
-#![allow(dead_code)] // each variant of the protocol runs some of the models
+#![allow(dead_code, reason = "each variant of the protocol runs some of the models")]
 
 use std::collections::VecDeque;
 
@@ -136,7 +136,7 @@ fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
 
 fn join<const N: usize>(threads: [thread::JoinHandle<()>; N]) {
     for thread in threads {
-        thread.join().unwrap();
+        thread.join().expect("the model holds");
     }
 }
 

@@ -1,0 +1,190 @@
+#!/bin/sh
+# Makes every prompt of this folder: speech by espeak-ng, tones and music by sox.
+#
+#   apt-get install espeak-ng sox && prompts/make.sh
+#
+# The same versions of the two make the same bytes: -R seeds sox, -D leaves the dither out. Made with
+# espeak-ng 1.51 and sox 14.4.2. Mandarin is given in pinyin with tone numbers, because espeak-ng as
+# Debian packs it reads no characters; the characters stand above each line.
+set -eu
+cd "$(dirname "$0")"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+# speak LOCALE NAME TEXT: a sentence, its edges cut to the speech, then padded.
+speak() {
+    case $1 in
+        en-US) espeak-ng -v en-us -s 155 -g 2 -w "$scratch/raw.wav" "$3" ;;
+        zh-CN) espeak-ng -v cmn-latn-pinyin -s 165 -w "$scratch/raw.wav" "$3" ;;
+    esac
+    mkdir -p "$1"
+    case $2 in
+        digit-* | number-*) pad="0.01 0.05" ;;
+        *) pad="0.05 0.15" ;;
+    esac
+    # shellcheck disable=SC2086
+    sox -R -D "$scratch/raw.wav" -c 1 -b 16 "$1/$2.wav" \
+        gain -6 highpass 150 rate 8000 \
+        silence 1 0.01 0.5% reverse silence 1 0.01 0.5% reverse \
+        gain -n -4 pad $pad
+}
+
+# lines LOCALE: reads lines "NAME TEXT".
+lines() {
+    while read -r name text; do
+        case $name in '' | '#'*) continue ;; esac
+        speak "$1" "$name" "$text"
+    done
+}
+
+lines en-US <<'END'
+welcome          Welcome. To speak to an agent, press 1.
+invalid          Sorry, that is not a valid choice.
+no-input         Sorry, we did not receive your choice.
+goodbye          Thank you for calling. Goodbye.
+recording-notice This call may be recorded to improve our service.
+please-wait      Please hold. We are connecting you.
+busy             All our lines are busy. Please call again later.
+closed           We are closed at the moment. Please call during our opening hours.
+nobody           There is no agent on duty at the moment.
+try-later        Please try again later.
+position         You are number
+position-after   in the queue.
+agent-id         Please enter your agent number, then press the pound key.
+agent-pin        Please enter your PIN, then press the pound key.
+agent-in         You are logged in.
+agent-out        You are logged out.
+agent-available  You are available.
+agent-away       You are away.
+agent-reason     Please press the digit of the reason.
+agent-denied     The agent number or the PIN is wrong.
+wrap-up-done     Wrap-up has ended.
+wrap-up-extended Wrap-up has been extended.
+echo             This is an echo test. You will hear what you say.
+digit-0          zero
+digit-1          one
+digit-2          two
+digit-3          three
+digit-4          four
+digit-5          five
+digit-6          six
+digit-7          seven
+digit-8          eight
+digit-9          nine
+number-10        ten
+number-11        eleven
+number-12        twelve
+number-13        thirteen
+number-14        fourteen
+number-15        fifteen
+number-16        sixteen
+number-17        seventeen
+number-18        eighteen
+number-19        nineteen
+number-20        twenty
+number-30        thirty
+number-40        forty
+number-50        fifty
+number-60        sixty
+number-70        seventy
+number-80        eighty
+number-90        ninety
+number-hundred   hundred
+number-thousand  thousand
+END
+
+lines zh-CN <<'END'
+# 您好，欢迎致电。人工服务，请按一。
+welcome          nin2 hao3, huan1 ying2 zhi4 dian4. ren2 gong1 fu2 wu4, qing3 an4 yi1.
+# 对不起，您的输入有误。
+invalid          dui4 bu4 qi3, nin2 de5 shu1 ru4 you3 wu4.
+# 对不起，没有收到您的输入。
+no-input         dui4 bu4 qi3, mei2 you3 shou1 dao4 nin2 de5 shu1 ru4.
+# 感谢您的来电，再见。
+goodbye          gan3 xie4 nin2 de5 lai2 dian4, zai4 jian4.
+# 为提高服务质量，您的通话可能会被录音。
+recording-notice wei4 ti2 gao1 fu2 wu4 zhi4 liang4, nin2 de5 tong1 hua4 ke3 neng2 hui4 bei4 lu4 yin1.
+# 正在为您接通，请稍候。
+please-wait      zheng4 zai4 wei4 nin2 jie1 tong1, qing3 shao1 hou4.
+# 线路繁忙，请稍后再拨。
+busy             xian4 lu4 fan2 mang2, qing3 shao1 hou4 zai4 bo1.
+# 现在是非工作时间，请在工作时间来电。
+closed           xian4 zai4 shi4 fei1 gong1 zuo4 shi2 jian1, qing3 zai4 gong1 zuo4 shi2 jian1 lai2 dian4.
+# 当前没有客服人员在线。
+nobody           dang1 qian2 mei2 you3 ke4 fu2 ren2 yuan2 zai4 xian4.
+# 请稍后再试。
+try-later        qing3 shao1 hou4 zai4 shi4.
+# 您当前排在第 … 位。
+position         nin2 dang1 qian2 pai2 zai4 di4
+position-after   wei4.
+# 请输入工号，按井号键结束。
+agent-id         qing3 shu1 ru4 gong1 hao4, an4 jing3 hao4 jian4 jie2 shu4.
+# 请输入密码，按井号键结束。
+agent-pin        qing3 shu1 ru4 mi4 ma3, an4 jing3 hao4 jian4 jie2 shu4.
+# 签入成功。
+agent-in         qian1 ru4 cheng2 gong1.
+# 您已签出。
+agent-out        nin2 yi3 qian1 chu1.
+# 您已示闲。
+agent-available  nin2 yi3 shi4 xian2.
+# 您已示忙。
+agent-away       nin2 yi3 shi4 mang2.
+# 请按数字键选择原因。
+agent-reason     qing3 an4 shu4 zi4 jian4 xuan3 ze2 yuan2 yin1.
+# 工号或密码错误。
+agent-denied     gong1 hao4 huo4 mi4 ma3 cuo4 wu4.
+# 话后处理已结束。
+wrap-up-done     hua4 hou4 chu3 li3 yi3 jie2 shu4.
+# 话后处理已延长。
+wrap-up-extended hua4 hou4 chu3 li3 yi3 yan2 chang2.
+# 这是回声测试，您将听到自己的声音。
+echo             zhe4 shi4 hui2 sheng1 ce4 shi4, nin2 jiang1 ting1 dao4 zi4 ji3 de5 sheng1 yin1.
+# 零 一 二 三 四 五 六 七 八 九
+digit-0          ling2
+digit-1          yi1
+digit-2          er4
+digit-3          san1
+digit-4          si4
+digit-5          wu3
+digit-6          liu4
+digit-7          qi1
+digit-8          ba1
+digit-9          jiu3
+# 十 两 百 千
+number-10        shi2
+number-liang     liang3
+number-hundred   bai3
+number-thousand  qian1
+END
+
+# The signal to speak after it: 1 kHz, 400 ms.
+sox -R -D -n -r 8000 -c 1 -b 16 beep.wav synth 0.4 sine 1000 fade t 0.01 0.4 0.02 gain -n -10
+
+# bar NAME FREQUENCY...: four seconds of a chord, and its notes plucked one after the other.
+bar() {
+    name=$1 low=$2 middle=$3 high=$4 top=$5
+    sox -R -D -n -r 16000 -c 1 -b 16 "$scratch/pad.wav" \
+        synth 4 sine "$low" synth 4 sine mix "$middle" synth 4 sine mix "$high" \
+        tremolo 4 15 fade t 0.5 4 0.8 gain -n -20
+    plucked=
+    place=0
+    for note in "$low" "$middle" "$high" "$top" "$high" "$middle" "$high" "$top"; do
+        sox -R -D -n -r 16000 -c 1 -b 16 "$scratch/note$place.wav" \
+            synth 0.5 pluck "$note" fade h 0.005 0.5 0.15 gain -n -9
+        plucked="$plucked $scratch/note$place.wav"
+        place=$((place + 1))
+    done
+    # shellcheck disable=SC2086
+    sox -R -D $plucked "$scratch/plucked.wav"
+    sox -R -D -m "$scratch/pad.wav" "$scratch/plucked.wav" "$scratch/bar-$name.wav"
+}
+
+# Six bars: C, A minor, F, G, E minor 7, F with G, which leads back to the beginning.
+bar 1 523.25 659.26 783.99 1046.50
+bar 2 440.00 523.25 659.26 880.00
+bar 3 349.23 440.00 523.25 698.46
+bar 4 392.00 493.88 587.33 783.99
+bar 5 329.63 493.88 587.33 783.99
+bar 6 349.23 440.00 587.33 783.99
+sox -R -D "$scratch"/bar-[1-6].wav -c 1 -b 16 hold.wav \
+    reverb 25 rate 8000 fade t 0.01 24 0.05 gain -n -14

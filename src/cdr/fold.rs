@@ -1,0 +1,522 @@
+//! Folds a call's entries into its record, and says what a call that was cut off lacks.
+//!
+//! Any entries in any order give a record: what cannot be placed is counted or left out.
+
+use super::entry::{Entry, Fact, HungUpBy, OfferOutcome, QueueLeft};
+use super::record::{
+    CallRecord, Caller, End, Hold, ITEMS_MAX, Leg, MenuVisit, Offer, PositionTold, QueueVisit,
+    Recording, RecordingEnd, RouteTaken, Talk, WrapUp,
+};
+use crate::id::{LegId, QueueId};
+use crate::time::Wall;
+
+/// Why a call ended that was in progress when the node stopped.
+pub const NODE_RESTART: &str = "node-restart";
+
+/// Q.850 cause 41, temporary failure.
+const TEMPORARY_FAILURE: u8 = 41;
+
+impl CallRecord {
+    /// Adds what one entry tells. Entries of other calls change nothing.
+    pub fn apply(&mut self, entry: &Entry) {
+        if entry.call != Some(self.call) {
+            return;
+        }
+        let at = entry.at;
+        match &entry.fact {
+            Fact::Agent { .. } => {} // the agent's history, not the call's
+            Fact::Answered => _ = self.times.answer.get_or_insert(at),
+            Fact::Collected { values } => {
+                for (key, value) in values {
+                    self.collect(key, value);
+                }
+            }
+            Fact::Ended { by, status, cause, reason } => {
+                self.times.end = Some(at);
+                let reason = reason.clone();
+                self.ended = Some(End { by: *by, status: *status, cause: *cause, reason });
+            }
+            Fact::Key { .. } | Fact::Menu { .. } => self.apply_menu(at, &entry.fact),
+            Fact::HoldBegan { leg } => {
+                add(&mut self.holds, &mut self.omitted, Hold { leg: *leg, began: at, ended: None });
+            }
+            Fact::HoldEnded { leg } => {
+                let open = |hold: &&mut Hold| hold.leg == *leg && hold.ended.is_none();
+                if let Some(hold) = self.holds.iter_mut().rev().find(open) {
+                    hold.ended = Some(at);
+                }
+            }
+            Fact::LegSetup { leg, sip_call_id } => {
+                if let Some(leg) = self.leg(*leg) {
+                    leg.sip_call_id = Some(sip_call_id.clone());
+                }
+            }
+            Fact::Media { leg, quality } => {
+                if let Some(leg) = self.leg(*leg) {
+                    leg.quality = Some(*quality);
+                }
+            }
+            Fact::Offered { .. } | Fact::OfferEnded { .. } | Fact::Ringing { .. } => {
+                self.apply_offer(at, &entry.fact);
+            }
+            Fact::PositionTold { .. } | Fact::Queued { .. } | Fact::QueueLeft { .. } => {
+                self.apply_queue(at, &entry.fact);
+            }
+            Fact::RecordingBegan { .. } | Fact::RecordingEnded { .. } => {
+                self.apply_recording(at, &entry.fact);
+            }
+            Fact::Routed { rule, target } => {
+                let taken = RouteTaken { at, rule: rule.clone(), target: target.clone() };
+                add(&mut self.routes, &mut self.omitted, taken);
+            }
+            Fact::Setup { .. } => self.apply_setup(at, &entry.fact),
+            Fact::TalkBegan { .. } | Fact::TalkEnded { .. } => self.apply_talk(at, &entry.fact),
+            Fact::WrapUpBegan { agent } => {
+                let wrap_up = WrapUp { agent: agent.clone(), began: at, ended: None };
+                add(&mut self.wrap_ups, &mut self.omitted, wrap_up);
+            }
+            Fact::WrapUpEnded { agent } => {
+                let open = |work: &&mut WrapUp| work.agent == *agent && work.ended.is_none();
+                if let Some(wrap_up) = self.wrap_ups.iter_mut().rev().find(open) {
+                    wrap_up.ended = Some(at);
+                }
+            }
+        }
+    }
+
+    /// The facts that close a call which the node's end cut off at `at`: everything that was open
+    /// ends, then the call. Recordings stay open: only who reads the files can close them.
+    pub fn closing(&self, at: Wall) -> Vec<Entry> {
+        let mut facts = Vec::new();
+        for hold in self.holds.iter().filter(|hold| hold.ended.is_none()) {
+            facts.push(Fact::HoldEnded { leg: hold.leg });
+        }
+        for talk in self.talks.iter().filter(|talk| talk.ended.is_none()) {
+            facts.push(Fact::TalkEnded { a: talk.a, b: talk.b });
+        }
+        for offer in self.offers.iter().filter(|offer| offer.ended.is_none()) {
+            let outcome = OfferOutcome::NodeRestart;
+            facts.push(Fact::OfferEnded { leg: offer.leg, outcome });
+        }
+        for visit in self.queues.iter().filter(|visit| visit.left.is_none()) {
+            let why = QueueLeft::NodeRestart;
+            facts.push(Fact::QueueLeft { queue: visit.queue.clone(), why });
+        }
+        for wrap_up in self.wrap_ups.iter().filter(|wrap_up| wrap_up.ended.is_none()) {
+            facts.push(Fact::WrapUpEnded { agent: wrap_up.agent.clone() });
+        }
+        facts.push(Fact::Ended {
+            by: HungUpBy::Switch,
+            status: if self.times.answer.is_some() { 200 } else { 0 },
+            cause: TEMPORARY_FAILURE,
+            reason: NODE_RESTART.to_owned(),
+        });
+        let call = Some(self.call);
+        facts.into_iter().map(|fact| Entry { at, call, fact }).collect()
+    }
+
+    fn apply_setup(&mut self, at: Wall, fact: &Fact) {
+        let Fact::Setup { direction, from, name, extension, to, sip_call_id, config } = fact else {
+            return;
+        };
+        if self.times.setup.is_some() {
+            return;
+        }
+        self.times.setup = Some(at);
+        self.direction = Some(*direction);
+        let (name, extension) = (name.clone(), extension.clone());
+        self.caller = Caller { number: from.clone(), name, extension };
+        self.dialled.clone_from(to);
+        self.config = *config;
+        if let Some(leg) = self.leg(self.caller_leg()) {
+            leg.sip_call_id = Some(sip_call_id.clone());
+        }
+    }
+
+    fn apply_menu(&mut self, at: Wall, fact: &Fact) {
+        match fact {
+            Fact::Menu { menu } => {
+                let visit = MenuVisit { menu: menu.clone(), entered: at, keys: String::new() };
+                add(&mut self.menus, &mut self.omitted, visit);
+            }
+            Fact::Key { menu, digit } => {
+                let visit = self.menus.iter_mut().rev().find(|visit| visit.menu == *menu);
+                match visit {
+                    Some(visit) if visit.keys.len() < ITEMS_MAX => visit.keys.push(*digit),
+                    Some(_) | None => self.omitted += 1,
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_offer(&mut self, at: Wall, fact: &Fact) {
+        match fact {
+            Fact::Offered { leg, extension, agent, queue } => {
+                let offer = Offer {
+                    leg: *leg,
+                    extension: extension.clone(),
+                    agent: agent.clone(),
+                    queue: queue.clone(),
+                    began: at,
+                    rang: None,
+                    ended: None,
+                    outcome: None,
+                };
+                add(&mut self.offers, &mut self.omitted, offer);
+            }
+            Fact::OfferEnded { leg, outcome } => {
+                if let Some(offer) = self.open_offer(*leg) {
+                    offer.ended = Some(at);
+                    offer.outcome = Some(*outcome);
+                }
+            }
+            Fact::Ringing { leg } => {
+                self.times.ring.get_or_insert(at);
+                if let Some(offer) = self.open_offer(*leg) {
+                    offer.rang.get_or_insert(at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_queue(&mut self, at: Wall, fact: &Fact) {
+        match fact {
+            Fact::PositionTold { queue, position } => match self.open_visit(queue) {
+                Some(visit) if visit.positions_told.len() < ITEMS_MAX => {
+                    visit.positions_told.push(PositionTold { at, position: *position });
+                }
+                Some(_) | None => self.omitted += 1,
+            },
+            Fact::Queued { queue, position } => {
+                let visit = QueueVisit {
+                    queue: queue.clone(),
+                    entered: at,
+                    position: *position,
+                    positions_told: Vec::new(),
+                    left: None,
+                    why: None,
+                };
+                add(&mut self.queues, &mut self.omitted, visit);
+            }
+            Fact::QueueLeft { queue, why } => {
+                if let Some(visit) = self.open_visit(queue) {
+                    visit.left = Some(at);
+                    visit.why = Some(*why);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_recording(&mut self, at: Wall, fact: &Fact) {
+        match fact {
+            Fact::RecordingBegan { leg, path } => {
+                let recording = Recording { leg: *leg, path: path.clone(), began: at, ended: None };
+                add(&mut self.recordings, &mut self.omitted, recording);
+            }
+            Fact::RecordingEnded { leg, path, length_us, bytes, sha256, fault } => {
+                let end = RecordingEnd {
+                    at,
+                    length_us: *length_us,
+                    bytes: *bytes,
+                    sha256: sha256.clone(),
+                    fault: fault.clone(),
+                };
+                let mut recordings = self.recordings.iter_mut().rev();
+                if let Some(open) = recordings.find(|r| r.leg == *leg && r.path == *path) {
+                    open.ended = Some(end);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_talk(&mut self, at: Wall, fact: &Fact) {
+        match fact {
+            Fact::TalkBegan { a, b, extension, agent } => {
+                let talk = Talk {
+                    a: *a,
+                    b: *b,
+                    extension: extension.clone(),
+                    agent: agent.clone(),
+                    began: at,
+                    ended: None,
+                };
+                add(&mut self.talks, &mut self.omitted, talk);
+            }
+            Fact::TalkEnded { a, b } => {
+                let same =
+                    |talk: &Talk| (talk.a, talk.b) == (*a, *b) || (talk.a, talk.b) == (*b, *a);
+                let open = |talk: &&mut Talk| same(talk) && talk.ended.is_none();
+                if let Some(talk) = self.talks.iter_mut().rev().find(open) {
+                    talk.ended = Some(at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn collect(&mut self, key: &str, value: &str) {
+        if self.collected.len() < ITEMS_MAX || self.collected.contains_key(key) {
+            self.collected.insert(key.to_owned(), value.to_owned());
+        } else {
+            self.omitted += 1;
+        }
+    }
+
+    /// The leg's place in the record, made if need be; none beyond the limit.
+    fn leg(&mut self, leg: LegId) -> Option<&mut Leg> {
+        let place = self.legs.partition_point(|known| known.leg < leg);
+        if self.legs.get(place).is_none_or(|known| known.leg != leg) {
+            if self.legs.len() >= ITEMS_MAX {
+                self.omitted += 1;
+                return None;
+            }
+            self.legs.insert(place, Leg { leg, sip_call_id: None, quality: None });
+        }
+        self.legs.get_mut(place)
+    }
+
+    fn open_offer(&mut self, leg: LegId) -> Option<&mut Offer> {
+        self.offers.iter_mut().rev().find(|offer| offer.leg == leg && offer.ended.is_none())
+    }
+
+    fn open_visit(&mut self, queue: &QueueId) -> Option<&mut QueueVisit> {
+        self.queues.iter_mut().rev().find(|visit| visit.queue == *queue && visit.left.is_none())
+    }
+}
+
+/// Adds an item within the limit of a list, or counts it.
+fn add<T>(list: &mut Vec<T>, omitted: &mut u64, item: T) {
+    if list.len() < ITEMS_MAX {
+        list.push(item);
+    } else {
+        *omitted += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::cdr::entry::{AgentState, Direction, Quality};
+    use crate::id::{CallId, Target};
+
+    #[test]
+    fn a_queue_call_is_told_whole() {
+        let record = folded(&queue_call());
+
+        assert_eq!(record.times.setup, Some(second(0)));
+        assert_eq!(record.times.ring, Some(second(4)));
+        assert_eq!(record.times.answer, Some(second(1)));
+        assert_eq!(record.times.end, Some(second(20)));
+        assert_eq!(record.menus[0].keys, "1");
+        assert_eq!(record.queues[0].wait().unwrap().as_secs(), 3);
+        assert_eq!(record.queues[0].why, Some(QueueLeft::Answered));
+        assert_eq!(record.offers[0].outcome, Some(OfferOutcome::Answered));
+        assert_eq!(record.talk().as_secs(), 14);
+        assert_eq!(record.holds[0].ended, Some(second(9)));
+        assert_eq!(record.legs.len(), 2);
+        assert_eq!(record.legs[0].sip_call_id.as_deref(), Some("abc@phone"));
+        assert_eq!(record.legs[1].quality.unwrap().received, 700);
+        assert_eq!(record.ended.as_ref().unwrap().by, HungUpBy::Caller);
+        assert_eq!(record.omitted, 0);
+    }
+
+    #[test]
+    fn a_record_reads_back_from_json() {
+        let record = folded(&queue_call());
+
+        let json = serde_json::to_string(&record).unwrap();
+
+        assert_eq!(serde_json::from_str::<CallRecord>(&json).unwrap(), record);
+    }
+
+    #[test]
+    fn entries_read_back_from_json() {
+        for entry in every_fact() {
+            let json = serde_json::to_string(&entry).unwrap();
+            assert_eq!(serde_json::from_str::<Entry>(&json).unwrap(), entry, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_call_cut_off_anywhere_can_be_closed() {
+        let whole = queue_call();
+        for cut in 1..whole.len() - 1 {
+            let mut record = folded(&whole[..cut]);
+
+            for entry in record.closing(second(10)) {
+                record.apply(&entry);
+            }
+
+            assert_eq!(record.ended.as_ref().unwrap().reason, NODE_RESTART);
+            assert_eq!(record.times.end, Some(second(10)));
+            assert!(record.talks.iter().all(|talk| talk.ended.is_some()));
+            assert!(record.holds.iter().all(|hold| hold.ended.is_some()));
+            assert!(record.queues.iter().all(|visit| visit.left.is_some()));
+            assert!(record.offers.iter().all(|offer| offer.outcome.is_some()));
+            assert_eq!(record.closing(second(11)).len(), 1, "all but the end is closed");
+        }
+    }
+
+    #[test]
+    fn a_key_pressed_without_end_is_counted_but_not_kept() {
+        let mut record = CallRecord::new(CALL, "hq");
+        record.apply(&at(0, Fact::Menu { menu: "main".into() }));
+        for _ in 0..3 * ITEMS_MAX {
+            record.apply(&at(1, Fact::Key { menu: "main".into(), digit: '5' }));
+            record.apply(&at(1, Fact::Menu { menu: "other".into() }));
+        }
+
+        assert_eq!(record.menus.len(), ITEMS_MAX);
+        assert_eq!(record.menus[0].keys.len(), ITEMS_MAX);
+        assert_eq!(record.omitted, 4 * ITEMS_MAX as u64 + 1);
+    }
+
+    #[test]
+    fn another_calls_entries_change_nothing() {
+        let mut record = CallRecord::new(CallId::from_u64(9), "hq");
+        for entry in every_fact() {
+            record.apply(&entry);
+        }
+        assert_eq!(record, CallRecord::new(CallId::from_u64(9), "hq"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_gives_a_record(
+            order in prop::collection::vec((0usize..100, 0i64..1000), 0..200),
+        ) {
+            let facts = every_fact();
+            let mut record = CallRecord::new(CALL, "hq");
+            for (pick, moment) in order {
+                let mut entry = facts[pick % facts.len()].clone();
+                entry.at = second(moment);
+                record.apply(&entry);
+            }
+            for entry in record.closing(second(2000)) {
+                record.apply(&entry);
+            }
+            prop_assert!(record.ended.is_some());
+            let json = serde_json::to_string(&record).unwrap();
+            prop_assert_eq!(serde_json::from_str::<CallRecord>(&json).unwrap(), record);
+        }
+    }
+
+    const CALL: CallId = CallId::from_u64(7);
+    const CALLER: LegId = LegId { call: CALL, index: 0 };
+    const AGENT: LegId = LegId { call: CALL, index: 1 };
+
+    fn folded(entries: &[Entry]) -> CallRecord {
+        let mut record = CallRecord::new(CALL, "hq");
+        for entry in entries {
+            record.apply(entry);
+        }
+        record
+    }
+
+    fn second(seconds: i64) -> Wall {
+        Wall::from_micros(seconds * 1_000_000)
+    }
+
+    fn at(seconds: i64, fact: Fact) -> Entry {
+        Entry { at: second(seconds), call: Some(CALL), fact }
+    }
+
+    fn setup() -> Fact {
+        Fact::Setup {
+            direction: Direction::Internal,
+            from: "1001".to_owned(),
+            name: Some("Reception".to_owned()),
+            extension: Some("1001".into()),
+            to: "500".to_owned(),
+            sip_call_id: "abc@phone".to_owned(),
+            config: 1,
+        }
+    }
+
+    fn ended() -> Fact {
+        let reason = "caller-hung-up".to_owned();
+        Fact::Ended { by: HungUpBy::Caller, status: 200, cause: 16, reason }
+    }
+
+    fn offered() -> Fact {
+        let (agent, queue) = (Some("17".into()), Some("sales".into()));
+        Fact::Offered { leg: AGENT, extension: "1002".into(), agent, queue }
+    }
+
+    fn talk_began() -> Fact {
+        let (extension, agent) = (Some("1002".into()), Some("17".into()));
+        Fact::TalkBegan { a: CALLER, b: AGENT, extension, agent }
+    }
+
+    fn media() -> Fact {
+        Fact::Media { leg: AGENT, quality: Quality { received: 700, ..Quality::default() } }
+    }
+
+    /// Menu, key, queue, agent, hold, end.
+    fn queue_call() -> Vec<Entry> {
+        let target = Target::Menu("main".into());
+        let answered = OfferOutcome::Answered;
+        let left = QueueLeft::Answered;
+        vec![
+            at(0, setup()),
+            at(0, Fact::Routed { rule: "menu 500".to_owned(), target }),
+            at(1, Fact::Answered),
+            at(1, Fact::Menu { menu: "main".into() }),
+            at(2, Fact::Key { menu: "main".into(), digit: '1' }),
+            at(3, Fact::Queued { queue: "sales".into(), position: 1 }),
+            at(3, offered()),
+            at(3, Fact::LegSetup { leg: AGENT, sip_call_id: "def@node".to_owned() }),
+            at(4, Fact::Ringing { leg: AGENT }),
+            at(6, Fact::OfferEnded { leg: AGENT, outcome: answered }),
+            at(6, Fact::QueueLeft { queue: "sales".into(), why: left }),
+            at(6, talk_began()),
+            at(7, Fact::HoldBegan { leg: AGENT }),
+            at(9, Fact::HoldEnded { leg: AGENT }),
+            at(20, Fact::TalkEnded { a: CALLER, b: AGENT }),
+            at(20, media()),
+            at(20, ended()),
+        ]
+    }
+
+    /// One entry of each kind that `queue_call` lacks, and that call's.
+    fn every_fact() -> Vec<Entry> {
+        let mut all = queue_call();
+        let path = "2026/11/22/7.wav".to_owned();
+        let values = [("topic".to_owned(), "vpn".to_owned())].into();
+        all.extend([
+            at(1, Fact::Collected { values }),
+            at(3, Fact::PositionTold { queue: "sales".into(), position: 2 }),
+            at(6, Fact::RecordingBegan { leg: CALLER, path: path.clone() }),
+            at(
+                20,
+                Fact::RecordingEnded {
+                    leg: CALLER,
+                    path,
+                    length_us: 14_000_000,
+                    bytes: 448_044,
+                    sha256: "00".repeat(32),
+                    fault: Some("disk full".to_owned()),
+                },
+            ),
+            at(
+                20,
+                Fact::Agent {
+                    agent: "17".into(),
+                    from: AgentState::OnCall,
+                    to: AgentState::WrapUp,
+                    reason: None,
+                    extension: Some("1002".into()),
+                },
+            ),
+            at(20, Fact::WrapUpBegan { agent: "17".into() }),
+            at(40, Fact::WrapUpEnded { agent: "17".into() }),
+        ]);
+        all
+    }
+}

@@ -1,0 +1,273 @@
+//! The call record: one call as its facts tell it.
+//!
+//! What did not happen is absent. Times are microseconds since 1970 in UTC, lists are in order of
+//! time, and each list is bounded by `ITEMS_MAX`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::entry::{Direction, HungUpBy, OfferOutcome, Quality, QueueLeft};
+use crate::id::{AgentId, CallId, ExtensionId, LegId, MenuId, QueueId, Target};
+use crate::time::{Duration, Wall};
+
+/// The layout of `CallRecord`; grows when a field changes its meaning.
+pub const SCHEMA: u32 = 1;
+
+/// Items of one list of a record; what exceeds them is counted in `CallRecord::omitted`.
+pub const ITEMS_MAX: usize = 1000;
+
+/// One call, from its caller's INVITE to its end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallRecord {
+    pub schema: u32,
+    pub call: CallId,
+    /// `[node] name` of the node that carried the call.
+    pub node: String,
+    /// Counts the configurations of that node's run; the call began with this one.
+    pub config: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<Direction>,
+    pub caller: Caller,
+    /// What was dialled.
+    pub dialled: String,
+    pub times: Times,
+    /// Where rules sent the call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<RouteTaken>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub menus: Vec<MenuVisit>,
+    /// What menus put on the call; a later value replaces an earlier one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub collected: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queues: Vec<QueueVisit>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offers: Vec<Offer>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub talks: Vec<Talk>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<Hold>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wrap_ups: Vec<WrapUp>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recordings: Vec<Recording>,
+    /// The caller's leg is the first, once anything is known of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub legs: Vec<Leg>,
+    /// How the call ended; none while it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<End>,
+    /// Facts that exceeded the limits of the record's lists. All are in the ledger.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub omitted: u64,
+}
+
+/// Who called.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    /// As the phone sent it.
+    pub number: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The account that called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extension: Option<ExtensionId>,
+}
+
+/// The milestones of a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setup: Option<Wall>,
+    /// A phone rang for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ring: Option<Wall>,
+    /// The caller got a 200.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Wall>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<Wall>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteTaken {
+    pub at: Wall,
+    pub rule: String,
+    pub target: Target,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MenuVisit {
+    pub menu: MenuId,
+    pub entered: Wall,
+    /// The keys pressed in it, in order.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub keys: String,
+}
+
+/// One stay in a queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueVisit {
+    pub queue: QueueId,
+    pub entered: Wall,
+    /// On entry, from 1.
+    pub position: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub positions_told: Vec<PositionTold>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<Wall>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<QueueLeft>,
+}
+
+impl QueueVisit {
+    /// How long the caller waited; none while he does.
+    pub fn wait(&self) -> Option<Duration> {
+        Some(self.left?.since(self.entered))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PositionTold {
+    pub at: Wall,
+    pub position: u32,
+}
+
+/// One phone that was rung.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    pub leg: LegId,
+    pub extension: ExtensionId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueId>,
+    pub began: Wall,
+    /// When the phone said that it rings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rang: Option<Wall>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Wall>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<OfferOutcome>,
+}
+
+/// Two legs heard each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Talk {
+    pub a: LegId,
+    pub b: LegId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extension: Option<ExtensionId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentId>,
+    pub began: Wall,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Wall>,
+}
+
+/// A leg's phone held the other side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    pub leg: LegId,
+    pub began: Wall,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Wall>,
+}
+
+/// An agent's after-call work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrapUp {
+    pub agent: AgentId,
+    pub began: Wall,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Wall>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recording {
+    pub leg: LegId,
+    pub path: String,
+    pub began: Wall,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<RecordingEnd>,
+}
+
+/// A finished recording's file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordingEnd {
+    pub at: Wall,
+    pub length_us: u64,
+    pub bytes: u64,
+    /// Lower-case hexadecimal; empty if the file could not be read.
+    pub sha256: String,
+    /// What stopped the recording before its time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}
+
+/// One party's side of the call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leg {
+    pub leg: LegId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sip_call_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Quality>,
+}
+
+/// How a call ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    pub by: HungUpBy,
+    /// The final SIP status of the caller's INVITE; 0 if none was sent.
+    pub status: u16,
+    /// Q.850 cause.
+    pub cause: u8,
+    /// Why, in a word for programs.
+    pub reason: String,
+}
+
+impl CallRecord {
+    /// A record of which nothing is known yet.
+    pub fn new(call: CallId, node: &str) -> Self {
+        Self {
+            schema: SCHEMA,
+            call,
+            node: node.to_owned(),
+            config: 0,
+            direction: None,
+            caller: Caller::default(),
+            dialled: String::new(),
+            times: Times::default(),
+            routes: Vec::new(),
+            menus: Vec::new(),
+            collected: BTreeMap::new(),
+            queues: Vec::new(),
+            offers: Vec::new(),
+            talks: Vec::new(),
+            holds: Vec::new(),
+            wrap_ups: Vec::new(),
+            recordings: Vec::new(),
+            legs: Vec::new(),
+            ended: None,
+            omitted: 0,
+        }
+    }
+
+    /// The caller's leg.
+    pub const fn caller_leg(&self) -> LegId {
+        LegId { call: self.call, index: 0 }
+    }
+
+    /// How long two legs heard each other, all talks together, as far as they are over.
+    pub fn talk(&self) -> Duration {
+        self.talks.iter().filter_map(|talk| Some(talk.ended?.since(talk.began))).sum()
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}

@@ -1,0 +1,153 @@
+//! Extensions, agents, queues and skills.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::acd::config::{Login, Queue};
+use crate::config::Config;
+use crate::config::problem::{Finding, Severity, error, nearest, warning};
+use crate::id::SkillId;
+use crate::time::Duration;
+
+pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
+    findings.extend(config.acd.faults().into_iter().map(|fault| {
+        let mut path = fault.key;
+        // A fault of one entry of a list or table names the entry first.
+        let named = fault.what.split('`').nth(1);
+        path.extend(named.and_then(|name| entry(config, &path, name)));
+        Finding { path, other: None, severity: Severity::Error, text: fault.what }
+    }));
+    extensions(config, findings);
+    seats(config, findings);
+    let skills: BTreeSet<&SkillId> =
+        config.acd.agents.values().flat_map(|agent| agent.skills.keys()).collect();
+    for (id, queue) in &config.acd.queues {
+        members(config, id.as_str(), queue, findings);
+        nobody_has(&["queues", id.as_str(), "skills"], &queue.skills, &skills, findings);
+        for (place, step) in queue.widen.iter().enumerate() {
+            let path = ["queues", id.as_str(), "widen", &place.to_string(), "skills"];
+            nobody_has(&path, &step.skills, &skills, findings);
+        }
+    }
+    for (id, menu) in config.menus.iter() {
+        for (digit, key) in &menu.keys {
+            let path = ["menus", id.as_str(), "keys", &digit.to_string(), "skills"];
+            nobody_has(&path, &key.skills, &skills, findings);
+            for (skill, level) in &key.skills {
+                if !(1..=10).contains(level) {
+                    let text = format!("`{skill}` is at level {level}; write one from 1 to 10");
+                    findings.push(error(&[&path[..], &[skill.as_str()]].concat(), text));
+                }
+            }
+        }
+    }
+}
+
+/// The last part of the way to the entry `name` of the list or table at `path`.
+fn entry(config: &Config, path: &[String], name: &str) -> Option<String> {
+    match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["queues", id, "members"] => {
+            let members = &config.acd.queues.get(id)?.members;
+            members.iter().rposition(|member| member.as_str() == name).map(|at| at.to_string())
+        }
+        ["queues", id, "skills"] => {
+            let queue = config.acd.queues.get(id)?;
+            queue.skills.contains_key(name).then(|| name.to_owned())
+        }
+        ["agents", id, "skills"] => {
+            let agent = config.acd.agents.get(id)?;
+            agent.skills.contains_key(name).then(|| name.to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn extensions(config: &Config, findings: &mut Vec<Finding>) {
+    for (id, extension) in &config.extensions {
+        let path = ["extensions", id.as_str()];
+        let asks = extension.password_file.is_some() || extension.password_env.is_some();
+        match extension.password.as_ref().map(|password| password.expose()) {
+            None if asks || config.site_is_builtin => {} // fetched or generated
+            None => {
+                let text = format!("extension `{id}` has no password; write `password = \"…\"`");
+                findings.push(error(&path, text));
+            }
+            Some("") => {
+                let text = "an empty password lets everyone in; write one";
+                findings.push(error(&[&path[..], &["password"]].concat(), text));
+            }
+            Some(password) if password == id.as_str() => {
+                let text = "the number itself is what intruders try first; write another password";
+                findings.push(warning(&[&path[..], &["password"]].concat(), text));
+            }
+            Some(_) => {}
+        }
+        if extension.ring_timeout < Duration::from_secs(1) {
+            let text = "the phone could not be answered; write \"1s\" or more";
+            findings.push(error(&[&path[..], &["ring_timeout"]].concat(), text));
+        }
+    }
+}
+
+/// Agents whose seats do not exist or are taken.
+fn seats(config: &Config, findings: &mut Vec<Finding>) {
+    let mut taken = BTreeMap::new();
+    for (id, agent) in &config.acd.agents {
+        let Some(seat) = &agent.extension else { continue };
+        let path = ["agents", id.as_str(), "extension"];
+        if !config.extensions.contains_key(seat) {
+            let known = config.extensions.keys().map(|id| id.as_str());
+            let right = match nearest(seat.as_str(), known) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("add [extensions.{seat}]"),
+            };
+            findings.push(error(&path, format!("there is no extension `{seat}`; {right}")));
+        } else if agent.login == Login::Auto
+            && let Some(other) = taken.insert(seat, id)
+        {
+            let text = format!("agent `{other}` sits at `{seat}` too; give one another seat");
+            findings.push(error(&path, text));
+        }
+    }
+}
+
+fn members(config: &Config, id: &str, queue: &Queue, findings: &mut Vec<Finding>) {
+    if !queue.members.is_empty() {
+        return;
+    }
+    let path = ["queues", id];
+    if queue.skills.is_empty() {
+        let text = format!("nobody serves queue `{id}`; write `members` or `skills`");
+        findings.push(warning(&path, text));
+        return;
+    }
+    let lowest = |skill: &SkillId, level: u8| {
+        let steps = queue.widen.iter().filter_map(|step| step.skills.get(skill).copied());
+        steps.chain([level]).min().unwrap_or(level)
+    };
+    let serves = |skills: &BTreeMap<SkillId, u8>| {
+        queue
+            .skills
+            .iter()
+            .all(|(skill, level)| skills.get(skill).copied().unwrap_or(0) >= lowest(skill, *level))
+    };
+    if !config.acd.agents.values().any(|agent| serves(&agent.skills)) {
+        let text = format!("no agent has the skills of queue `{id}`; lower them or add an agent");
+        findings.push(warning(&[&path[..], &["skills"]].concat(), text));
+    }
+}
+
+fn nobody_has(
+    path: &[&str],
+    asked: &BTreeMap<SkillId, u8>,
+    known: &BTreeSet<&SkillId>,
+    findings: &mut Vec<Finding>,
+) {
+    for skill in asked.keys().filter(|skill| !known.contains(skill)) {
+        let right = match nearest(skill.as_str(), known.iter().map(|known| known.as_str())) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "give it to an agent".to_owned(),
+        };
+        let text = format!("no agent has the skill `{skill}`; {right}");
+        findings.push(warning(&[path, &[skill.as_str()]].concat(), text));
+    }
+}

@@ -1,0 +1,197 @@
+//! What no schema can find: parts of the configuration that contradict each other.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::config::Config;
+use crate::config::problem::{Finding, Path, error, owned, warning};
+use crate::id::PromptId;
+use crate::route::hours;
+use crate::sip::config::Listen;
+use crate::sip::flow::Transport;
+use crate::time::Duration;
+
+mod agents;
+mod numbers;
+mod routes;
+mod targets;
+
+/// Says whether a prompt can be played with this configuration.
+pub type HasPrompt<'a> = &'a dyn Fn(&Config, &PromptId) -> bool;
+
+/// Every contradiction in `config`. Without `prompts`, whether prompts exist is not looked at.
+pub fn lint(config: &Config, prompts: Option<HasPrompt<'_>>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    node(config, &mut findings);
+    sip(config, &mut findings);
+    listeners(config, &mut findings);
+    grpc(config, &mut findings);
+    media(config, &mut findings);
+    let ledger = config.ledger.mistakes().into_iter();
+    findings.extend(
+        ledger.map(|(key, text)| error(&["ledger", key], format!("this cannot work; {text}"))),
+    );
+    agents::lint(config, &mut findings);
+    numbers::lint(config, &mut findings);
+    routes::lint(config, &mut findings);
+    targets::lint(config, prompts, &mut findings);
+    findings
+}
+
+fn node(config: &Config, findings: &mut Vec<Finding>) {
+    let node = &config.node;
+    if let Err(wrong) = hours::zone(&node.zone) {
+        findings.push(error(&["node", "zone"], wrong.to_string()));
+    }
+    if node.number >= 1024 {
+        let text = format!("`{}` is out of range; write a number from 0 to 1023", node.number);
+        findings.push(error(&["node", "number"], text));
+    }
+    if node.calls_max == 0 {
+        findings.push(error(&["node", "calls_max"], "no call could be made; write 1 or more"));
+    }
+    if node.name.is_empty() {
+        findings.push(error(&["node", "name"], "the node has no name; write one"));
+    }
+    if node.data.as_os_str().is_empty() {
+        findings.push(error(&["node", "data"], "there is no folder; write one such as \"data\""));
+    }
+}
+
+fn sip(config: &Config, findings: &mut Vec<Finding>) {
+    let sip = &config.sip;
+    if sip.listen.is_empty() {
+        let text = "no phone could register; write at least one address";
+        findings.push(error(&["sip", "listen"], text));
+    }
+    if sip.expires_min > sip.expires_max {
+        let text = "`expires_min` is longer than `expires_max`; make it shorter";
+        findings.push(error(&["sip", "expires_min"], text));
+    } else if !(sip.expires_min..=sip.expires_max).contains(&sip.expires) {
+        let text = "`expires` must lie between `expires_min` and `expires_max`; change one of them";
+        findings.push(error(&["sip", "expires"], text));
+    }
+    let second = Duration::from_secs(1);
+    for (key, length) in [
+        ("auth_lockout", sip.auth_lockout),
+        ("expires_min", sip.expires_min),
+        ("nonce_lifetime", sip.nonce_lifetime),
+    ] {
+        if length < second {
+            findings.push(error(&["sip", key], "this is too short; write \"1s\" or more"));
+        }
+    }
+    for (key, limit) in [
+        ("auth_failures_max", sip.auth_failures_max as usize),
+        ("connections_max", sip.connections_max),
+        ("contacts_max", sip.contacts_max),
+        ("transactions_max", sip.transactions_max),
+    ] {
+        if limit == 0 {
+            findings.push(error(&["sip", key], "nothing could work; write 1 or more"));
+        }
+    }
+    if sip.external.is_some_and(|address| address.is_unspecified()) {
+        let text = "outsiders cannot see this address; write a real one or leave it out";
+        findings.push(error(&["sip", "external"], text));
+    }
+}
+
+/// Two listeners on one port, and SIP inside the range of RTP.
+fn listeners(config: &Config, findings: &mut Vec<Finding>) {
+    let mut taken: Vec<(Listen, String, Path)> = Vec::new();
+    let mut take = |listen: Listen, path: &[&str], name: String| match taken
+        .iter()
+        .find(|(other, ..)| clash(listen, *other))
+    {
+        Some((_, by, place)) => {
+            let port = listen.address.port();
+            let text = format!("{by} and {name} want port {port}; change one");
+            findings.push(error(path, text).against(place.clone()));
+        }
+        None => taken.push((listen, name, owned(path))),
+    };
+    for (place, listen) in config.sip.listen.iter().enumerate() {
+        take(*listen, &["sip", "listen", &place.to_string()], format!("`{listen}` of [sip]"));
+    }
+    let tcp = |address| Listen { transport: Transport::Tcp, address };
+    take(tcp(config.grpc.listen), &["grpc", "listen"], "[grpc]".to_owned());
+    take(tcp(config.http.listen), &["http", "listen"], "[http]".to_owned());
+    let ports = config.media.ports;
+    for (place, listen) in config.sip.listen.iter().enumerate() {
+        let media = SocketAddr::new(config.media.listen, listen.address.port());
+        let media = Listen { transport: Transport::Udp, address: media };
+        if ports.contains(listen.address.port()) && clash(*listen, media) {
+            let text = format!("this port lies in `ports` of [media], {ports}; write another");
+            findings.push(error(&["sip", "listen", &place.to_string()], text));
+        }
+    }
+}
+
+/// Whether both cannot be bound at once.
+fn clash(a: Listen, b: Listen) -> bool {
+    let any = |address: IpAddr| address.is_unspecified();
+    let (one, other) = (a.address.ip(), b.address.ip());
+    let same_family = one.is_ipv4() == other.is_ipv4();
+    a.transport == b.transport
+        && a.address.port() == b.address.port()
+        && (one == other || same_family && (any(one) || any(other)))
+}
+
+fn grpc(config: &Config, findings: &mut Vec<Finding>) {
+    let grpc = &config.grpc;
+    if grpc.certificate.is_some() != grpc.key.is_some() {
+        let here = if grpc.key.is_some() { "key" } else { "certificate" };
+        let text = "`certificate` and `key` belong together; write both or none";
+        findings.push(error(&["grpc", here], text));
+    }
+    let is_safe = grpc.certificate.is_some() && grpc.key.is_some() && grpc.token.is_some();
+    let asks_token = grpc.token_file.is_some() || grpc.token_env.is_some();
+    if !grpc.listen.ip().is_loopback() && !is_safe && !asks_token {
+        let text = "others could reach this address; write `certificate`, `key` and `token`, or \
+                    listen on 127.0.0.1";
+        findings.push(error(&["grpc", "listen"], text));
+    }
+    if grpc.token.as_ref().is_some_and(|token| token.expose().len() < TOKEN_BYTES_MIN) {
+        let text = format!("the token can be guessed; write {TOKEN_BYTES_MIN} characters or more");
+        findings.push(error(&["grpc", "token"], text));
+    }
+    for (section, listen) in [("grpc", grpc.listen), ("http", config.http.listen)] {
+        if listen.port() == 0 {
+            let text = "port 0 is any port; write the one to use";
+            findings.push(error(&[section, "listen"], text));
+        }
+    }
+}
+
+fn media(config: &Config, findings: &mut Vec<Finding>) {
+    let media = &config.media;
+    let pairs = media.ports.pairs();
+    if media.codecs.is_empty() {
+        let text = "no call could be made; write at least one codec such as [\"pcma\"]";
+        findings.push(error(&["media", "codecs"], text));
+    }
+    if !(10..=60).contains(&media.ptime) {
+        findings.push(error(&["media", "ptime"], "phones cannot do this; write 10 to 60"));
+    }
+    if media.dscp > 63 {
+        findings.push(error(&["media", "dscp"], "there is no such mark; write 0 to 63"));
+    }
+    if media.ports.first < 1024 {
+        let text = "ports below 1024 belong to the system; begin at 1024 or above";
+        findings.push(error(&["media", "ports"], text));
+    } else if pairs < PAIRS_MIN {
+        let text = format!(
+            "these are ports for {pairs} phones at once; write a range of {} or more",
+            2 * PAIRS_MIN
+        );
+        findings.push(warning(&["media", "ports"], text));
+    } else if media.ports.first % 2 == 1 || media.ports.last.is_multiple_of(2) {
+        let text = "RTP takes an even port and the next; begin even and end odd";
+        findings.push(warning(&["media", "ports"], text));
+    }
+}
+
+/// The shortest token, in bytes.
+const TOKEN_BYTES_MIN: usize = 16;
+/// Fewer port pairs than this are hardly meant.
+const PAIRS_MIN: usize = 10;

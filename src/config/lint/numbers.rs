@@ -1,0 +1,45 @@
+//! Numbers: what bears them, and that no two things bear one.
+
+use std::collections::BTreeMap;
+
+use crate::config::Config;
+use crate::config::problem::{Finding, Path, error, owned};
+
+pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
+    let mut borne: BTreeMap<String, (String, Path)> = BTreeMap::new();
+    let codes = config.codes.dialled().map(|(code, dialled)| {
+        let name = format!("feature code `{}`", code.key());
+        (dialled.to_owned(), name, owned(&["codes", code.key()]))
+    });
+    let numbers = config
+        .numbers()
+        .into_iter()
+        .map(|(number, target, path)| (number, format!("`{target}`"), path));
+    for (number, bearer, path) in numbers.chain(codes) {
+        let key: Vec<&str> = path.iter().map(String::as_str).collect();
+        if !is_number(&number) {
+            let text = format!(
+                "`{number}` cannot be dialled; write digits, letters, `*`, `#`, `+`, `-`, `_` or `.`"
+            );
+            findings.push(error(&key, text));
+        } else if let Some((other, place)) = borne.get(&number) {
+            let text = format!("{other} and {bearer} have the number `{number}`; change one");
+            findings.push(error(&key, text).against(place.clone()));
+        } else {
+            borne.insert(number, (bearer, path));
+        }
+    }
+    for digit in config.codes.away_reasons.keys().filter(|digit| !digit.is_ascii_digit()) {
+        let path = ["codes", "away_reasons", &digit.to_string()];
+        findings.push(error(&path, format!("`{digit}` is no digit; write one from 0 to 9")));
+    }
+}
+
+/// Whether phones can dial it and it stands unescaped in a SIP URI.
+fn is_number(text: &str) -> bool {
+    let good = |key: char| key.is_ascii_alphanumeric() || "*#+-_.".contains(key);
+    !text.is_empty() && text.len() <= NUMBER_BYTES_MAX && text.chars().all(good)
+}
+
+/// The longest number, in bytes.
+const NUMBER_BYTES_MAX: usize = 64;

@@ -1,0 +1,120 @@
+//! `[node]`, `[log]`, `[grpc]` and `[http]`: the daemon itself.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::ivr::speech::Locale;
+use crate::route::config::Secret;
+
+/// `[node]`: this machine.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Node {
+    /// Calls at once; a further one gets `503` with Retry-After. Default 5000.
+    pub calls_max: usize,
+    /// The folder of the ledger, recordings and generated secrets, relative to where the daemon is
+    /// started. Default `"data"`.
+    pub data: PathBuf,
+    /// Further files, read after this one in the order of their names; relative to this file, `*`
+    /// in the last part stands for anything. A key in a later file replaces the same key of an
+    /// earlier one; `[[routes]]` are added at the end. Default: none.
+    pub include: Vec<String>,
+    /// Language of prompts and spoken numbers: `"zh-CN"` or `"en-US"`. Default `"zh-CN"`.
+    pub locale: Locale,
+    /// What the node is called in records. Default `"strowger"`.
+    pub name: String,
+    /// The node's number, below 1024: part of every call id, so no two nodes may share it.
+    /// Default 0.
+    pub number: u16,
+    /// IANA time zone of opening hours, reports and day borders. Default `"UTC"`.
+    pub zone: String,
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Self {
+            calls_max: 5000,
+            data: PathBuf::from("data"),
+            include: Vec::new(),
+            locale: Locale::default(),
+            name: "strowger".to_owned(),
+            number: 0,
+            zone: "UTC".to_owned(),
+        }
+    }
+}
+
+/// `[log]`: what is logged, on the standard error output.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// What is logged: a level (`"error"` to `"trace"`), or levels of parts, such as
+    /// `"info,strowger::sip=debug"`. Default `"info"`.
+    pub filter: String,
+    /// Lines for people (`"text"`) or one JSON object a line (`"json"`). Default `"text"`.
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    Json,
+    #[default]
+    Text,
+}
+
+/// `[grpc]`: records and control for other programs.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Grpc {
+    /// PEM file of the certificate chain, relative to the configuration file. Default: no TLS.
+    pub certificate: Option<PathBuf>,
+    /// PEM file of the certificate's private key, relative to the configuration file.
+    /// Default: none.
+    pub key: Option<PathBuf>,
+    /// Where gRPC is served. An address that is not loopback needs `certificate`, `key` and a
+    /// token. Default `"127.0.0.1:50051"`.
+    pub listen: SocketAddr,
+    /// What clients must send as `authorization: Bearer …`. Default: none.
+    pub token: Option<Secret>,
+    /// The environment variable that holds the token. Default: none.
+    pub token_env: Option<String>,
+    /// The file whose first line is the token, relative to the configuration file. Default: none.
+    pub token_file: Option<PathBuf>,
+}
+
+impl Default for Grpc {
+    fn default() -> Self {
+        Self {
+            certificate: None,
+            key: None,
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50051)),
+            token: None,
+            token_env: None,
+            token_file: None,
+        }
+    }
+}
+
+/// `[http]`: health and metrics.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// Where HTTP is served. Default `"127.0.0.1:8080"`.
+    pub listen: SocketAddr,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)) }
+    }
+}

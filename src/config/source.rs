@@ -1,0 +1,263 @@
+//! One configuration file: its text, its keys, and where each is written.
+//!
+//! `toml` knows lines and columns, the layers above it do not: so each file is first read strictly
+//! here, until every mistake is known, and only then becomes a layer.
+
+use std::ops::Range;
+
+use config::{FileFormat, Format as _, Map, Value, ValueKind};
+use serde::Deserialize as _;
+use toml::Spanned;
+use toml::de::{DeArray, DeTable, DeValue};
+
+use crate::config::File;
+use crate::config::message;
+use crate::config::problem::{Path, Place, Problem, Severity};
+
+/// A configuration file that was read.
+#[derive(Debug)]
+pub struct Source {
+    /// The file's name as messages show it.
+    pub name: String,
+    pub text: String,
+    /// Every key and list element, in no order.
+    marks: Vec<Mark>,
+    /// The keys whose values could not be used, in the order they were taken out.
+    unusable: Vec<Path>,
+}
+
+/// Where a key or list element is written; bytes of the text.
+#[derive(Clone, Debug)]
+struct Mark {
+    path: Path,
+    key: Range<usize>,
+    value: Range<usize>,
+}
+
+/// What a strict reading of a file found.
+#[derive(Debug, Default)]
+pub struct Read {
+    pub problems: Vec<Problem>,
+    /// Whether the text is TOML.
+    pub is_toml: bool,
+    /// What `[node] include` says.
+    pub include: Vec<String>,
+}
+
+impl Source {
+    /// Reads a text strictly. With syntax errors, those alone are reported.
+    pub fn read(name: String, text: String) -> (Self, Read) {
+        let mut source = Self { name, text, marks: Vec::new(), unusable: Vec::new() };
+        let text = source.text.clone();
+        let (mut table, errors) = DeTable::parse_recoverable(&text);
+        let mut read = Read::default();
+        if !errors.is_empty() {
+            for error in errors.iter().take(PROBLEMS_MAX) {
+                let at = error.span().map_or(0, |span| span.start);
+                read.problems.push(source.problem(at, message::syntax(error.message())));
+            }
+            return (source, read);
+        }
+        read.is_toml = true;
+        collect(table.get_ref(), &mut Vec::new(), &mut source.marks);
+        loop {
+            let error = match File::deserialize(toml::Deserializer::from(table.clone())) {
+                Ok(file) => {
+                    read.include = file.node.include;
+                    return (source, read);
+                }
+                Err(error) => error,
+            };
+            let mark = error.span().and_then(|span| source.around(&span)).cloned();
+            let Some(mark) = mark.filter(|_| read.problems.len() < PROBLEMS_MAX) else {
+                let at = error.span().map_or(0, |span| span.start);
+                read.problems.push(source.problem(at, message::value(error.message(), "", &[])));
+                return (source, read);
+            };
+            let at = error.span().map_or(mark.key.start, |span| span.start);
+            let written = &source.text[mark.value.clone()];
+            let inside = |path: &Path| path.split_last().is_some_and(|(_, up)| up == mark.path);
+            let is_missing = error.message().starts_with("missing field");
+            // What was written wrong was reported; it is not missing too.
+            if !is_missing || !source.unusable.iter().any(inside) {
+                let text = message::value(error.message(), written, &mark.path);
+                read.problems.push(source.problem(at, text));
+            }
+            // What is left may have further mistakes.
+            if !remove(table.get_mut(), &mark.path) {
+                return (source, read);
+            }
+            // Paths of later list elements change with the removal.
+            source.marks.clear();
+            collect(table.get_ref(), &mut Vec::new(), &mut source.marks);
+            source.unusable.push(mark.path);
+        }
+    }
+
+    /// The keys whose values could not be used: nothing can be said about what depends on them.
+    pub fn unusable(&self) -> &[Path] {
+        &self.unusable
+    }
+
+    /// The file as a layer, without the keys that could not be used.
+    pub fn layer(&self) -> Map<String, Value> {
+        let mut map = FileFormat::Toml.parse(None, &self.text).unwrap_or_default();
+        for path in &self.unusable {
+            remove_from(&mut map, path);
+        }
+        map
+    }
+
+    /// Where `path` is written: its value, or the last part of a heading.
+    pub fn place(&self, path: &[String]) -> Option<Place> {
+        let mark = self.marks.iter().find(|mark| mark.path == path)?;
+        let is_heading = mark.value.start < mark.key.start || mark.value.is_empty();
+        let at = if is_heading { mark.key.start } else { mark.value.start };
+        Some(self.at(at))
+    }
+
+    /// The number of elements of the list at `path`.
+    pub fn len_of(&self, path: &str) -> usize {
+        let inside = |mark: &&Mark| mark.path.len() == 2 && mark.path[0] == path;
+        self.marks.iter().filter(inside).count()
+    }
+
+    fn problem(&self, at: usize, text: String) -> Problem {
+        Problem { place: self.at(at), severity: Severity::Error, text }
+    }
+
+    /// The place of a byte.
+    fn at(&self, byte: usize) -> Place {
+        let byte = (0..=byte.min(self.text.len()))
+            .rev()
+            .find(|byte| self.text.is_char_boundary(*byte))
+            .unwrap_or(0);
+        let before = &self.text[..byte];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Place::At {
+            file: self.name.clone(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+
+    /// The innermost key or element that an error is about.
+    fn around(&self, span: &Range<usize>) -> Option<&Mark> {
+        let holds = |outer: &Range<usize>| outer.start <= span.start && span.end <= outer.end;
+        self.marks
+            .iter()
+            .filter_map(|mark| {
+                let spans = [&mark.key, &mark.value];
+                let len = spans.iter().filter(|span| holds(span)).map(|span| span.len()).min()?;
+                Some((len, usize::MAX - mark.path.len(), mark))
+            })
+            .min_by_key(|(len, depth, _)| (*len, *depth))
+            .map(|(_, _, mark)| mark)
+    }
+}
+
+fn collect(table: &DeTable<'_>, path: &mut Path, marks: &mut Vec<Mark>) {
+    for (key, value) in table {
+        path.push(key.get_ref().to_string());
+        marks.push(Mark { path: path.clone(), key: key.span(), value: value.span() });
+        collect_inside(value, path, marks);
+        path.pop();
+    }
+}
+
+fn collect_inside(value: &Spanned<DeValue<'_>>, path: &mut Path, marks: &mut Vec<Mark>) {
+    match value.get_ref() {
+        DeValue::Table(table) => collect(table, path, marks),
+        DeValue::Array(array) => {
+            for (place, element) in array.iter().enumerate() {
+                path.push(place.to_string());
+                let span = element.span();
+                marks.push(Mark { path: path.clone(), key: span.clone(), value: span });
+                collect_inside(element, path, marks);
+                path.pop();
+            }
+        }
+        DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Float(_)
+        | DeValue::Integer(_)
+        | DeValue::String(_) => {}
+    }
+}
+
+/// Takes out what stands at `path`; says whether something did.
+fn remove(table: &mut DeTable<'_>, path: &[String]) -> bool {
+    let Some((last, way)) = path.split_last() else { return false };
+    let Some((first, way)) = way.split_first() else {
+        return take(table, last);
+    };
+    let Some(mut value) = child(table, first) else { return false };
+    for part in way {
+        let inner = match value {
+            DeValue::Table(table) => child(table, part),
+            DeValue::Array(array) => part
+                .parse::<usize>()
+                .ok()
+                .and_then(|place| array.get_mut(place))
+                .map(Spanned::get_mut),
+            _ => None,
+        };
+        let Some(inner) = inner else { return false };
+        value = inner;
+    }
+    match value {
+        DeValue::Table(table) => take(table, last),
+        DeValue::Array(array) => {
+            let Some(place) = last.parse::<usize>().ok().filter(|place| *place < array.len())
+            else {
+                return false;
+            };
+            let mut kept = DeArray::new();
+            let left = array.iter().enumerate().filter(|(other, _)| *other != place);
+            left.for_each(|(_, element)| kept.push(element.clone()));
+            *array = kept;
+            true
+        }
+        _ => false,
+    }
+}
+
+fn remove_from(map: &mut Map<String, Value>, path: &[String]) {
+    let Some((first, rest)) = path.split_first() else { return };
+    if rest.is_empty() {
+        map.remove(first);
+        return;
+    }
+    let Some(mut value) = map.get_mut(first) else { return };
+    let (last, way) = rest.split_last().unwrap_or((first, &[]));
+    for part in way {
+        let place = part.parse::<usize>();
+        let inner = match &mut value.kind {
+            ValueKind::Table(map) => map.get_mut(part),
+            ValueKind::Array(list) => place.ok().and_then(|place| list.get_mut(place)),
+            _ => None,
+        };
+        let Some(inner) = inner else { return };
+        value = inner;
+    }
+    match (&mut value.kind, last.parse::<usize>()) {
+        (ValueKind::Table(map), _) => {
+            map.remove(last);
+        }
+        (ValueKind::Array(list), Ok(place)) if place < list.len() => {
+            list.remove(place);
+        }
+        _ => {}
+    }
+}
+
+fn child<'a, 'i>(table: &'a mut DeTable<'i>, name: &str) -> Option<&'a mut DeValue<'i>> {
+    table.get_mut(name).map(Spanned::get_mut)
+}
+
+fn take(table: &mut DeTable<'_>, name: &str) -> bool {
+    table.remove(name).is_some()
+}
+
+/// Problems reported of one file.
+const PROBLEMS_MAX: usize = 100;

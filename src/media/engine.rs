@@ -1,0 +1,404 @@
+//! The legs of one media thread: opened, bridged, played to, recorded.
+//!
+//! Spec:     `media::control`; RFC 3550 §2.3 (a relay that renumbers is a translator and mixer).
+//! In:       commands, datagrams in place, the passing of time.
+//! Out:      where to send the datagram at hand; packets of our own, events, blocks to record.
+//! Not here: sockets, files (`shell::media`); one leg's streams (`session`).
+//!
+//! Relaying a packet allocates nothing: it is rewritten where it lies.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::id::LegId;
+use crate::media::codec::{SAMPLES_MAX, Samples};
+use crate::media::control::{Command, Event, Port};
+use crate::media::outgoing::samples_of;
+use crate::media::prompt::Library;
+use crate::media::recorder::{Recorder, Side};
+use crate::media::session::{Heard, Kind, Leg, Recording};
+use crate::rng::Rng;
+use crate::rtp::packet::RtpMut;
+use crate::time::{Duration, Epoch, Instant};
+
+/// The place of a socket pair in its thread: half its RTP port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot(u16);
+
+impl Slot {
+    pub const fn of(port: u16) -> Self {
+        Self(port / 2)
+    }
+
+    /// The RTP port.
+    pub const fn port(self) -> u16 {
+        2 * self.0
+    }
+
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// Names a recording among those of its thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordingId(pub u32);
+
+/// Where the datagram at hand goes, from another leg's RTP socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forward {
+    pub slot: Slot,
+    pub to: SocketAddr,
+}
+
+/// What the engine asks of its thread, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// The slot's sockets are not needed any more.
+    Close {
+        slot: Slot,
+    },
+    Event(Event),
+    /// A recording begins; its blocks follow.
+    Record {
+        id: RecordingId,
+        leg: LegId,
+        path: PathBuf,
+    },
+    /// A recording got its last block. `fault` says why, if nobody asked for the end.
+    Recorded {
+        id: RecordingId,
+        fault: Option<String>,
+    },
+    /// The slot was given back unused.
+    Return {
+        slot: Slot,
+    },
+    Rtcp {
+        slot: Slot,
+        to: SocketAddr,
+        packet: Vec<u8>,
+    },
+    Rtp {
+        slot: Slot,
+        to: SocketAddr,
+        packet: Vec<u8>,
+    },
+    /// Interleaved samples that follow those before.
+    Samples {
+        id: RecordingId,
+        block: Vec<i16>,
+    },
+    /// The slot's sockets are needed: a leg listens.
+    Serve {
+        slot: Slot,
+    },
+}
+
+/// What an engine may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest recording.
+    pub record_length_max: Duration,
+}
+
+/// Owns the legs of one thread.
+pub struct Engine {
+    limits: Limits,
+    epoch: Epoch,
+    rng: Rng,
+    legs: Vec<Option<Box<Leg>>>,
+    slots: HashMap<LegId, Slot>,
+    /// Moments at which legs want a tick; one that is not its leg's `alarm` is stale.
+    alarms: BinaryHeap<Reverse<(Instant, Slot)>>,
+    samples: Box<Samples>,
+    recordings: u32,
+}
+
+impl Engine {
+    pub fn new(limits: Limits, epoch: Epoch, rng: Rng) -> Self {
+        Self {
+            limits,
+            epoch,
+            rng,
+            legs: Vec::new(),
+            slots: HashMap::new(),
+            alarms: BinaryHeap::new(),
+            samples: Box::new([0; SAMPLES_MAX]),
+            recordings: 0,
+        }
+    }
+
+    /// Applies one command and appends what must be done about it to `out`.
+    pub fn handle(&mut self, now: Instant, command: Command, out: &mut Vec<Output>) {
+        match command {
+            Command::Bridge { a, b } => self.bridge(a, b),
+            Command::Close { leg } => self.close(now, leg, out),
+            Command::Connect { leg, audio } => {
+                let Some(slot) = self.slot(leg) else { return };
+                let peer = self.leg(slot).and_then(|leg| {
+                    leg.connect(now, audio);
+                    leg.peer
+                });
+                if let Some(peer) = peer.and_then(|peer| self.leg(peer)) {
+                    peer.interrupt();
+                }
+                self.schedule(slot);
+            }
+            Command::Open { leg, port } => self.open(leg, port, out),
+            Command::Play { leg, playback } => {
+                let Some(slot) = self.slot(leg) else { return };
+                if let Some(leg) = self.leg(slot) {
+                    leg.play(now, playback);
+                }
+                self.schedule(slot);
+            }
+            Command::Record { leg, path } => self.record(now, leg, path, out),
+            Command::Return { port } => {
+                let slot = Slot::of(port.rtp);
+                if self.leg(slot).is_none() {
+                    out.push(Output::Return { slot });
+                }
+            }
+            Command::Stop { leg } => {
+                let slot = self.slot(leg);
+                if let Some(leg) = slot.and_then(|slot| self.leg(slot)) {
+                    leg.stop_playing();
+                }
+            }
+            Command::StopRecording { leg } => {
+                if let Some(slot) = self.slot(leg) {
+                    self.stop_recording(now, slot, None, out);
+                }
+            }
+            Command::Unbridge { leg } => {
+                if let Some(slot) = self.slot(leg) {
+                    self.unbridge(slot);
+                }
+            }
+        }
+    }
+
+    /// Takes a datagram from a slot's RTP socket. If it is to be relayed, it was rewritten for
+    /// whom it goes to.
+    pub fn rtp(
+        &mut self,
+        now: Instant,
+        slot: Slot,
+        from: SocketAddr,
+        bytes: &mut [u8],
+        out: &mut Vec<Output>,
+    ) -> Option<Forward> {
+        let (leg, peer) = pair(&mut self.legs, slot)?;
+        let heard = leg.hear(now, from, bytes, out);
+        let is_earlier = leg.next_tick() < leg.alarm; // a key is pressed
+        let forward = heard.and_then(|it| relay(now, leg, peer, it, bytes, &mut self.samples));
+        if is_earlier {
+            self.schedule(slot);
+        }
+        forward
+    }
+
+    /// Takes a datagram from a slot's RTCP socket.
+    pub fn rtcp(&mut self, now: Instant, slot: Slot, from: SocketAddr, bytes: &[u8]) {
+        if let Some(leg) = self.leg(slot) {
+            leg.hear_rtcp(now, from, bytes);
+        }
+    }
+
+    /// Does what is due: packets of prompts and music, reports, blocks of recordings.
+    pub fn tick(&mut self, now: Instant, library: &impl Library, out: &mut Vec<Output>) {
+        while let Some(Reverse((at, slot))) = self.alarms.peek().copied() {
+            if at > now {
+                return;
+            }
+            self.alarms.pop();
+            let epoch = self.epoch;
+            let frames_max = u64::from(samples_of(self.limits.record_length_max));
+            let Some(leg) = self.leg(slot).filter(|leg| leg.alarm == at) else { continue };
+            leg.alarm = Instant::NEVER;
+            leg.tick(now, slot, epoch, library, out);
+            let recording = leg.recording.as_ref();
+            if recording.is_some_and(|recording| recording.recorder.frames() >= frames_max) {
+                let fault = "the longest recording allowed was reached";
+                self.stop_recording(now, slot, Some(fault.to_owned()), out);
+            }
+            self.schedule(slot);
+        }
+    }
+
+    /// When to call `tick` next.
+    pub fn next_tick(&self) -> Option<Instant> {
+        self.alarms.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Legs with an open port.
+    pub fn legs(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The legs that are open, for the end of the thread.
+    pub fn open_legs(&self) -> Vec<LegId> {
+        let mut legs: Vec<_> = self.slots.keys().copied().collect();
+        legs.sort_unstable();
+        legs
+    }
+
+    fn open(&mut self, id: LegId, port: Port, out: &mut Vec<Output>) {
+        let slot = Slot::of(port.rtp);
+        if self.leg(slot).is_some() || self.slots.contains_key(&id) {
+            tracing::error!(leg = %id, port = port.rtp, "the leg or its port is open already");
+            return;
+        }
+        if self.legs.len() <= slot.index() {
+            self.legs.resize_with(slot.index() + 1, || None);
+        }
+        self.legs[slot.index()] = Some(Box::new(Leg::new(id, &mut self.rng)));
+        self.slots.insert(id, slot);
+        out.push(Output::Serve { slot });
+    }
+
+    fn close(&mut self, now: Instant, id: LegId, out: &mut Vec<Output>) {
+        let Some(slot) = self.slot(id) else { return };
+        self.unbridge(slot);
+        self.stop_recording(now, slot, None, out);
+        self.slots.remove(&id);
+        let Some(mut leg) = self.legs[slot.index()].take() else { return };
+        if let Some((to, packet)) = leg.goodbye(now, self.epoch) {
+            out.push(Output::Rtcp { slot, to, packet });
+        }
+        let counts = Box::new(leg.counts());
+        out.push(Output::Event(Event::Closed { leg: id, counts }));
+        out.push(Output::Close { slot });
+    }
+
+    fn bridge(&mut self, a: LegId, b: LegId) {
+        let (Some(a), Some(b)) = (self.slot(a), self.slot(b)) else { return };
+        if a == b {
+            return;
+        }
+        self.unbridge(a);
+        self.unbridge(b);
+        for (slot, peer) in [(a, b), (b, a)] {
+            if let Some(leg) = self.leg(slot) {
+                leg.peer = Some(peer);
+                leg.stop_playing();
+                leg.interrupt();
+            }
+        }
+    }
+
+    fn unbridge(&mut self, slot: Slot) {
+        let Some(leg) = self.leg(slot) else { return };
+        leg.interrupt();
+        let peer = leg.peer.take();
+        if let Some(peer) = peer.and_then(|peer| self.leg(peer)) {
+            peer.interrupt();
+            peer.peer = None;
+        }
+    }
+
+    fn record(&mut self, now: Instant, id: LegId, path: PathBuf, out: &mut Vec<Output>) {
+        let Some(slot) = self.slot(id) else { return };
+        self.stop_recording(now, slot, None, out);
+        let recording = RecordingId(self.recordings);
+        self.recordings = self.recordings.wrapping_add(1);
+        if let Some(leg) = self.leg(slot) {
+            leg.recording = Some(Recording { id: recording, recorder: Recorder::new(now) });
+            out.push(Output::Record { id: recording, leg: id, path });
+        }
+        self.schedule(slot);
+    }
+
+    fn stop_recording(
+        &mut self,
+        now: Instant,
+        slot: Slot,
+        fault: Option<String>,
+        out: &mut Vec<Output>,
+    ) {
+        let recording = self.leg(slot).and_then(|leg| leg.recording.take());
+        let Some(Recording { id, mut recorder }) = recording else { return };
+        loop {
+            let block = recorder.finish(now);
+            if block.is_empty() {
+                break;
+            }
+            out.push(Output::Samples { id, block });
+        }
+        out.push(Output::Recorded { id, fault });
+    }
+
+    /// Sets the timer of a leg that may want its tick earlier than before.
+    fn schedule(&mut self, slot: Slot) {
+        let Some(leg) = self.leg(slot) else { return };
+        let next = leg.next_tick();
+        if next < leg.alarm {
+            leg.alarm = next;
+            self.alarms.push(Reverse((next, slot)));
+        }
+    }
+
+    fn slot(&self, leg: LegId) -> Option<Slot> {
+        let slot = self.slots.get(&leg).copied();
+        if slot.is_none() {
+            tracing::debug!(%leg, "no such leg on this thread");
+        }
+        slot
+    }
+
+    fn leg(&mut self, slot: Slot) -> Option<&mut Leg> {
+        self.legs.get_mut(slot.index())?.as_deref_mut()
+    }
+}
+
+type Peer<'a> = Option<(Slot, &'a mut Leg)>;
+
+/// A leg and whom it is bridged to.
+#[inline]
+fn pair(legs: &mut [Option<Box<Leg>>], slot: Slot) -> Option<(&mut Leg, Peer<'_>)> {
+    let Some(peer) = legs.get(slot.index())?.as_ref()?.peer else {
+        return Some((legs[slot.index()].as_deref_mut()?, None));
+    };
+    let [leg, other] = legs.get_disjoint_mut([slot.index(), peer.index()]).ok()?;
+    let other = other.as_deref_mut().map(|other| (peer, other));
+    Some((leg.as_deref_mut()?, other))
+}
+
+/// Records what was heard and rewrites it for whoever hears it.
+#[inline]
+fn relay(
+    now: Instant,
+    leg: &mut Leg,
+    peer: Peer<'_>,
+    heard: Heard,
+    bytes: &mut [u8],
+    samples: &mut Samples,
+) -> Option<Forward> {
+    let audience = peer.filter(|(_, peer)| peer.hears_peer());
+    let decoded = match heard.kind {
+        Kind::Audio(codec)
+            if leg.recording.is_some()
+                || audience.as_ref().is_some_and(|(_, peer)| peer.needs_samples(codec)) =>
+        {
+            let packet = RtpMut::new(bytes)?;
+            Some(leg.decode(codec, packet.payload(), samples))
+        }
+        Kind::Audio(_) | Kind::Digit | Kind::Unknown => None,
+    };
+    if let Some(samples) = decoded {
+        leg.record(now, Side::Phone, heard.packet, samples);
+    }
+    let (slot, peer) = audience?;
+    if let Some(samples) = decoded {
+        peer.record(now, Side::Peer, heard.packet, samples);
+    }
+    let to = peer.relay(now, heard, bytes, decoded)?;
+    Some(Forward { slot, to })
+}
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

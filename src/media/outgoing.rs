@@ -1,0 +1,342 @@
+//! The one stream that a phone hears, whatever its source: one SSRC, sequence numbers without jumps,
+//! timestamps that advance with time.
+//!
+//! Spec:     RFC 3550 §5.1, §7.1 (a mixer's own numbering); RFC 3551 §4.1 (marker).
+//! In:       packets of a relayed source; packets made here (prompts, music).
+//! Out:      the header to write.
+//! Not here: payload types and payloads (`relay`), addresses (`latch`).
+
+use crate::time::{Duration, Instant};
+
+/// The numbers of one outgoing packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    pub sequence: u16,
+    pub timestamp: u32,
+    pub ssrc: u32,
+    pub marker: bool,
+}
+
+/// What the source of a relayed packet wrote into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    pub sequence: u16,
+    pub timestamp: u32,
+    pub ssrc: u32,
+    pub marker: bool,
+    /// A telephone-event: its timestamp stands still while the key is held (RFC 4733 §2.2).
+    pub event: bool,
+}
+
+/// Numbers what is sent to one phone.
+///
+/// A source keeps its own gaps and order, so that the phone's loss concealment and statistics work;
+/// another source continues where the last one ended.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    ssrc: u32,
+    /// The newest audio that was sent.
+    last: Option<Last>,
+    /// One more than the highest number sent.
+    next_sequence: u16,
+    first_timestamp: u32,
+    source: Option<Source>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    timestamp: u32,
+    at: Instant,
+    samples: u32,
+}
+
+/// The stream being relayed, and what is added to its numbers.
+#[derive(Clone, Copy, Debug)]
+struct Source {
+    ssrc: u32,
+    highest: u16,
+    highest_timestamp: u32,
+    at: Instant,
+    sequence_shift: u16,
+    timestamp_shift: u32,
+    /// Packets that the source sent before this one came from it were never sent by us: what
+    /// arrives late from before is dropped.
+    floor: u16,
+}
+
+impl Outgoing {
+    /// Begins a stream; the three numbers must be random (RFC 3550 §5.1, §8.1).
+    pub fn new(ssrc: u32, sequence: u16, timestamp: u32) -> Self {
+        Self { ssrc, last: None, next_sequence: sequence, first_timestamp: timestamp, source: None }
+    }
+
+    pub fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
+    /// The source ends: whatever comes next continues the stream from here.
+    pub fn interrupt(&mut self) {
+        self.source = None;
+    }
+
+    /// Numbers a packet made here, of so many samples. `begins` sets the marker and lets the
+    /// timestamp catch up with time.
+    pub fn made(&mut self, now: Instant, samples: u32, begins: bool) -> Header {
+        self.source = None;
+        let timestamp = match self.last {
+            Some(last) if !begins => last.timestamp.wrapping_add(last.samples),
+            _ => self.timestamp_at(now),
+        };
+        let sequence = self.next_sequence;
+        self.next_sequence = sequence.wrapping_add(1);
+        self.sent(now, timestamp, samples);
+        Header { sequence, timestamp, ssrc: self.ssrc, marker: begins }
+    }
+
+    /// Numbers a relayed packet of so many samples; `None` if it comes too late to be sent.
+    pub fn relayed(&mut self, now: Instant, packet: Incoming, samples: u32) -> Option<Header> {
+        let (mut source, begins) = match self.source {
+            Some(source) if source.continues(now, packet) => (source, false),
+            _ => (self.source_from(now, packet), true),
+        };
+        if is_before(packet.sequence, source.floor) {
+            return None;
+        }
+        let sequence = packet.sequence.wrapping_add(source.sequence_shift);
+        let timestamp = packet.timestamp.wrapping_add(source.timestamp_shift);
+        if begins || is_before(source.highest, packet.sequence) {
+            source.highest = packet.sequence;
+            if !packet.event || begins {
+                source.highest_timestamp = packet.timestamp;
+                source.at = now;
+            }
+            if packet.sequence.wrapping_sub(source.floor) > 2 * REORDER_MAX {
+                source.floor = packet.sequence.wrapping_sub(REORDER_MAX);
+            }
+            match &mut self.last {
+                Some(_) if packet.event => {}
+                _ => self.sent(now, timestamp, samples),
+            }
+            self.next_sequence = sequence.wrapping_add(1);
+        }
+        self.source = Some(source);
+        Some(Header { sequence, timestamp, ssrc: self.ssrc, marker: packet.marker || begins })
+    }
+
+    /// The timestamp of a packet that is sent at this moment: what a sender report pairs with the
+    /// wall clock (RFC 3550 §6.4.1).
+    pub fn timestamp_at(&self, now: Instant) -> u32 {
+        let Some(last) = self.last else { return self.first_timestamp };
+        last.timestamp.wrapping_add(samples_of(now.since(last.at)).max(last.samples))
+    }
+
+    fn sent(&mut self, now: Instant, timestamp: u32, samples: u32) {
+        self.last = Some(Last { timestamp, at: now, samples });
+    }
+
+    /// Lets a new source continue where the stream is.
+    fn source_from(&self, now: Instant, packet: Incoming) -> Source {
+        Source {
+            ssrc: packet.ssrc,
+            highest: packet.sequence,
+            highest_timestamp: packet.timestamp,
+            at: now,
+            sequence_shift: self.next_sequence.wrapping_sub(packet.sequence),
+            timestamp_shift: self.timestamp_at(now).wrapping_sub(packet.timestamp),
+            floor: packet.sequence,
+        }
+    }
+}
+
+impl Source {
+    /// Whether a packet belongs to the stream as it ran so far. A phone that starts again with
+    /// other numbers is another source, even with the same SSRC.
+    fn continues(&self, now: Instant, packet: Incoming) -> bool {
+        let step = packet.sequence.wrapping_sub(self.highest).cast_signed();
+        if packet.ssrc != self.ssrc || step.unsigned_abs() > DROPOUT_MAX {
+            return false;
+        }
+        if packet.event {
+            return true;
+        }
+        let elapsed = i64::from(samples_of(now.since(self.at)));
+        let claimed = packet.timestamp.wrapping_sub(self.highest_timestamp).cast_signed();
+        (i64::from(claimed) - elapsed).abs() <= i64::from(TIMESTAMP_JUMP_MAX)
+    }
+}
+
+/// Whether sequence number `a` comes before `b` (RFC 1982).
+pub fn is_before(a: u16, b: u16) -> bool {
+    a.wrapping_sub(b).cast_signed() < 0
+}
+
+/// Samples of the 8 kHz RTP clock that all our codecs share (RFC 3551 §4.5).
+pub fn samples_of(time: Duration) -> u32 {
+    u32::try_from(time.as_micros() / 125 % (1 << 32)).expect("below 2^32")
+}
+
+/// Sequence numbers that may be missing within one source (RFC 3550 §A.1).
+const DROPOUT_MAX: u16 = 3000;
+/// Packets older than this are not relayed.
+const REORDER_MAX: u16 = 1000;
+/// How far a source's timestamps may be from its packets' arrival: 2 s.
+const TIMESTAMP_JUMP_MAX: u32 = 16_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_keeps_its_gaps_and_order() {
+        let mut wire = Wire::new();
+
+        let sent: Vec<_> = [0, 1, 4, 3, 5].map(|n| wire.relayed(&PHONE, n)).into();
+
+        let steps: Vec<_> =
+            sent.iter().map(|h| h.unwrap().sequence.wrapping_sub(SEQUENCE)).collect();
+        let times: Vec<_> =
+            sent.iter().map(|h| h.unwrap().timestamp.wrapping_sub(TIMESTAMP)).collect();
+        assert_eq!(steps, [0, 1, 4, 3, 5]);
+        assert_eq!(times, [0, 160, 640, 480, 800]);
+        assert!(sent[0].unwrap().marker && !sent[1].unwrap().marker);
+    }
+
+    #[test]
+    fn another_source_continues_the_stream() {
+        let mut wire = Wire::new();
+        let prompt = wire.made(true);
+        let second = wire.made(false);
+        let agent = wire.relayed(&PHONE, 0).unwrap();
+        wire.relayed(&PHONE, 1);
+        let other = wire.relayed(&OTHER, 7).unwrap();
+        let music = wire.made(true);
+
+        assert_eq!(prompt.sequence, SEQUENCE);
+        assert_eq!(second.timestamp.wrapping_sub(prompt.timestamp), 160);
+        for (step, header) in [(2, agent), (4, other), (5, music)] {
+            assert_eq!(header.sequence, SEQUENCE.wrapping_add(step));
+            assert_eq!(header.timestamp, TIMESTAMP.wrapping_add(160 * u32::from(step)));
+            assert_eq!(header.ssrc, SSRC);
+            assert!(header.marker);
+        }
+    }
+
+    #[test]
+    fn silence_between_sources_shows_in_the_timestamp_only() {
+        let mut wire = Wire::new();
+        let before = wire.made(true);
+        wire.now = wire.now + Duration::from_secs(3);
+
+        let after = wire.relayed(&PHONE, 0).unwrap();
+
+        assert_eq!(after.sequence, before.sequence.wrapping_add(1));
+        assert_eq!(after.timestamp.wrapping_sub(before.timestamp), 160 + 3 * 8000);
+    }
+
+    #[test]
+    fn late_packets_from_before_the_switch_are_dropped() {
+        let mut wire = Wire::new();
+        wire.relayed(&PHONE, 0);
+        wire.relayed(&PHONE, 1);
+        wire.made(true);
+        wire.relayed(&PHONE, 10);
+
+        assert_eq!(wire.relayed(&PHONE, 9), None);
+        assert!(wire.relayed(&PHONE, 11).is_some());
+    }
+
+    #[test]
+    fn a_phone_that_starts_again_is_another_source() {
+        let mut wire = Wire::new();
+        let before = wire.relayed(&PHONE, 0).unwrap();
+        let restarted = Stream { sequence: 9000, timestamp: 5, ..PHONE };
+
+        let after = wire.relayed(&restarted, 0).unwrap();
+
+        assert_eq!(after.sequence, before.sequence.wrapping_add(1));
+        assert_eq!(after.timestamp, before.timestamp.wrapping_add(160));
+        assert!(after.marker);
+    }
+
+    #[test]
+    fn a_long_source_wraps_around_without_a_break() {
+        let mut wire = Wire::new();
+        let mut before = wire.relayed(&PHONE, 0).unwrap();
+
+        for n in 1..140_000 {
+            let header = wire.relayed(&PHONE, n).expect("nothing is late");
+            assert_eq!(header.sequence, before.sequence.wrapping_add(1));
+            assert_eq!(header.timestamp, before.timestamp.wrapping_add(160));
+            before = header;
+        }
+    }
+
+    /// RFC 4733 §2.2: every packet of a key has the timestamp of its beginning.
+    #[test]
+    fn a_key_held_for_long_does_not_break_the_stream() {
+        let mut wire = Wire::new();
+        let before = wire.relayed(&PHONE, 0).unwrap();
+        let key = Incoming { timestamp: PHONE.timestamp + 160, event: true, ..PHONE.packet(0) };
+
+        for n in 1..=250 {
+            let sequence = PHONE.sequence.wrapping_add(n);
+            let header = wire.outgoing.relayed(wire.now, Incoming { sequence, ..key }, 0).unwrap();
+            assert_eq!(header.timestamp, before.timestamp.wrapping_add(160));
+            wire.now = wire.now + Duration::from_millis(20);
+        }
+        let after = wire.relayed(&PHONE, 251).unwrap();
+
+        assert_eq!(after.sequence, before.sequence.wrapping_add(251));
+        assert_eq!(after.timestamp, before.timestamp.wrapping_add(251 * 160));
+        assert!(!after.marker);
+    }
+
+    const SSRC: u32 = 0xfeed;
+    const SEQUENCE: u16 = 65_534;
+    const TIMESTAMP: u32 = u32::MAX - 200;
+    const PHONE: Stream = Stream { ssrc: 1, sequence: 100, timestamp: 7000 };
+    const OTHER: Stream = Stream { ssrc: 2, sequence: 40_000, timestamp: 1 << 31 };
+
+    struct Stream {
+        ssrc: u32,
+        sequence: u16,
+        timestamp: u32,
+    }
+
+    impl Stream {
+        fn packet(&self, n: u32) -> Incoming {
+            Incoming {
+                sequence: self.sequence.wrapping_add((n % 65_536) as u16),
+                timestamp: self.timestamp.wrapping_add(160 * n),
+                ssrc: self.ssrc,
+                marker: false,
+                event: false,
+            }
+        }
+    }
+
+    struct Wire {
+        outgoing: Outgoing,
+        now: Instant,
+    }
+
+    impl Wire {
+        fn new() -> Self {
+            let outgoing = Outgoing::new(SSRC, SEQUENCE, TIMESTAMP);
+            Self { outgoing, now: Instant::START }
+        }
+
+        /// The nth packet of a stream arrives, 20 ms after whatever was before.
+        fn relayed(&mut self, stream: &Stream, n: u32) -> Option<Header> {
+            let header = self.outgoing.relayed(self.now, stream.packet(n), 160);
+            self.now = self.now + Duration::from_millis(20);
+            header
+        }
+
+        fn made(&mut self, begins: bool) -> Header {
+            let header = self.outgoing.made(self.now, 160, begins);
+            self.now = self.now + Duration::from_millis(20);
+            header
+        }
+    }
+}

@@ -1,0 +1,401 @@
+//! One leg: everything between its socket pair and the other legs of the thread.
+//!
+//! Spec:     RFC 3550 §5.1, RFC 3551, RFC 3264 §5.1 (direction), RFC 4733.
+//! In:       packets of the phone, packets of a bridged leg, time.
+//! Out:      what was heard; packets for the phone; digits; what was counted.
+//! Not here: which legs are bridged (`engine`), sockets (`shell::media`).
+
+use std::net::SocketAddr;
+
+use crate::id::LegId;
+use crate::media::codec::{Decoder, Encoder, Samples, transcode_g711};
+use crate::media::control::{Counts, Event, Playback, Way};
+use crate::media::engine::{Output, RecordingId, Slot};
+use crate::media::latch::{Latch, Verdict};
+use crate::media::outgoing::{Incoming, Outgoing};
+use crate::media::player::{Frame, Player};
+use crate::media::prompt::Library;
+use crate::media::recorder::{Recorder, Side};
+use crate::media::reports::Reports;
+use crate::rng::Rng;
+use crate::rtp::dtmf;
+use crate::rtp::packet::{self, RtpMut};
+use crate::sdp::{Codec, Direction, Negotiated, Payload};
+use crate::time::{Epoch, Instant};
+
+/// A leg with an open port.
+#[derive(Debug)]
+pub struct Leg {
+    pub id: LegId,
+    /// The leg that is heard, and hears.
+    pub peer: Option<Slot>,
+    pub recording: Option<Recording>,
+    /// The moment for which the engine's timer is set.
+    pub alarm: Instant,
+    audio: Option<Box<Negotiated>>,
+    /// What each payload type from the phone means.
+    kinds: [Kind; 128],
+    latch: Latch,
+    outgoing: Outgoing,
+    player: Option<Player>,
+    /// Nothing was sent right before: the next packet begins a talkspurt.
+    pausing: bool,
+    digits: dtmf::Receiver,
+    /// Emptied at once; kept for its memory.
+    pressed: Vec<dtmf::Digit>,
+    reports: Reports,
+    decoder: Decoder,
+    encoder: Encoder,
+    received: Way,
+    sent: Way,
+    malformed: u64,
+}
+
+/// A recording of the leg.
+#[derive(Debug)]
+pub struct Recording {
+    pub id: RecordingId,
+    pub recorder: Recorder,
+}
+
+/// What a payload type means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    Audio(Codec),
+    Digit,
+    /// Nothing was agreed on.
+    #[default]
+    Unknown,
+}
+
+/// A packet of the phone that may be relayed.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard {
+    pub kind: Kind,
+    pub packet: Incoming,
+}
+
+impl Leg {
+    pub fn new(id: LegId, rng: &mut Rng) -> Self {
+        let ssrc = rng.u32();
+        Self {
+            id,
+            peer: None,
+            recording: None,
+            alarm: Instant::NEVER,
+            audio: None,
+            kinds: [Kind::Unknown; 128],
+            latch: Latch::default(),
+            outgoing: Outgoing::new(ssrc, rng.u16(), rng.u32()),
+            player: None,
+            pausing: true,
+            digits: dtmf::Receiver::default(),
+            pressed: Vec::new(),
+            reports: Reports::new(ssrc, rng),
+            decoder: Decoder::default(),
+            encoder: Encoder::default(),
+            received: Way::default(),
+            sent: Way::default(),
+            malformed: 0,
+        }
+    }
+
+    /// Takes what offer and answer agreed on.
+    pub fn connect(&mut self, now: Instant, audio: Box<Negotiated>) {
+        self.kinds = [Kind::Unknown; 128];
+        for payload in audio.codecs.iter().rev() {
+            self.kinds[usize::from(payload.receive & 0x7f)] = Kind::Audio(payload.codec);
+        }
+        if let Some(digits) = audio.digits {
+            self.kinds[usize::from(digits.receive & 0x7f)] = Kind::Digit;
+        }
+        self.latch.expect(audio.remote_rtp);
+        self.reports.start(now, audio.remote_rtcp);
+        self.outgoing.interrupt();
+        self.audio = Some(audio);
+    }
+
+    /// Replaces what is played.
+    pub fn play(&mut self, now: Instant, playback: Playback) {
+        self.outgoing.interrupt();
+        self.player = Some(Player::new(now, playback));
+    }
+
+    pub fn stop_playing(&mut self) {
+        self.player = None;
+        self.outgoing.interrupt();
+    }
+
+    /// Another stream, or none, will be heard of the peer.
+    pub fn interrupt(&mut self) {
+        self.outgoing.interrupt();
+        if let Some(recording) = &mut self.recording {
+            recording.recorder.interrupt(Side::Peer);
+        }
+    }
+
+    /// Judges and counts a packet from the socket; gives what may be relayed.
+    pub fn hear(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        bytes: &mut [u8],
+        out: &mut Vec<Output>,
+    ) -> Option<Heard> {
+        let length = bytes.len() as u64;
+        let Some(packet) = RtpMut::new(bytes) else {
+            self.malformed += 1;
+            return None;
+        };
+        let incoming = Incoming {
+            sequence: packet.sequence(),
+            timestamp: packet.timestamp(),
+            ssrc: packet.ssrc(),
+            marker: packet.marker(),
+            event: false,
+        };
+        match self.latch.judge(now, from, incoming.ssrc, incoming.sequence) {
+            Verdict::Ours => {}
+            Verdict::Probation | Verdict::Stranger => return None,
+        }
+        let kind = self.kinds[usize::from(packet.payload_type())];
+        let packet = match kind {
+            Kind::Unknown => {
+                self.malformed += 1;
+                return None;
+            }
+            Kind::Digit => {
+                let Incoming { ssrc, timestamp, .. } = incoming;
+                match dtmf::Event::parse(packet.payload()) {
+                    Some(event) => {
+                        self.digit(now, dtmf::Input::Packet { ssrc, timestamp, event }, out);
+                    }
+                    None => self.malformed += 1,
+                }
+                Incoming { event: true, ..incoming }
+            }
+            Kind::Audio(_) => incoming,
+        };
+        self.received.packets += 1;
+        self.received.bytes += length;
+        self.reports.received(now, &packet);
+        let hears = matches!(kind, Kind::Digit) || self.may_receive();
+        hears.then_some(Heard { kind, packet })
+    }
+
+    /// Rewrites a packet of the peer for this phone; says where to send it, if at all.
+    ///
+    /// `samples` are those of the packet; without them only G.711 can be transcoded.
+    pub fn relay(
+        &mut self,
+        now: Instant,
+        heard: Heard,
+        bytes: &mut [u8],
+        samples: Option<&[i16]>,
+    ) -> Option<SocketAddr> {
+        let to = self.latch.target()?;
+        let length = bytes.len() as u64;
+        let mut packet = RtpMut::new(bytes)?;
+        let (payload_type, ticks) = match heard.kind {
+            Kind::Unknown => return None,
+            Kind::Digit => (self.audio.as_ref()?.digits?.send, 0),
+            Kind::Audio(codec) => {
+                let Payload { codec: wanted, send, .. } = self.payload_for(codec)?;
+                let payload = packet.payload_mut();
+                match samples {
+                    _ if wanted == codec => {}
+                    Some(samples) if is_wide(codec, wanted) => {
+                        self.encoder.encode(wanted, samples, payload);
+                    }
+                    _ => transcode_g711(codec, payload),
+                }
+                (send, payload.len() as u32)
+            }
+        };
+        let header = self.outgoing.relayed(now, heard.packet, ticks)?;
+        packet.set_sequence(header.sequence);
+        packet.set_timestamp(header.timestamp);
+        packet.set_ssrc(header.ssrc);
+        packet.set_marker(header.marker);
+        packet.set_payload_type(payload_type);
+        self.count_sent(length);
+        Some(to)
+    }
+
+    /// Whether a peer's packets go to the phone.
+    pub fn hears_peer(&self) -> bool {
+        self.player.is_none() && self.may_send()
+    }
+
+    /// Whether a peer's packets must be decoded before they are relayed to this leg.
+    pub fn needs_samples(&self, codec: Codec) -> bool {
+        let wanted = self.payload_for(codec).map_or(codec, |payload| payload.codec);
+        self.recording.is_some() || is_wide(codec, wanted)
+    }
+
+    /// The samples of what the phone sent.
+    pub fn decode<'a>(
+        &mut self,
+        codec: Codec,
+        payload: &[u8],
+        samples: &'a mut Samples,
+    ) -> &'a [i16] {
+        self.decoder.decode(codec, payload, samples)
+    }
+
+    /// Records a packet of the phone or of its peer, if there is a recording.
+    pub fn record(&mut self, now: Instant, side: Side, packet: Incoming, samples: &[i16]) {
+        if let Some(recording) = &mut self.recording {
+            recording.recorder.place(now, side, packet.ssrc, packet.timestamp, samples);
+        }
+    }
+
+    /// What the leg does by itself at this moment.
+    pub fn tick(
+        &mut self,
+        now: Instant,
+        slot: Slot,
+        epoch: Epoch,
+        library: &impl Library,
+        out: &mut Vec<Output>,
+    ) {
+        self.digit(now, dtmf::Input::Tick, out);
+        self.play_due(now, slot, library, out);
+        if let Some((to, packet)) = self.reports.tick(now, epoch, &self.outgoing, &self.latch) {
+            out.push(Output::Rtcp { slot, to, packet });
+        }
+        if let Some(recording) = &mut self.recording {
+            let block = recording.recorder.flush(now);
+            if !block.is_empty() {
+                out.push(Output::Samples { id: recording.id, block });
+            }
+        }
+    }
+
+    /// When to call `tick` next.
+    pub fn next_tick(&self) -> Instant {
+        let player = self.player.as_ref().filter(|_| self.audio.is_some());
+        player
+            .map_or(Instant::NEVER, Player::next_tick)
+            .min(self.digits.next_tick().unwrap_or(Instant::NEVER))
+            .min(self.reports.next_tick())
+            .min(self.recording.as_ref().map_or(Instant::NEVER, |it| it.recorder.next_tick()))
+    }
+
+    /// Takes an RTCP packet of the phone.
+    pub fn hear_rtcp(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+        self.reports.hear(now, from, bytes, &self.latch);
+    }
+
+    /// The last RTCP packet of the leg.
+    pub fn goodbye(&mut self, now: Instant, epoch: Epoch) -> Option<(SocketAddr, Vec<u8>)> {
+        self.reports.goodbye(now, epoch, &self.outgoing, &self.latch)
+    }
+
+    /// What was counted so far.
+    pub fn counts(&self) -> Counts {
+        let reports = self.reports.figures();
+        Counts {
+            received: Way {
+                lost: reports.received_lost,
+                jitter_us: reports.received_jitter_us,
+                ..self.received.clone()
+            },
+            sent: Way {
+                lost: reports.sent_lost,
+                jitter_us: reports.sent_jitter_us,
+                ..self.sent.clone()
+            },
+            strangers: self.latch.strangers() + reports.strangers,
+            malformed: self.malformed + reports.malformed,
+        }
+    }
+
+    fn digit(&mut self, now: Instant, input: dtmf::Input, out: &mut Vec<Output>) {
+        self.digits.handle(now, input, &mut self.pressed);
+        let events =
+            self.pressed.drain(..).map(|dtmf::Digit(digit)| Event::Digit { leg: self.id, digit });
+        out.extend(events.map(Output::Event));
+    }
+
+    /// Sends what the player has for this moment.
+    fn play_due(
+        &mut self,
+        now: Instant,
+        slot: Slot,
+        library: &impl Library,
+        out: &mut Vec<Output>,
+    ) {
+        let (Some(player), Some(audio)) = (&mut self.player, &self.audio) else { return };
+        if player.next_tick() > now {
+            return;
+        }
+        let count = 8 * usize::from(audio.ptime.clamp(10, 60));
+        let mut samples = [0; 480];
+        let begins = match player.next(now, library, &mut samples[..count]) {
+            Frame::Waiting => return,
+            Frame::Ended { id: playback, missing } => {
+                self.stop_playing();
+                out.push(Output::Event(Event::Ended { leg: self.id, playback, missing }));
+                return;
+            }
+            Frame::Audio { begins } => begins,
+        };
+        let (Some(to), Some(payload)) = (self.latch.target(), audio.codecs.first()) else { return };
+        if !may_send(audio.direction) {
+            self.pausing = true;
+            return;
+        }
+        let begins = std::mem::take(&mut self.pausing) || begins;
+        let header = self.outgoing.made(now, count as u32, begins);
+        let head = packet::header(
+            header.marker,
+            payload.send,
+            header.sequence,
+            header.timestamp,
+            header.ssrc,
+        );
+        let mut packet = vec![0; head.len() + count];
+        packet[..head.len()].copy_from_slice(&head);
+        self.encoder.encode(payload.codec, &samples[..count], &mut packet[head.len()..]);
+        self.count_sent(packet.len() as u64);
+        out.push(Output::Rtp { slot, to, packet });
+    }
+
+    fn count_sent(&mut self, bytes: u64) {
+        self.pausing = false;
+        self.sent.packets += 1;
+        self.sent.bytes += bytes;
+        self.reports.sent(bytes);
+    }
+
+    /// How to send what a peer sends in `codec`: the same if it was agreed on, else the preferred.
+    fn payload_for(&self, codec: Codec) -> Option<Payload> {
+        let codecs = &self.audio.as_ref()?.codecs;
+        let same = codecs.iter().find(|payload| payload.codec == codec);
+        same.or(codecs.first()).copied()
+    }
+
+    fn may_send(&self) -> bool {
+        self.audio.as_ref().is_some_and(|audio| may_send(audio.direction))
+    }
+
+    fn may_receive(&self) -> bool {
+        self.audio.as_ref().is_some_and(|audio| match audio.direction {
+            Direction::RecvOnly | Direction::SendRecv => true,
+            Direction::Inactive | Direction::SendOnly => false,
+        })
+    }
+}
+
+fn may_send(direction: Direction) -> bool {
+    match direction {
+        Direction::SendOnly | Direction::SendRecv => true,
+        Direction::Inactive | Direction::RecvOnly => false,
+    }
+}
+
+/// Whether one codec becomes another by way of samples; G.711 does without.
+fn is_wide(from: Codec, to: Codec) -> bool {
+    from != to && (from == Codec::G722 || to == Codec::G722)
+}

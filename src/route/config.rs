@@ -1,0 +1,224 @@
+//! `[extensions.X]`, `[codes]`, `[[routes]]` and `[hours.X]`: who can call, and where calls go.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Deserializer};
+
+use crate::id::{HoursId, Target};
+use crate::route::hours::{Closed, Open};
+use crate::route::pattern::Pattern;
+use crate::time::Duration;
+
+/// `[extensions.X]`: a phone's account; X is its number and its user name.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Extension {
+    /// The name that other phones show. Default: the number.
+    pub name: String,
+    /// The password that the phone registers and calls with. No default: every extension needs
+    /// this key or one of the next two.
+    pub password: Option<Secret>,
+    /// The environment variable that holds the password. Default: none.
+    pub password_env: Option<String>,
+    /// The file whose first line is the password, relative to the configuration file. Default: none.
+    pub password_file: Option<PathBuf>,
+    /// Which of its calls are recorded: `"never"` or `"always"`. Default `"never"`.
+    pub record: Record,
+    /// How long its phones ring before the caller gets `480`. Default `"1m"`.
+    #[serde(with = "humantime_serde")]
+    pub ring_timeout: Duration,
+}
+
+impl Default for Extension {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            password: None,
+            password_env: None,
+            password_file: None,
+            record: Record::Never,
+            ring_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Which calls are recorded.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Hash)]
+#[serde(rename_all = "kebab-case")]
+pub enum Record {
+    Always,
+    #[default]
+    Never,
+}
+
+/// A password or token. `Debug` and logs never show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself: for comparing and hashing only.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self)
+    }
+}
+
+/// `[codes]`: what extensions dial to do something. `""` switches a code off.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Codes {
+    /// The agent at this phone is available. Default `"*13"`.
+    pub agent_available: String,
+    /// The agent at this phone is away; asks for the reason's digit. Default `"*14"`.
+    pub agent_away: String,
+    /// Logs an agent in at this phone; asks for id and PIN. Default `"*11"`.
+    pub agent_login: String,
+    /// Logs the agent at this phone out. Default `"*12"`.
+    pub agent_logout: String,
+    /// The reasons that `agent_away` asks for, by digit.
+    /// Default `{ 1 = "break", 2 = "lunch", 3 = "meeting", 4 = "training" }`.
+    pub away_reasons: BTreeMap<char, String>,
+    /// Sends back what is said. Default `"*43"`.
+    pub echo_test: String,
+    /// Ends the wrap-up of the agent at this phone. Default `"*15"`.
+    pub wrap_up_done: String,
+    /// Extends that wrap-up by its queue's length. Default `"*16"`.
+    pub wrap_up_extend: String,
+}
+
+impl Default for Codes {
+    fn default() -> Self {
+        let reasons = [('1', "break"), ('2', "lunch"), ('3', "meeting"), ('4', "training")];
+        Self {
+            agent_available: "*13".to_owned(),
+            agent_away: "*14".to_owned(),
+            agent_login: "*11".to_owned(),
+            agent_logout: "*12".to_owned(),
+            away_reasons: reasons.map(|(digit, reason)| (digit, reason.to_owned())).into(),
+            echo_test: "*43".to_owned(),
+            wrap_up_done: "*15".to_owned(),
+            wrap_up_extend: "*16".to_owned(),
+        }
+    }
+}
+
+/// What a feature code does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Code {
+    AgentAvailable,
+    AgentAway,
+    AgentLogin,
+    AgentLogout,
+    EchoTest,
+    WrapUpDone,
+    WrapUpExtend,
+}
+
+impl Code {
+    /// Its key in `[codes]`.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::AgentAvailable => "agent_available",
+            Self::AgentAway => "agent_away",
+            Self::AgentLogin => "agent_login",
+            Self::AgentLogout => "agent_logout",
+            Self::EchoTest => "echo_test",
+            Self::WrapUpDone => "wrap_up_done",
+            Self::WrapUpExtend => "wrap_up_extend",
+        }
+    }
+}
+
+impl Codes {
+    /// Every code with what is dialled for it; codes that are switched off are left out.
+    pub fn dialled(&self) -> impl Iterator<Item = (Code, &str)> {
+        [
+            (Code::AgentAvailable, &self.agent_available),
+            (Code::AgentAway, &self.agent_away),
+            (Code::AgentLogin, &self.agent_login),
+            (Code::AgentLogout, &self.agent_logout),
+            (Code::EchoTest, &self.echo_test),
+            (Code::WrapUpDone, &self.wrap_up_done),
+            (Code::WrapUpExtend, &self.wrap_up_extend),
+        ]
+        .into_iter()
+        .filter(|(_, dialled)| !dialled.is_empty())
+        .map(|(code, dialled)| (code, dialled.as_str()))
+    }
+}
+
+/// One of `[[routes]]`: the first whose conditions all hold decides where the call goes.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// Numbers of callers: exact `"1001"`, prefix `"10*"`, pattern `"~^10\\d\\d$"`.
+    /// Default: every caller.
+    #[serde(default)]
+    pub from: Option<Pattern>,
+    /// Opening hours that must be open. Default: at any time.
+    #[serde(default)]
+    pub hours: Option<HoursId>,
+    /// What records and `strowger explain` call the rule. Default: its place, `route 1`.
+    #[serde(default)]
+    pub name: String,
+    /// Where the call goes. No default: every route needs one.
+    pub target: Target,
+    /// Numbers dialled, written as those of `from`. Default: every number.
+    #[serde(default)]
+    pub to: Option<Pattern>,
+}
+
+/// `[hours.X]`: a calendar of opening hours.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Hours {
+    /// Days without opening: `"2026-12-25"`, `"2026-10-01..2026-10-07"`. Default: none.
+    pub closed: Vec<Closed>,
+    /// When it is open: `"mon-fri 09:00-18:00"`, `"sat,sun 10:00-12:00"`, `"daily 22:00-02:00"`;
+    /// `"2026-12-24 09:00-12:00"` replaces what the weekday says. Default: never.
+    pub open: Vec<Open>,
+    /// IANA time zone, such as `"Asia/Shanghai"`. Default: `zone` of `[node]`.
+    pub zone: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_never_printed() {
+        let extension: Extension = toml::from_str("password = 'h0rse'").unwrap();
+
+        assert_eq!(extension.password.as_ref().unwrap().expose(), "h0rse");
+        assert!(!format!("{extension:?}").contains("h0rse"));
+    }
+
+    #[test]
+    fn an_empty_code_is_switched_off() {
+        let codes: Codes = toml::from_str("echo_test = ''\nagent_login = '*1'").unwrap();
+
+        let dialled: Vec<_> = codes.dialled().collect();
+        assert!(dialled.contains(&(Code::AgentLogin, "*1")));
+        assert!(!dialled.iter().any(|(code, _)| *code == Code::EchoTest));
+        assert!(toml::from_str::<Codes>("pick_up = '*8'").is_err());
+    }
+}

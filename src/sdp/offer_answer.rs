@@ -1,0 +1,445 @@
+//! Offers and answers for one stream of audio.
+//!
+//! Spec:     RFC 3264; RFC 3551 §6 (payload types), RFC 4733 §2.4 (digits), RFC 3605 (rtcp).
+//! In:       what our side can do, and the peer's description.
+//! Out:      the description to send, and what both agreed on.
+//! Not here: when to offer and when to answer (`call`); encrypted audio.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+use thiserror::Error;
+
+use super::session::{Attribute, Connection, Media, Origin, Session};
+use super::{Codec, DigitPayload, Direction, Negotiated, Payload};
+
+/// What our side of one stream can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Local<'a> {
+    /// Where the peer shall send RTP; RTCP goes to the next port.
+    pub address: IpAddr,
+    /// An even RTP port.
+    pub port: u16,
+    /// The description's identity: the same in all descriptions of a dialog.
+    pub session: u64,
+    /// One more than in the dialog's last description, if anything changed.
+    pub version: u64,
+    /// In the order of preference, which an answer keeps too; not empty.
+    pub codecs: &'a [Codec],
+    /// Whether telephone-event is offered and accepted (RFC 4733).
+    pub digits: bool,
+    /// What we want, from our side.
+    pub direction: Direction,
+    /// Milliseconds of audio we want in a packet.
+    pub ptime: u8,
+}
+
+/// Why a description cannot lead to audio between the two.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refusal {
+    #[error("the address is missing, no IP address, of another family than ours, or a group's")]
+    Address,
+    #[error("the answer's media descriptions are not those of the offer")]
+    MediaLines,
+    #[error("no audio is offered")]
+    NoAudio,
+    #[error("no codec in common")]
+    NoCommonCodec,
+    #[error("only encrypted or unknown transports are offered for the audio")]
+    Protocol,
+    #[error("the answer refuses the audio")]
+    Rejected,
+}
+
+impl Refusal {
+    /// The status that a request with such a description is answered with.
+    pub fn status(self) -> u16 {
+        488
+    }
+}
+
+/// An offer of one stream of audio.
+pub fn offer(local: &Local) -> String {
+    local.session(vec![local.offered(DIGITS_TYPE)]).to_string()
+}
+
+/// A further offer in a dialog, after `theirs` was the last description of the peer.
+///
+/// Its media descriptions stay in their places (RFC 3264 §8); what is not our audio has port 0.
+pub fn offer_again(local: &Local, theirs: &Session) -> String {
+    let audio = audio_line(theirs);
+    let mut media: Vec<_> = theirs.media.iter().map(refused).collect();
+    match audio {
+        Some(index) => {
+            let mut ours = local.offered(digits_type(theirs));
+            ours.protocol.clone_from(&theirs.media[index].protocol);
+            media[index] = ours;
+        }
+        None => media.push(local.offered(DIGITS_TYPE)),
+    }
+    local.session(media).to_string()
+}
+
+/// The answer to an offer, and what it settles.
+///
+/// Of several descriptions of audio it takes the first that can be used; the others get port 0. Its
+/// codecs stand in our order, under the offer's payload types.
+///
+/// # Errors
+///
+/// If the offer has no audio that we can take part in.
+pub fn answer(offer: &Session, local: &Local) -> Result<(String, Negotiated), Refusal> {
+    let mut why = Refusal::NoAudio;
+    for (index, media) in offer.media.iter().enumerate() {
+        if media.kind != "audio" || media.port == 0 {
+            continue;
+        }
+        match agree(offer, media, local, None) {
+            Ok(negotiated) => {
+                let mut lines: Vec<_> = offer.media.iter().map(refused).collect();
+                lines[index] = local.answered(media, &negotiated);
+                return Ok((local.session(lines).to_string(), negotiated));
+            }
+            Err(refusal) => why = refusal,
+        }
+    }
+    Err(why)
+}
+
+/// What the peer's answer to `offer(local)` settles.
+///
+/// # Errors
+///
+/// If the answer does not fit the offer, or refuses it.
+pub fn accept(local: &Local, answer: &Session) -> Result<Negotiated, Refusal> {
+    match answer.media.as_slice() {
+        [media] => accept_line(local, answer, media, DIGITS_TYPE),
+        _ => Err(Refusal::MediaLines),
+    }
+}
+
+/// What the peer's answer to `offer_again(local, theirs)` settles.
+///
+/// # Errors
+///
+/// If the answer does not fit the offer, or refuses it.
+pub fn accept_again(
+    local: &Local,
+    theirs: &Session,
+    answer: &Session,
+) -> Result<Negotiated, Refusal> {
+    let (count, index, digits) = match audio_line(theirs) {
+        Some(index) => (theirs.media.len(), index, digits_type(theirs)),
+        None => (theirs.media.len() + 1, theirs.media.len(), DIGITS_TYPE),
+    };
+    if answer.media.len() != count {
+        return Err(Refusal::MediaLines);
+    }
+    accept_line(local, answer, &answer.media[index], digits)
+}
+
+/// The codecs of a description's audio that Strowger knows, in its order: what the other leg may be
+/// offered so that audio needs no transcoding.
+pub fn codecs_of(session: &Session) -> SmallVec<[Codec; 4]> {
+    let mut codecs = SmallVec::new();
+    if let Some(index) = audio_line(session) {
+        for (_, codec) in codec_types(&session.media[index]) {
+            if !codecs.contains(&codec) {
+                codecs.push(codec);
+            }
+        }
+    }
+    codecs
+}
+
+/// Whether a description's audio has telephone-event.
+pub fn has_digits(session: &Session) -> bool {
+    audio_line(session).is_some_and(|index| event_type(&session.media[index]).is_some())
+}
+
+impl Local<'_> {
+    fn session(&self, media: Vec<Media>) -> Session {
+        assert!(!self.codecs.is_empty(), "a description needs a codec");
+        let connection = Connection::of(self.address);
+        Session {
+            origin: Some(Origin {
+                user: "-".to_owned(),
+                session: self.session.to_string(),
+                version: self.version.to_string(),
+                connection: connection.clone(),
+            }),
+            connection: Some(connection),
+            attributes: Vec::new(),
+            media,
+        }
+    }
+
+    fn offered(&self, digits_type: u8) -> Media {
+        let codecs = self.codecs.iter().map(|codec| (codec.payload_type(), *codec));
+        self.media("RTP/AVP", codecs, self.digits.then_some(digits_type), self.direction)
+    }
+
+    fn answered(&self, offer: &Media, negotiated: &Negotiated) -> Media {
+        let codecs = negotiated.codecs.iter().map(|payload| (payload.receive, payload.codec));
+        let digits = negotiated.digits.map(|digits| digits.receive);
+        self.media(&offer.protocol, codecs, digits, negotiated.direction)
+    }
+
+    fn media(
+        &self,
+        protocol: &str,
+        codecs: impl Iterator<Item = (u8, Codec)>,
+        digits: Option<u8>,
+        direction: Direction,
+    ) -> Media {
+        let mut formats = Vec::new();
+        let mut attributes = Vec::new();
+        for (number, codec) in codecs {
+            formats.push(number.to_string());
+            let map = format_args!("{number} {}/{}", codec.name(), codec.clock_rate());
+            attributes.push(Attribute::new("rtpmap", map));
+        }
+        if let Some(number) = digits {
+            formats.push(number.to_string());
+            attributes.push(Attribute::new("rtpmap", format_args!("{number} {EVENT}/8000")));
+            attributes.push(Attribute::new("fmtp", format_args!("{number} 0-15")));
+        }
+        attributes.push(Attribute::new("ptime", self.ptime));
+        attributes.push(Attribute::flag(direction.name()));
+        Media {
+            kind: "audio".to_owned(),
+            port: self.port,
+            protocol: protocol.to_owned(),
+            formats,
+            connection: None,
+            attributes,
+        }
+    }
+}
+
+/// RFC 3264 §6: a refused description keeps its place, its kind and its formats.
+fn refused(media: &Media) -> Media {
+    Media { port: 0, connection: None, attributes: Vec::new(), ..media.clone() }
+}
+
+/// The place of the description that audio runs, or could run, over.
+fn audio_line(session: &Session) -> Option<usize> {
+    session
+        .media
+        .iter()
+        .position(|media| media.kind == "audio" && media.port != 0 && is_plain_rtp(&media.protocol))
+}
+
+fn is_plain_rtp(protocol: &str) -> bool {
+    protocol.eq_ignore_ascii_case("RTP/AVP") || protocol.eq_ignore_ascii_case("RTP/AVPF")
+}
+
+fn accept_line(
+    local: &Local,
+    answer: &Session,
+    media: &Media,
+    digits_type: u8,
+) -> Result<Negotiated, Refusal> {
+    if media.kind != "audio" {
+        return Err(Refusal::MediaLines);
+    }
+    if media.port == 0 {
+        return Err(Refusal::Rejected);
+    }
+    agree(answer, media, local, Some(digits_type))
+}
+
+/// What is common to their media description and ours.
+///
+/// `offered_digits` is the payload type under which we offered telephone-event; `None` if they made
+/// the offer.
+fn agree(
+    theirs: &Session,
+    media: &Media,
+    local: &Local,
+    offered_digits: Option<u8>,
+) -> Result<Negotiated, Refusal> {
+    if !is_plain_rtp(&media.protocol) {
+        return Err(Refusal::Protocol);
+    }
+    let codecs = shared_codecs(media, local, offered_digits.is_some());
+    if codecs.is_empty() {
+        return Err(Refusal::NoCommonCodec);
+    }
+    let (remote_rtp, held) = remote(theirs, media, local)?;
+    let their_direction = direction_of(theirs, media);
+    let their_direction =
+        Direction::of(their_direction.sends(), their_direction.receives() && !held);
+    Ok(Negotiated {
+        remote_rtp,
+        remote_rtcp: remote_rtcp(media, remote_rtp),
+        codecs,
+        digits: shared_digits(media, local, offered_digits),
+        direction: local.direction.agreed(their_direction),
+        ptime: ptime_of(theirs, media),
+    })
+}
+
+/// In our order if they offered, in theirs if they answered (RFC 3264 §7: the answer's first is the
+/// one to use).
+fn shared_codecs(media: &Media, local: &Local, they_answered: bool) -> SmallVec<[Payload; 4]> {
+    let theirs: SmallVec<[_; 8]> = codec_types(media).collect();
+    let number_of = |codec| theirs.iter().find(|(_, own)| *own == codec).map(|(number, _)| *number);
+    let mut shared = SmallVec::<[Payload; 4]>::new();
+    let order: SmallVec<[Codec; 8]> = if they_answered {
+        theirs.iter().map(|(_, codec)| *codec).filter(|own| local.codecs.contains(own)).collect()
+    } else {
+        local.codecs.iter().copied().collect()
+    };
+    for codec in order {
+        if shared.iter().any(|payload| payload.codec == codec) {
+            continue;
+        }
+        if let Some(send) = number_of(codec) {
+            let receive = if they_answered { codec.payload_type() } else { send };
+            shared.push(Payload { codec, receive, send });
+        }
+    }
+    shared
+}
+
+fn shared_digits(media: &Media, local: &Local, offered_digits: Option<u8>) -> Option<DigitPayload> {
+    if !local.digits {
+        return None;
+    }
+    let mapped = event_type(media);
+    match offered_digits {
+        None => mapped.map(|number| DigitPayload { receive: number, send: number }),
+        Some(receive) => {
+            // Some answers repeat our number and leave the rtpmap out.
+            let bare = || {
+                let number = numbers(media).find(|number| *number == receive)?;
+                rtpmap(media, number).is_none().then_some(number)
+            };
+            mapped.or_else(bare).map(|send| DigitPayload { receive, send })
+        }
+    }
+}
+
+/// Each payload type that stands for a codec we know.
+fn codec_types(media: &Media) -> impl Iterator<Item = (u8, Codec)> {
+    numbers(media).filter_map(move |number| {
+        let named = |map: &str| {
+            Codec::ALL.into_iter().find(|codec| is_encoding(map, codec.name(), codec.clock_rate()))
+        };
+        let codec = match rtpmap(media, number) {
+            Some(map) => named(map),
+            None => Codec::ALL.into_iter().find(|codec| codec.payload_type() == number),
+        };
+        codec.map(|codec| (number, codec))
+    })
+}
+
+/// The payload type of telephone-event at 8 kHz.
+fn event_type(media: &Media) -> Option<u8> {
+    numbers(media).find(|number| {
+        rtpmap(media, *number).is_some_and(|map| is_encoding(map, EVENT, DIGITS_CLOCK_RATE))
+    })
+}
+
+fn digits_type(theirs: &Session) -> u8 {
+    audio_line(theirs).and_then(|index| event_type(&theirs.media[index])).unwrap_or(DIGITS_TYPE)
+}
+
+/// The formats that are payload types (RFC 3551 §6).
+fn numbers(media: &Media) -> impl Iterator<Item = u8> {
+    media.formats.iter().filter_map(|format| format.parse().ok()).filter(|number| *number < 128)
+}
+
+/// What `a=rtpmap` says of a payload type: `PCMA/8000`.
+fn rtpmap(media: &Media, number: u8) -> Option<&str> {
+    media.values("rtpmap").find_map(|value| {
+        let (own, encoding) = value.split_once(char::is_whitespace)?;
+        (own.parse() == Ok(number)).then(|| encoding.trim())
+    })
+}
+
+/// Whether `map` is `name/clock_rate`, for one channel. Names are compared without regard to case
+/// (RFC 8866 §6.6).
+fn is_encoding(map: &str, name: &str, clock_rate: u32) -> bool {
+    let mut parts = map.split('/');
+    parts.next().is_some_and(|own| own.eq_ignore_ascii_case(name))
+        && parts.next().and_then(|rate| rate.parse().ok()) == Some(clock_rate)
+        && parts.next().is_none_or(|channels| channels == "1")
+}
+
+/// Where they want RTP, and whether they want none at all (0.0.0.0, as in RFC 2543).
+fn remote(theirs: &Session, media: &Media, local: &Local) -> Result<(SocketAddr, bool), Refusal> {
+    let connection = media.connection.as_ref().or(theirs.connection.as_ref());
+    let address = connection.and_then(Connection::ip).ok_or(Refusal::Address)?;
+    if address.is_unspecified() {
+        let origin = theirs.origin.as_ref().and_then(|origin| origin.connection.ip());
+        let fallback = origin.filter(|address| is_usable(*address, local));
+        return Ok((SocketAddr::new(fallback.unwrap_or(nowhere(local)), media.port), true));
+    }
+    if !is_usable(address, local) {
+        return Err(Refusal::Address);
+    }
+    Ok((SocketAddr::new(address, media.port), false))
+}
+
+/// Stands where the peer named no address because it wants no packets.
+fn nowhere(local: &Local) -> IpAddr {
+    match local.address {
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    }
+}
+
+fn is_usable(address: IpAddr, local: &Local) -> bool {
+    let group = address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST);
+    !group && !address.is_unspecified() && address.is_ipv4() == local.address.is_ipv4()
+}
+
+/// RFC 3605 §2.1: `a=rtcp:port` or `a=rtcp:port IN IP4 address`.
+fn remote_rtcp(media: &Media, rtp: SocketAddr) -> SocketAddr {
+    let usual = SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1));
+    let Some(value) = media.attribute("rtcp") else { return usual };
+    let mut words = value.split_whitespace();
+    let Some(port) = words.next().and_then(|port| port.parse().ok()).filter(|port| *port != 0)
+    else {
+        return usual;
+    };
+    let address: Option<IpAddr> = words.nth(2).and_then(|address| address.parse().ok());
+    // Only the address of the audio is known to want packets: others could be victims.
+    let elsewhere = address.is_some_and(|address| address.to_canonical() != rtp.ip());
+    if elsewhere { usual } else { SocketAddr::new(rtp.ip(), port) }
+}
+
+/// Their direction, from their side; the last attribute of the nearest level counts.
+fn direction_of(theirs: &Session, media: &Media) -> Direction {
+    const ALL: [Direction; 4] =
+        [Direction::Inactive, Direction::RecvOnly, Direction::SendOnly, Direction::SendRecv];
+    let among = |attributes: &[Attribute]| {
+        attributes.iter().rev().find_map(|own| ALL.into_iter().find(|way| way.name() == own.name))
+    };
+    among(&media.attributes).or_else(|| among(&theirs.attributes)).unwrap_or(Direction::SendRecv)
+}
+
+/// Whole tens of milliseconds, 10 to 60, as they want it; 20 if they do not say.
+fn ptime_of(theirs: &Session, media: &Media) -> u8 {
+    let wanted = |name: &str| {
+        let common = theirs.attributes.iter().filter(|own| own.name == name).map(Attribute::text);
+        let text = media.values(name).chain(common).next()?;
+        let whole = text.split('.').next()?;
+        whole.parse::<u32>().ok().filter(|time| *time > 0)
+    };
+    let longest = wanted("maxptime").unwrap_or(60);
+    let time = wanted("ptime").unwrap_or(20).min(longest).clamp(10, 60);
+    (time / 10 * 10) as u8
+}
+
+const EVENT: &str = "telephone-event";
+const DIGITS_CLOCK_RATE: u32 = 8000;
+/// Our payload type for telephone-event, as most phones have it.
+const DIGITS_TYPE: u8 = 101;
+
+#[cfg(test)]
+#[path = "offer_answer_tests.rs"]
+mod tests;

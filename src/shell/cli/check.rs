@@ -1,0 +1,114 @@
+//! `strowger check`: reads the whole configuration and tells every mistake in it.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::config::problem::{Place, Problem, Severity};
+use crate::config::{self, Config, Environment, Loaded};
+use crate::id::PromptId;
+use crate::shell::media::prompts::Source;
+
+/// Reads the whole configuration and tells every mistake in it as `file:line:column: text`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// The configuration; without it `conf/strowger.toml`, or the built-in one if that is not there.
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// One object a line, for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the verb: 0 if there is no mistake, 1 if there is one.
+pub fn run(args: &Args) -> ExitCode {
+    let (problems, good) = match load(args.config.as_deref()) {
+        Ok(loaded) => (loaded.warnings.clone(), Some(loaded)),
+        Err(problems) => (problems, None),
+    };
+    for problem in &problems {
+        if args.json {
+            println!("{}", object(problem));
+        } else {
+            println!("{problem}");
+        }
+    }
+    if !problems.is_empty() {
+        return ExitCode::FAILURE;
+    }
+    if let Some(loaded) = good.filter(|_| !args.json) {
+        println!("{}", summary(&loaded));
+    }
+    ExitCode::SUCCESS
+}
+
+/// The configuration that every verb uses: `file`, else `conf/strowger.toml` if it is there, else
+/// the built-in one; changed by this process's environment.
+///
+/// # Errors
+///
+/// Every mistake, if one of them keeps the daemon from running.
+pub fn load(file: Option<&Path>) -> Result<Loaded, Vec<Problem>> {
+    let environment: Environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let shipped = Path::new(FILE);
+    match file.or_else(|| shipped.exists().then_some(shipped)) {
+        Some(file) => config::load(file, &environment, Some(&has_prompt)),
+        None => config::load_builtin(&environment, Some(&has_prompt)),
+    }
+}
+
+/// Whether a prompt can be found where the daemon would look for it.
+fn has_prompt(config: &Config, prompt: &PromptId) -> bool {
+    let source = Source {
+        folder: config.node.data.join(&config.media.prompts),
+        locale: config.node.locale.as_str().to_owned(),
+        bytes_max: config.media.prompts_bytes.0,
+    };
+    source.has(prompt)
+}
+
+fn object(problem: &Problem) -> serde_json::Value {
+    let severity = match problem.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    match &problem.place {
+        Place::At { file, line, column } => json!({
+            "file": file, "line": line, "column": column,
+            "severity": severity, "text": problem.text,
+        }),
+        Place::Environment(variable) => json!({
+            "variable": variable, "severity": severity, "text": problem.text,
+        }),
+        Place::File(file) => json!({
+            "file": file, "severity": severity, "text": problem.text,
+        }),
+    }
+}
+
+fn summary(loaded: &Loaded) -> String {
+    let config = &loaded.config;
+    let counted = [
+        (config.extensions.len(), "extension"),
+        (config.acd.agents.len(), "agent"),
+        (config.acd.queues.len(), "queue"),
+        (config.menus.len(), "menu"),
+        (config.routes.len(), "route"),
+    ];
+    let counted = counted.map(|(count, name)| match count {
+        1 => format!("1 {name}"),
+        _ => format!("{count} {name}s"),
+    });
+    let name = match loaded.files.first() {
+        Some(file) => file.display().to_string(),
+        None => "built-in configuration".to_owned(),
+    };
+    let site = if config.site_is_builtin { " of the built-in site" } else { "" };
+    format!("{name}: no mistakes; {}{site}", counted.join(", "))
+}
+
+/// The configuration that is read if none is named.
+const FILE: &str = "conf/strowger.toml";

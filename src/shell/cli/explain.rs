@@ -1,0 +1,209 @@
+//! `strowger explain`: which rule a call would take, why not the ones before it, and what follows.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::config::Config;
+use crate::id::{ExtensionId, Target};
+use crate::route::hours;
+use crate::route::rules::{Call, Decision, Dest, Passed};
+use crate::shell::cli::check;
+use crate::shell::clock::Clock;
+use crate::time::Wall;
+
+/// Tells which rule a call would take, why not the ones before it, and what follows.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// The configuration; without it `conf/strowger.toml`, or the built-in one if that is not there.
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The caller's number; one of the site's extensions calls as that extension.
+    #[arg(long, value_name = "NUMBER")]
+    from: String,
+    /// The number dialled.
+    #[arg(long, value_name = "NUMBER")]
+    to: String,
+    /// When: `2026-11-23 10:00` on the node's clock, or RFC 3339. Without it: now.
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// One object, for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the verb: 0 if the call can be explained, 1 if the configuration is wrong, 2 if the time is.
+pub fn run(args: &Args) -> ExitCode {
+    let config = match check::load(args.config.as_deref()) {
+        Ok(loaded) => loaded.config,
+        Err(problems) => {
+            for problem in problems {
+                eprintln!("{problem}");
+            }
+            return ExitCode::FAILURE;
+        }
+    };
+    let at = match args.at.as_deref() {
+        None => Some(Clock::start().epoch().0),
+        Some(text) => moment(text, &config.node.zone),
+    };
+    let Some(at) = at else {
+        eprintln!("--at: this is no time; write `2026-11-23 10:00` or `2026-11-23T10:00:00Z`");
+        return ExitCode::from(2);
+    };
+    let id = ExtensionId::from(args.from.as_str());
+    let extension = config.extensions.contains_key(&id).then_some(&id);
+    let call = Call { from: &args.from, to: &args.to, extension, at };
+    let (passed, decision) = config.compile_routes().explain(&call);
+    if args.json {
+        println!("{}", object(&call, &passed, &decision));
+    } else {
+        print!("{}", text(&config, &call, &passed, &decision));
+    }
+    ExitCode::SUCCESS
+}
+
+/// RFC 3339, or what a clock in `zone` shows.
+fn moment(text: &str, zone: &str) -> Option<Wall> {
+    let at = text.parse::<jiff::Timestamp>().ok().or_else(|| {
+        let clock: jiff::civil::DateTime = text.parse().ok()?;
+        Some(clock.to_zoned(hours::zone(zone).ok()?).ok()?.timestamp())
+    })?;
+    Some(Wall::from_micros(at.as_microsecond()))
+}
+
+fn object(call: &Call<'_>, passed: &[Passed], decision: &Decision) -> serde_json::Value {
+    let passed: Vec<_> = passed
+        .iter()
+        .map(|passed| json!({ "rule": passed.rule, "reason": passed.reason }))
+        .collect();
+    json!({
+        "from": call.from,
+        "to": call.to,
+        "at": call.at.to_string(),
+        "passed": passed,
+        "rule": decision.rule,
+        "target": shown(&decision.target),
+    })
+}
+
+fn shown(dest: &Dest) -> String {
+    match dest {
+        Dest::Code(code) => format!("code:{}", code.key()),
+        Dest::Target(target) => target.to_string(),
+    }
+}
+
+/// The explanation for people.
+fn text(config: &Config, call: &Call<'_>, passed: &[Passed], decision: &Decision) -> String {
+    let clock = hours::Calendar::new(&Default::default(), &config.node.zone)
+        .map_or_else(|_| call.at.to_string(), |calendar| calendar.clock_text(call.at));
+    let who = if call.extension.is_some() { "extension" } else { "outsider" };
+    let mut lines =
+        vec![format!("{who} {} calls {} at {clock} ({})", call.from, call.to, config.node.zone)];
+    let pass = |passed: &Passed| format!("  not  {}: {}", passed.rule, passed.reason);
+    lines.extend(passed.iter().map(pass));
+    lines.push(format!("  takes  {} → {}", decision.rule, shown(&decision.target)));
+    if let Dest::Target(target) = &decision.target {
+        follow(config, target, 1, &mut BTreeSet::new(), &mut lines);
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// What becomes of a call at `target`, and at those that it leads to; each told once.
+fn follow(
+    config: &Config,
+    target: &Target,
+    depth: usize,
+    told: &mut BTreeSet<Target>,
+    lines: &mut Vec<String>,
+) {
+    let indent = "  ".repeat(depth);
+    if !told.insert(target.clone()) {
+        return;
+    }
+    let mut next: Vec<(String, &Target)> = Vec::new();
+    match target {
+        Target::Agent(id) => {
+            let seat = config.acd.agents.get(id).and_then(|agent| agent.extension.as_ref());
+            let seat = seat.map_or("where he logged in".to_owned(), |seat| format!("at {seat}"));
+            lines.push(format!("{indent}{target}: rings {seat}"));
+        }
+        Target::Extension(id) => {
+            let wait = config.extensions.get(id).map(|extension| extension.ring_timeout);
+            let wait = wait.map_or(String::new(), |wait| format!(" for {wait:?}"));
+            lines.push(format!("{indent}{target}: all its phones ring{wait}, then 480"));
+        }
+        Target::Hangup(status) => lines.push(format!("{indent}{target}: ends with {status}")),
+        Target::Prompt(_) => lines.push(format!("{indent}{target}: is heard once, then the end")),
+        Target::Menu(id) => {
+            let Some(menu) = config.menus.get(id) else { return };
+            let prompt = menu.prompt.as_ref().map_or("no prompt".to_owned(), ToString::to_string);
+            lines.push(format!(
+                "{indent}{target}: hears {prompt}, has {:?} for a key, {} times more",
+                menu.timeout, menu.retries
+            ));
+            next.extend(menu.keys.iter().map(|(digit, key)| (format!("key {digit}"), &key.target)));
+            next.push(("no key".to_owned(), &menu.on_fail));
+        }
+        Target::Queue(id) => {
+            let Some(queue) = config.acd.queues.get(id) else { return };
+            lines.push(format!(
+                "{indent}{target}: waits at most {:?} for {} agents, each rung for {:?}",
+                config.acd.max_wait(queue),
+                queue.members.len(),
+                config.acd.ring_timeout(queue)
+            ));
+            for (why, target) in [
+                ("nobody logged in", &queue.on_empty),
+                ("too many wait", &queue.on_full),
+                ("waited too long", &queue.on_timeout),
+            ] {
+                next.extend(target.iter().map(|target| (why.to_owned(), target)));
+            }
+        }
+    }
+    for (why, target) in next {
+        lines.push(format!("{indent}  {why} → {target}"));
+        follow(config, target, depth + 2, told, lines);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_path_is_told_once() {
+        let config = Config::builtin();
+        let extension = ExtensionId::from("1001");
+        let at = moment("2026-11-23 10:00", "UTC").unwrap();
+        let call = Call { from: "1001", to: "500", extension: Some(&extension), at };
+        let (passed, decision) = config.compile_routes().explain(&call);
+
+        let told = text(&config, &call, &passed, &decision);
+
+        assert_eq!(
+            told,
+            "extension 1001 calls 500 at Mon 2026-11-23 10:00 (UTC)\n\
+             \x20 not  feature codes: `500` is none\n\
+             \x20 takes  number of menu:500 → menu:500\n\
+             \x20 menu:500: hears welcome, has 5s for a key, 3 times more\n\
+             \x20   key 1 → queue:600\n\
+             \x20     queue:600: waits at most 1800s for 10 agents, each rung for 20s\n\
+             \x20   no key → queue:600\n"
+        );
+    }
+
+    #[test]
+    fn times_are_read_on_the_nodes_clock() {
+        let utc = moment("2026-11-23T02:00:00Z", "UTC").unwrap();
+
+        assert_eq!(moment("2026-11-23 10:00", "Asia/Shanghai"), Some(utc));
+        assert_eq!(moment("2026-11-23T10:00:00", "Asia/Shanghai"), Some(utc));
+        assert_eq!(moment("tomorrow", "UTC"), None);
+    }
+}

@@ -1,0 +1,121 @@
+//! Times, names and states as the contract writes them.
+
+use prost_types::{Duration as ProtoDuration, Timestamp};
+use tonic::Status;
+
+use crate::cdr::entry::{AgentState, Direction, HungUpBy, OfferOutcome, QueueLeft};
+use crate::id::CallId;
+use crate::shell::proto;
+use crate::time::{Duration, Wall};
+
+pub fn time(at: Wall) -> Timestamp {
+    let micros = at.as_micros();
+    let nanos = micros.rem_euclid(1_000_000) * 1000;
+    Timestamp {
+        seconds: micros.div_euclid(1_000_000),
+        nanos: i32::try_from(nanos).expect("below one second"),
+    }
+}
+
+/// A client's time; what lies outside of all times that can be is an error.
+pub fn wall(time: Timestamp) -> Result<Wall, Status> {
+    let micros = i64::from(time.nanos) / 1000;
+    time.seconds
+        .checked_mul(1_000_000)
+        .and_then(|whole| whole.checked_add(micros))
+        .filter(|_| (0..1_000_000_000).contains(&time.nanos))
+        .map(Wall::from_micros)
+        .ok_or_else(|| Status::invalid_argument("that is no time"))
+}
+
+pub fn duration(length: Duration) -> ProtoDuration {
+    ProtoDuration {
+        seconds: i64::try_from(length.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(length.subsec_nanos()).expect("below one second"),
+    }
+}
+
+pub fn call_id(text: &str) -> Result<CallId, Status> {
+    text.parse().map_err(|error| Status::invalid_argument(format!("`{text}`: {error}")))
+}
+
+/// The text of a name, absent if there is none.
+pub fn name(name: Option<&impl ToString>) -> Option<String> {
+    name.map(ToString::to_string)
+}
+
+pub fn direction(direction: Direction) -> i32 {
+    match direction {
+        Direction::Inbound => proto::Direction::Inbound,
+        Direction::Internal => proto::Direction::Internal,
+        Direction::Outbound => proto::Direction::Outbound,
+    }
+    .into()
+}
+
+pub fn hung_up_by(by: HungUpBy) -> i32 {
+    match by {
+        HungUpBy::Callee => proto::HungUpBy::Callee,
+        HungUpBy::Caller => proto::HungUpBy::Caller,
+        HungUpBy::Switch => proto::HungUpBy::Switch,
+    }
+    .into()
+}
+
+pub fn agent_state(state: AgentState) -> i32 {
+    match state {
+        AgentState::LoggedOut => proto::AgentState::LoggedOut,
+        AgentState::Available => proto::AgentState::Available,
+        AgentState::Ringing => proto::AgentState::Ringing,
+        AgentState::OnCall => proto::AgentState::OnCall,
+        AgentState::WrapUp => proto::AgentState::WrapUp,
+        AgentState::Away => proto::AgentState::Away,
+    }
+    .into()
+}
+
+pub fn offer_outcome(outcome: OfferOutcome) -> i32 {
+    match outcome {
+        OfferOutcome::Answered => proto::OfferOutcome::Answered,
+        OfferOutcome::Busy => proto::OfferOutcome::Busy,
+        OfferOutcome::CallerGone => proto::OfferOutcome::CallerGone,
+        OfferOutcome::LostRace => proto::OfferOutcome::LostRace,
+        OfferOutcome::NoAnswer => proto::OfferOutcome::NoAnswer,
+        OfferOutcome::NodeRestart => proto::OfferOutcome::NodeRestart,
+        OfferOutcome::Rejected => proto::OfferOutcome::Rejected,
+        OfferOutcome::Unreachable => proto::OfferOutcome::Unreachable,
+    }
+    .into()
+}
+
+pub fn queue_left(why: QueueLeft) -> i32 {
+    match why {
+        QueueLeft::Abandoned => proto::QueueLeft::Abandoned,
+        QueueLeft::Answered => proto::QueueLeft::Answered,
+        QueueLeft::Empty => proto::QueueLeft::Empty,
+        QueueLeft::Full => proto::QueueLeft::Full,
+        QueueLeft::NodeRestart => proto::QueueLeft::NodeRestart,
+        QueueLeft::TimedOut => proto::QueueLeft::TimedOut,
+    }
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_keep_their_microseconds() {
+        for micros in [0, 1, -1, 1_795_000_000_123_456] {
+            assert_eq!(wall(time(Wall::from_micros(micros))).unwrap().as_micros(), micros);
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        assert!(wall(Timestamp { seconds: i64::MAX, nanos: 0 }).is_err());
+        assert!(wall(Timestamp { seconds: i64::MIN, nanos: 0 }).is_err());
+        assert!(wall(Timestamp { seconds: 0, nanos: -1 }).is_err());
+        assert!(wall(Timestamp { seconds: 0, nanos: 1_000_000_000 }).is_err());
+    }
+}

@@ -1,0 +1,308 @@
+//! Call records and facts as the contract writes them.
+
+use super::convert::{
+    agent_state, direction, duration, hung_up_by, name, offer_outcome, queue_left, time,
+};
+use crate::cdr::entry::{Entry, Fact, Quality};
+use crate::cdr::record::{
+    CallRecord, Caller, End, Hold, Leg, MenuVisit, Offer, QueueVisit, Recording, RouteTaken, Talk,
+    WrapUp,
+};
+use crate::shell::ledger::{Body, Item};
+use crate::shell::proto;
+use crate::time::Duration;
+use proto::delivery;
+use proto::event::Fact as Told;
+
+/// One item of the ledger as it is sent to a subscriber.
+pub fn delivery(item: Item) -> proto::Delivery {
+    let sequence = item.sequence;
+    let item = match item.body {
+        Body::Entry(entry) => delivery::Item::Event(event(entry)),
+        Body::Record(call) => delivery::Item::Record(record(sequence, *call)),
+    };
+    proto::Delivery { sequence, item: Some(item) }
+}
+
+pub fn record(sequence: u64, record: CallRecord) -> proto::CallRecord {
+    let talk = duration(record.talk());
+    proto::CallRecord {
+        schema: record.schema,
+        sequence,
+        call_id: record.call.to_string(),
+        node: record.node,
+        config: record.config,
+        direction: record.direction.map_or(0, direction),
+        caller: Some(caller(record.caller)),
+        dialled: record.dialled,
+        setup_time: record.times.setup.map(time),
+        ring_time: record.times.ring.map(time),
+        answer_time: record.times.answer.map(time),
+        end_time: record.times.end.map(time),
+        routes: record.routes.into_iter().map(route).collect(),
+        menus: record.menus.into_iter().map(menu).collect(),
+        collected: record.collected.into_iter().collect(),
+        queues: record.queues.into_iter().map(queue).collect(),
+        offers: record.offers.into_iter().map(offer).collect(),
+        talks: record.talks.into_iter().map(|talk| talked(&talk)).collect(),
+        holds: record.holds.into_iter().map(hold).collect(),
+        wrap_ups: record.wrap_ups.into_iter().map(|work| wrap_up(&work)).collect(),
+        recordings: record.recordings.into_iter().map(recording).collect(),
+        legs: record.legs.into_iter().map(leg).collect(),
+        end: record.ended.map(end),
+        talk: Some(talk),
+        omitted: record.omitted,
+    }
+}
+
+fn caller(caller: Caller) -> proto::Caller {
+    let Caller { number, name: called, extension } = caller;
+    proto::Caller { number, name: called, extension: name(extension.as_ref()) }
+}
+
+fn route(taken: RouteTaken) -> proto::RouteTaken {
+    let target = taken.target.to_string();
+    proto::RouteTaken { time: Some(time(taken.at)), rule: taken.rule, target }
+}
+
+fn menu(visit: MenuVisit) -> proto::MenuVisit {
+    proto::MenuVisit {
+        menu: visit.menu.to_string(),
+        enter_time: Some(time(visit.entered)),
+        keys: visit.keys,
+    }
+}
+
+fn queue(visit: QueueVisit) -> proto::QueueVisit {
+    let told = visit
+        .positions_told
+        .iter()
+        .map(|told| proto::PositionTold { time: Some(time(told.at)), position: told.position });
+    proto::QueueVisit {
+        queue: visit.queue.to_string(),
+        enter_time: Some(time(visit.entered)),
+        position: visit.position,
+        positions_told: told.collect(),
+        leave_time: visit.left.map(time),
+        why: visit.why.map_or(0, queue_left),
+        wait: visit.wait().map(duration),
+    }
+}
+
+fn offer(offer: Offer) -> proto::Offer {
+    proto::Offer {
+        leg_id: offer.leg.to_string(),
+        extension: offer.extension.to_string(),
+        agent: name(offer.agent.as_ref()),
+        queue: name(offer.queue.as_ref()),
+        start_time: Some(time(offer.began)),
+        ring_time: offer.rang.map(time),
+        end_time: offer.ended.map(time),
+        outcome: offer.outcome.map_or(0, offer_outcome),
+    }
+}
+
+fn talked(talk: &Talk) -> proto::Talk {
+    proto::Talk {
+        leg_a_id: talk.a.to_string(),
+        leg_b_id: talk.b.to_string(),
+        extension: name(talk.extension.as_ref()),
+        agent: name(talk.agent.as_ref()),
+        start_time: Some(time(talk.began)),
+        end_time: talk.ended.map(time),
+    }
+}
+
+fn hold(hold: Hold) -> proto::Hold {
+    proto::Hold {
+        leg_id: hold.leg.to_string(),
+        start_time: Some(time(hold.began)),
+        end_time: hold.ended.map(time),
+    }
+}
+
+fn wrap_up(work: &WrapUp) -> proto::WrapUp {
+    proto::WrapUp {
+        agent: work.agent.to_string(),
+        start_time: Some(time(work.began)),
+        end_time: work.ended.map(time),
+    }
+}
+
+fn recording(recording: Recording) -> proto::Recording {
+    let mut told = proto::Recording {
+        leg_id: recording.leg.to_string(),
+        path: recording.path,
+        start_time: Some(time(recording.began)),
+        ..proto::Recording::default()
+    };
+    if let Some(end) = recording.ended {
+        told.end_time = Some(time(end.at));
+        told.length = Some(duration(Duration::from_micros(end.length_us)));
+        told.size_bytes = Some(end.bytes);
+        told.sha256 = written(end.sha256);
+        told.fault = end.fault;
+    }
+    told
+}
+
+fn leg(leg: Leg) -> proto::Leg {
+    proto::Leg {
+        leg_id: leg.leg.to_string(),
+        sip_call_id: leg.sip_call_id,
+        quality: leg.quality.map(quality),
+    }
+}
+
+fn quality(quality: Quality) -> proto::Quality {
+    let jitter = |micros: u32| Some(duration(Duration::from_micros(u64::from(micros))));
+    proto::Quality {
+        received: quality.received,
+        received_lost: quality.received_lost,
+        received_jitter: jitter(quality.received_jitter_us),
+        sent: quality.sent,
+        sent_lost: quality.sent_lost,
+        sent_jitter: jitter(quality.sent_jitter_us),
+        strangers: quality.strangers,
+    }
+}
+
+fn end(end: End) -> proto::End {
+    proto::End {
+        by: hung_up_by(end.by),
+        sip_status: (end.status != 0).then(|| u32::from(end.status)),
+        q850_cause: u32::from(end.cause),
+        reason: end.reason,
+    }
+}
+
+/// A text, absent if it is empty.
+fn written(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+/// One fact as the contract writes it.
+pub fn event(entry: Entry) -> proto::Event {
+    proto::Event {
+        time: Some(time(entry.at)),
+        call_id: name(entry.call.as_ref()),
+        fact: Some(told(entry.fact)),
+    }
+}
+
+/// Every fact has its arm here or in `told_rest`.
+fn told(fact: Fact) -> Told {
+    match fact {
+        Fact::Agent { agent, from, to, reason, extension } => {
+            Told::AgentChanged(proto::AgentChanged {
+                agent: agent.to_string(),
+                from: agent_state(from),
+                to: agent_state(to),
+                reason,
+                extension: name(extension.as_ref()),
+            })
+        }
+        Fact::Answered => Told::Answered(proto::Answered {}),
+        Fact::Collected { values } => {
+            Told::Collected(proto::Collected { values: values.into_iter().collect() })
+        }
+        Fact::Ended { by, status, cause, reason } => {
+            Told::Ended(end(End { by, status, cause, reason }))
+        }
+        Fact::HoldBegan { leg } => Told::HoldBegan(proto::HoldBegan { leg_id: leg.to_string() }),
+        Fact::HoldEnded { leg } => Told::HoldEnded(proto::HoldEnded { leg_id: leg.to_string() }),
+        Fact::Key { menu, digit } => {
+            Told::KeyPressed(proto::KeyPressed { menu: menu.to_string(), digit: digit.to_string() })
+        }
+        Fact::LegSetup { leg, sip_call_id } => {
+            Told::LegSetup(proto::LegSetup { leg_id: leg.to_string(), sip_call_id })
+        }
+        Fact::Media { leg, quality: counted } => Told::MediaCounted(proto::MediaCounted {
+            leg_id: leg.to_string(),
+            quality: Some(quality(counted)),
+        }),
+        Fact::Menu { menu } => Told::MenuEntered(proto::MenuEntered { menu: menu.to_string() }),
+        Fact::Offered { leg, extension, agent, queue } => Told::Offered(proto::Offered {
+            leg_id: leg.to_string(),
+            extension: extension.to_string(),
+            agent: name(agent.as_ref()),
+            queue: name(queue.as_ref()),
+        }),
+        Fact::OfferEnded { leg, outcome } => Told::OfferEnded(proto::OfferEnded {
+            leg_id: leg.to_string(),
+            outcome: offer_outcome(outcome),
+        }),
+        Fact::PositionTold { queue, position } => {
+            let queue = queue.to_string();
+            Told::QueuePositionTold(proto::QueuePositionTold { queue, position })
+        }
+        Fact::Queued { queue, position } => {
+            Told::Queued(proto::Queued { queue: queue.to_string(), position })
+        }
+        Fact::QueueLeft { queue, why } => {
+            Told::QueueLeft(proto::QueueLeave { queue: queue.to_string(), why: queue_left(why) })
+        }
+        rest => told_rest(rest),
+    }
+}
+
+fn told_rest(fact: Fact) -> Told {
+    match fact {
+        Fact::RecordingBegan { leg, path } => {
+            Told::RecordingBegan(proto::RecordingBegan { leg_id: leg.to_string(), path })
+        }
+        Fact::RecordingEnded { leg, path, length_us, bytes, sha256, fault } => {
+            Told::RecordingEnded(proto::RecordingEnded {
+                leg_id: leg.to_string(),
+                path,
+                length: Some(duration(Duration::from_micros(length_us))),
+                size_bytes: bytes,
+                sha256: written(sha256),
+                fault,
+            })
+        }
+        Fact::Ringing { leg } => Told::Ringing(proto::Ringing { leg_id: leg.to_string() }),
+        Fact::Routed { rule, target } => {
+            Told::Routed(proto::Routed { rule, target: target.to_string() })
+        }
+        Fact::Setup { direction: way, from, name, extension, to, sip_call_id, config } => {
+            Told::Setup(proto::Setup {
+                direction: direction(way),
+                caller: Some(caller(Caller { number: from, name, extension })),
+                dialled: to,
+                sip_call_id,
+                config,
+            })
+        }
+        Fact::TalkBegan { a, b, extension, agent } => Told::TalkBegan(proto::TalkBegan {
+            leg_a_id: a.to_string(),
+            leg_b_id: b.to_string(),
+            extension: name(extension.as_ref()),
+            agent: name(agent.as_ref()),
+        }),
+        Fact::TalkEnded { a, b } => {
+            Told::TalkEnded(proto::TalkEnded { leg_a_id: a.to_string(), leg_b_id: b.to_string() })
+        }
+        Fact::WrapUpBegan { agent } => {
+            Told::WrapUpBegan(proto::WrapUpBegan { agent: agent.to_string() })
+        }
+        Fact::WrapUpEnded { agent } => {
+            Told::WrapUpEnded(proto::WrapUpEnded { agent: agent.to_string() })
+        }
+        Fact::Agent { .. }
+        | Fact::Answered
+        | Fact::Collected { .. }
+        | Fact::Ended { .. }
+        | Fact::HoldBegan { .. }
+        | Fact::HoldEnded { .. }
+        | Fact::Key { .. }
+        | Fact::LegSetup { .. }
+        | Fact::Media { .. }
+        | Fact::Menu { .. }
+        | Fact::Offered { .. }
+        | Fact::OfferEnded { .. }
+        | Fact::PositionTold { .. }
+        | Fact::Queued { .. }
+        | Fact::QueueLeft { .. } => unreachable!("`told` has them"),
+    }
+}

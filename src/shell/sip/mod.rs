@@ -1,0 +1,336 @@
+//! SIP over the network: what is received goes to the Switch as values, what it sends goes out.
+//!
+//! Spec:     RFC 3261 §18, RFC 3581, RFC 5626 §4.4.1 (keep-alive over streams).
+//! In:       datagrams and connections; messages from the Switch thread.
+//! Out:      `Incoming` over a bounded channel; bytes on the wire.
+//! Not here: resending (`sip::transaction`), finding a server by name (the Switch gets addresses).
+//!
+//! Receiving tasks parse, so only whole, well-formed messages reach the Switch. A request that can
+//! be answered but not read gets its 400 here. When the Switch's channel is full, datagrams are
+//! dropped (their senders resend) and connections are not read until there is room.
+
+mod connections;
+mod local;
+mod noise;
+mod tcp;
+mod udp;
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::{Sender, TrySendError};
+use thiserror::Error;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use crate::sip::flow::{ConnectionId, Flow, Transport};
+use crate::sip::message::Message;
+
+use connections::Connections;
+use local::Locals;
+use noise::Noise;
+
+/// One address to listen on. Port 0 takes any free one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Listen {
+    pub transport: Transport,
+    pub address: SocketAddr,
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.transport.param(), self.address)
+    }
+}
+
+/// What the network tells the Switch.
+#[derive(Clone, Debug)]
+pub enum Incoming {
+    /// Nothing more can be sent over this flow: its connection ended, or an address is unreachable.
+    Closed {
+        flow: Flow,
+    },
+    Received {
+        flow: Flow,
+        message: Message,
+    },
+}
+
+/// Bounds on what peers can make the transports hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections in all. Further ones are closed at once. Default 8192.
+    pub connections_max: usize,
+    /// Connections of one address: an office behind NAT has many phones. Default 512.
+    pub connections_per_source_max: usize,
+    /// Unsent bytes of one connection, above which it is cut. Default 1 MiB.
+    pub queued_bytes_max: usize,
+    /// How long opening a connection may take. Default 10 s.
+    pub connect_timeout: Duration,
+    /// How long a connection may go without its first message, or a message without its rest.
+    /// Default 30 s.
+    pub message_timeout: Duration,
+    /// How long a connection may be silent; more than the longest registration. Default 2 h.
+    pub idle_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 8192,
+            connections_per_source_max: 512,
+            queued_bytes_max: 1 << 20,
+            connect_timeout: Duration::from_secs(10),
+            message_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(7200),
+        }
+    }
+}
+
+/// Why the transports could not start.
+#[derive(Debug, Error)]
+pub enum TransportError {
+    #[error("cannot listen on {listen}: {source}")]
+    Bind { listen: Listen, source: io::Error },
+    #[error("there is no address to listen on")]
+    NoListen,
+}
+
+/// Events since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Messages given to the Switch.
+    pub received: u64,
+    /// Datagrams dropped because the Switch's channel was full.
+    pub dropped: u64,
+    /// Datagrams and frames that were no SIP messages.
+    pub malformed: u64,
+    /// Keep-alives: empty datagrams, pings and pongs.
+    pub keep_alives: u64,
+    /// Connections refused or cut because of a limit.
+    pub refused: u64,
+    /// Messages sent, or queued for a connection.
+    pub sent: u64,
+    /// Messages that could not be sent.
+    pub unsent: u64,
+}
+
+/// The sockets of the node. Dropping it closes them all.
+pub struct Transports {
+    shared: Arc<Shared>,
+    udp: Vec<udp::Outlet>,
+    runtime: Handle,
+    closing: watch::Sender<()>,
+}
+
+impl Transports {
+    /// Opens all sockets and starts to receive; call it inside a tokio runtime.
+    ///
+    /// `external` is the address that peers outside of private networks see.
+    ///
+    /// # Errors
+    ///
+    /// `TransportError::Bind` names the first address that cannot be had.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn bind(
+        listen: &[Listen],
+        external: Option<IpAddr>,
+        incoming: Sender<Incoming>,
+    ) -> Result<Self, TransportError> {
+        Self::bind_with(listen, external, incoming, Limits::default())
+    }
+
+    /// `bind` with other limits.
+    ///
+    /// # Errors
+    ///
+    /// As `bind`.
+    ///
+    /// # Panics
+    ///
+    /// As `bind`.
+    pub fn bind_with(
+        listen: &[Listen],
+        external: Option<IpAddr>,
+        incoming: Sender<Incoming>,
+        limits: Limits,
+    ) -> Result<Self, TransportError> {
+        if listen.is_empty() {
+            return Err(TransportError::NoListen);
+        }
+        let mut udp = Vec::new();
+        let mut tcp = Vec::new();
+        for wanted in listen {
+            let failed = |source| TransportError::Bind { listen: *wanted, source };
+            match wanted.transport {
+                Transport::Udp => udp.push(udp::bind(wanted.address).map_err(failed)?),
+                Transport::Tcp => tcp.push(tcp::bind(wanted.address).map_err(failed)?),
+            }
+        }
+        let shared = Arc::new(Shared {
+            connections: Mutex::new(Connections::default()),
+            counters: Counters::default(),
+            incoming,
+            limits,
+            locals: Locals::new(external),
+            noise: Noise::default(),
+            tcp_listens: tcp.iter().map(|(_, address)| *address).collect(),
+        });
+        let (closing, _) = watch::channel(());
+        let runtime = Handle::current();
+        let mut outlets = Vec::new();
+        for (socket, outlet) in udp {
+            let receive = udp::receive(socket, outlet.clone(), shared.clone(), closing.subscribe());
+            runtime.spawn(receive);
+            outlets.push(outlet);
+        }
+        for (listener, address) in tcp {
+            runtime.spawn(tcp::accept(listener, address, shared.clone(), closing.subscribe()));
+        }
+        Ok(Self { shared, udp: outlets, runtime, closing })
+    }
+
+    /// The addresses that are listened on, with the ports that 0 became.
+    pub fn listening(&self) -> Vec<Listen> {
+        let of = |transport| move |address| Listen { transport, address };
+        let udp = self.udp.iter().map(|outlet| outlet.address).map(of(Transport::Udp));
+        udp.chain(self.shared.tcp_listens.iter().copied().map(of(Transport::Tcp))).collect()
+    }
+
+    /// The flow to a peer that has not sent anything yet; `None` if no listener can serve it.
+    pub fn flow_to(&self, transport: Transport, remote: SocketAddr) -> Option<Flow> {
+        let listens = self.listening().into_iter().filter(|listen| listen.transport == transport);
+        let addresses: Vec<_> = listens.map(|listen| listen.address).collect();
+        let listen = self.shared.locals.pick(&addresses, None, remote)?;
+        let local = self.shared.locals.towards(listen, remote.ip());
+        Some(Flow { transport, local, remote, connection: ConnectionId(0) })
+    }
+
+    /// Sends one message; never blocks. May be called from any thread.
+    ///
+    /// Over UDP it is sent at once, from the socket that received on this flow. Over TCP it is
+    /// queued for the flow's connection, else for another one to the same remote, else for a new
+    /// one. Failure that is noticed comes back as `Incoming::Closed` with the same flow.
+    pub fn send(&self, flow: &Flow, message: &Message) {
+        let bytes = message.bytes();
+        let outcome = match flow.transport {
+            Transport::Udp => self.send_datagram(flow, bytes),
+            Transport::Tcp => tcp::send(&self.shared, &self.runtime, &self.closing, flow, bytes),
+        };
+        match outcome {
+            Outcome::Sent => count(&self.shared.counters.sent),
+            Outcome::Lost => count(&self.shared.counters.unsent),
+            Outcome::Unreachable => {
+                count(&self.shared.counters.unsent);
+                let (shared, flow) = (self.shared.clone(), *flow);
+                self.runtime.spawn(async move { shared.deliver(Incoming::Closed { flow }).await });
+            }
+        }
+    }
+
+    fn send_datagram(&self, flow: &Flow, bytes: &[u8]) -> Outcome {
+        let outlet = match &self.udp[..] {
+            [only] => Some(only),
+            several => {
+                let addresses: Vec<_> = several.iter().map(|outlet| outlet.address).collect();
+                let picked = self.shared.locals.pick(&addresses, Some(flow.local), flow.remote);
+                picked.and_then(|address| several.iter().find(|o| o.address == address))
+            }
+        };
+        outlet.map_or(Outcome::Unreachable, |outlet| outlet.send(flow.remote, bytes))
+    }
+
+    /// Events since the start.
+    pub fn counts(&self) -> Counts {
+        let counters = &self.shared.counters;
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed); // a figure, orders nothing
+        Counts {
+            received: read(&counters.received),
+            dropped: read(&counters.dropped),
+            malformed: read(&counters.malformed),
+            keep_alives: read(&counters.keep_alives),
+            refused: read(&counters.refused),
+            sent: read(&counters.sent),
+            unsent: read(&counters.unsent),
+        }
+    }
+
+    /// Connections that are open or being opened.
+    pub fn connections(&self) -> usize {
+        self.shared.connections().len()
+    }
+}
+
+/// What became of a message.
+enum Outcome {
+    /// Nobody will say so: the buffers were full. Whoever waits for an answer resends.
+    Lost,
+    Sent,
+    Unreachable,
+}
+
+/// What all tasks use.
+struct Shared {
+    connections: Mutex<Connections>,
+    counters: Counters,
+    incoming: Sender<Incoming>,
+    limits: Limits,
+    locals: Locals,
+    noise: Noise,
+    tcp_listens: Vec<SocketAddr>,
+}
+
+impl Shared {
+    fn connections(&self) -> MutexGuard<'_, Connections> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands something to the Switch now, or not at all.
+    fn offer(&self, incoming: Incoming) {
+        match self.incoming.try_send(incoming) {
+            Ok(()) => count(&self.counters.received),
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                count(&self.counters.dropped);
+            }
+        }
+    }
+
+    /// Hands something to the Switch as soon as there is room.
+    async fn deliver(&self, mut incoming: Incoming) {
+        loop {
+            match self.incoming.try_send(incoming) {
+                Ok(()) | Err(TrySendError::Disconnected(_)) => return,
+                Err(TrySendError::Full(back)) => incoming = back,
+            }
+            tokio::time::sleep(ROOM_CHECK_INTERVAL).await;
+        }
+    }
+}
+
+/// How often a connection looks whether the Switch's channel has room again.
+const ROOM_CHECK_INTERVAL: Duration = Duration::from_millis(5);
+
+#[derive(Debug, Default)]
+struct Counters {
+    received: AtomicU64,
+    dropped: AtomicU64,
+    malformed: AtomicU64,
+    keep_alives: AtomicU64,
+    refused: AtomicU64,
+    sent: AtomicU64,
+    unsent: AtomicU64,
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed); // a figure, orders nothing
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! `[sip]`: where phones reach us, and the limits of the SIP layer.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::str::FromStr;
+
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use thiserror::Error;
+
+use crate::sip::flow::Transport;
+use crate::time::Duration;
+
+/// `[sip]`: where phones reach us, and the limits of the SIP layer.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Wrong passwords for one account from one address before it is refused for `auth_lockout`.
+    /// Default 10.
+    pub auth_failures_max: u32,
+    /// How long an address that guessed too often is refused for that account. Default `"1m"`.
+    #[serde(with = "humantime_serde")]
+    pub auth_lockout: Duration,
+    /// Open TCP connections of phones, in all; further ones are closed at once. Default 4096.
+    pub connections_max: usize,
+    /// Phones that one account can have registered; a further one gets `503`. Default 10.
+    pub contacts_max: usize,
+    /// The domain of the accounts. Default `""`: whatever domain or address a phone names.
+    pub domain: String,
+    /// How long a registration lasts if the phone does not say. Default `"1h"`.
+    #[serde(with = "humantime_serde")]
+    pub expires: Duration,
+    /// A longer registration is cut to this. Default `"1h"`.
+    #[serde(with = "humantime_serde")]
+    pub expires_max: Duration,
+    /// A shorter registration is refused with `423 Interval Too Brief`. Default `"1m"`.
+    #[serde(with = "humantime_serde")]
+    pub expires_min: Duration,
+    /// The address that outsiders see, when behind NAT. Default: the address of the listener.
+    pub external: Option<IpAddr>,
+    /// Where SIP is received. Default `["udp://0.0.0.0:5060", "tcp://0.0.0.0:5060"]`.
+    pub listen: Vec<Listen>,
+    /// How long a digest nonce may be used; an older one is asked for again with `stale=true`.
+    /// Default `"5m"`.
+    #[serde(with = "humantime_serde")]
+    pub nonce_lifetime: Duration,
+    /// The digest realm. Default: the domain, or `strowger` if there is none.
+    pub realm: String,
+    /// Transactions under way; above it new requests get `503` with Retry-After. Default 50000.
+    pub transactions_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5060));
+        Self {
+            auth_failures_max: 10,
+            auth_lockout: Duration::from_secs(60),
+            connections_max: 4096,
+            contacts_max: 10,
+            domain: String::new(),
+            expires: Duration::from_secs(3600),
+            expires_max: Duration::from_secs(3600),
+            expires_min: Duration::from_secs(60),
+            external: None,
+            listen: vec![
+                Listen { transport: Transport::Udp, address: any },
+                Listen { transport: Transport::Tcp, address: any },
+            ],
+            nonce_lifetime: Duration::from_secs(300),
+            realm: String::new(),
+            transactions_max: 50_000,
+        }
+    }
+}
+
+impl Config {
+    /// The realm of digest challenges: `realm`, else the domain, else `strowger`.
+    pub fn realm(&self) -> &str {
+        [self.realm.as_str(), self.domain.as_str()]
+            .into_iter()
+            .find(|name| !name.is_empty())
+            .unwrap_or("strowger")
+    }
+}
+
+/// An address where SIP is received, written `udp://0.0.0.0:5060`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Listen {
+    pub transport: Transport,
+    pub address: SocketAddr,
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.transport.param(), self.address)
+    }
+}
+
+impl FromStr for Listen {
+    type Err = ListenError;
+
+    fn from_str(text: &str) -> Result<Self, ListenError> {
+        let wrong = || ListenError::Malformed(text.to_owned());
+        let (scheme, address) = text.split_once("://").ok_or_else(wrong)?;
+        let transport = match scheme {
+            "tcp" => Transport::Tcp,
+            "udp" => Transport::Udp,
+            "tls" | "ws" | "wss" => return Err(ListenError::NotBuilt(scheme.to_owned())),
+            _ => return Err(wrong()),
+        };
+        match address.parse::<SocketAddr>() {
+            Ok(address) if address.port() > 0 => Ok(Self { transport, address }),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl Serialize for Listen {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Listen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(ListenVisitor)
+    }
+}
+
+/// Reads an address inside the reader, so that a mistake is found at its place in the list.
+struct ListenVisitor;
+
+impl Visitor<'_> for ListenVisitor {
+    type Value = Listen;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Listen, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
+/// Why a text is no listening address.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ListenError {
+    #[error("`{0}` is no listening address; write `udp://0.0.0.0:5060` or `tcp://[::]:5060`")]
+    Malformed(String),
+    #[error("`{0}` is not built yet; write `udp://…` or `tcp://…`")]
+    NotBuilt(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listening_addresses_print_as_they_are_written() {
+        for text in ["udp://0.0.0.0:5060", "tcp://[::1]:5070"] {
+            assert_eq!(text.parse::<Listen>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_listened_on_is_refused() {
+        for text in
+            ["0.0.0.0:5060", "udp://pbx.example.com:5060", "udp://0.0.0.0", "udp://1.2.3.4:0"]
+        {
+            assert_eq!(text.parse::<Listen>(), Err(ListenError::Malformed(text.to_owned())));
+        }
+        let tls = "tls://0.0.0.0:5061".parse::<Listen>();
+        assert_eq!(tls, Err(ListenError::NotBuilt("tls".to_owned())));
+    }
+
+    #[test]
+    fn the_realm_falls_back_to_the_domain() {
+        let mut config = Config::default();
+        assert_eq!(config.realm(), "strowger");
+        config.domain = "pbx.example.com".to_owned();
+        assert_eq!(config.realm(), "pbx.example.com");
+        config.realm = "offices".to_owned();
+        assert_eq!(config.realm(), "offices");
+    }
+}

@@ -1,0 +1,462 @@
+//! The server's side: challenges requests, and tells who they are from.
+//!
+//! Spec:     RFC 7616, RFC 8760 (SHA-256 before MD5), RFC 3261 §22.
+//! In:       requests, with the accounts' secrets.
+//! Out:      the user's name, or the 401 or 403 that the sender gets.
+//! Not here: what a user may do.
+//!
+//! An unknown user costs the same time and gets the same answer as a wrong password. A nonce that
+//! is not ours, is old or was used with that count gets `stale=true` whatever the password: the
+//! phone tries again by itself, and nobody learns anything.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
+
+use crate::rng::Rng;
+use crate::sip::message::{Name, Quoted, Request, Response, Uri};
+use crate::time::{Duration, Instant};
+
+use super::fields::Fields;
+use super::guard::Guard;
+use super::hash::{Algorithm, Question, Secret};
+use super::nonce::{Judgement, Nonces};
+
+/// How long challenges are good for.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// How long a phone may use one challenge before it gets another. Default `"10m"`.
+    #[serde(with = "humantime_serde")]
+    pub nonce_lifetime: Duration,
+    /// Challenges in use at a time; beyond it the oldest end early. Default 100000.
+    pub nonces_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { nonce_lifetime: Duration::from_secs(600), nonces_max: 100_000 }
+    }
+}
+
+/// What a request's credentials are worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// There are none, they are wrong, or (`stale`) they answer a challenge that is over.
+    Challenge { stale: bool },
+    /// Too many wrong ones came from there; these were not looked at.
+    Locked { wait: Duration },
+    /// They are right.
+    User(String),
+}
+
+/// Challenges requests and checks their credentials.
+#[derive(Debug)]
+pub struct Auth {
+    realm: String,
+    opaque: String,
+    nonces: Nonces,
+    guard: Guard,
+    /// Stands in for the secret of an unknown user.
+    nobody: Secret,
+}
+
+impl Auth {
+    /// `realm` is what secrets were made with; phones show it to their users.
+    pub fn new(realm: &str, config: &Config, rng: &mut Rng) -> Self {
+        let mut key = [0; 32];
+        key.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&rng.u64().to_be_bytes()));
+        Self {
+            realm: realm.to_owned(),
+            opaque: rng.token(8),
+            nonces: Nonces::new(key, config.nonce_lifetime, config.nonces_max),
+            guard: Guard::default(),
+            nobody: Secret::new("", realm, &rng.token(16)),
+        }
+    }
+
+    /// The user that a request is from, or the response that it gets.
+    ///
+    /// Asked once per request: a second time, its credentials are a replay.
+    ///
+    /// # Errors
+    ///
+    /// 401 with a challenge for each algorithm, or 403 with Retry-After.
+    pub fn admit<'s>(
+        &mut self,
+        now: Instant,
+        source: IpAddr,
+        request: &Request,
+        to_tag: &str,
+        secret_of: impl Fn(&str) -> Option<&'s Secret>,
+    ) -> Result<String, Box<Response>> {
+        match self.check(now, source, request, secret_of) {
+            Verdict::User(user) => Ok(user),
+            Verdict::Locked { wait } => {
+                let response = Response::build(request, 403, Some(to_tag))
+                    .header(Name::RetryAfter, wait.as_secs() + 1);
+                Err(Box::new(response.response()))
+            }
+            Verdict::Challenge { stale } => {
+                let mut response = Response::build(request, 401, Some(to_tag));
+                for challenge in self.challenges(now, source, stale) {
+                    response = response.header(Name::WwwAuthenticate, challenge);
+                }
+                Err(Box::new(response.response()))
+            }
+        }
+    }
+
+    /// The values of the WWW-Authenticate headers of a 401, the strongest first.
+    pub fn challenges(&mut self, now: Instant, source: IpAddr, stale: bool) -> [String; 2] {
+        [Algorithm::Sha256, Algorithm::Md5].map(|algorithm| {
+            let nonce = self.nonces.issue(now, source);
+            let stale = if stale { ", stale=true" } else { "" };
+            format!(
+                "Digest realm={}, nonce=\"{nonce}\", opaque=\"{}\", algorithm={}, qop=\"auth\"{stale}",
+                Quoted(&self.realm),
+                self.opaque,
+                algorithm.name(),
+            )
+        })
+    }
+
+    /// Judges the credentials of a request (its Authorization header), once.
+    pub fn check<'s>(
+        &mut self,
+        now: Instant,
+        source: IpAddr,
+        request: &Request,
+        secret_of: impl Fn(&str) -> Option<&'s Secret>,
+    ) -> Verdict {
+        let ours = request.lines(Name::Authorization).find_map(|line| {
+            let fields = Fields::parse(line)?;
+            (fields.get("realm") == Some(&self.realm)).then_some(fields)
+        });
+        let Some(fields) = ours else { return Verdict::Challenge { stale: false } };
+        let Some(given) = Given::read(&fields, request) else {
+            return Verdict::Challenge { stale: false };
+        };
+        if let Some(wait) = self.guard.locked(now, source, given.user) {
+            return Verdict::Locked { wait };
+        }
+        let Judgement::Fresh(stamp) = self.nonces.judge(now, given.question.nonce, source) else {
+            return Verdict::Challenge { stale: true };
+        };
+        let secret = secret_of(given.user);
+        let wanted = given.question.response(secret.unwrap_or(&self.nobody));
+        let response = given.response.to_ascii_lowercase();
+        let is_right = bool::from(wanted.as_bytes().ct_eq(response.as_bytes()));
+        if !is_right || secret.is_none() {
+            self.guard.failed(now, source, given.user);
+            return Verdict::Challenge { stale: false };
+        }
+        if !self.nonces.count(now, stamp, given.count) {
+            return Verdict::Challenge { stale: true };
+        }
+        self.guard.succeeded(source, given.user);
+        Verdict::User(given.user.to_owned())
+    }
+}
+
+/// Credentials that are complete and fit their request.
+struct Given<'a> {
+    user: &'a str,
+    response: &'a str,
+    /// The nonce count; 0 for a client that knows none, so that its nonce is good for one request.
+    count: u32,
+    question: Question<'a>,
+}
+
+impl<'a> Given<'a> {
+    fn read(fields: &'a Fields<'_>, request: &'a Request) -> Option<Self> {
+        let uri = fields.get("uri").filter(|uri| is_for(uri, request))?;
+        let counted = match fields.get("qop") {
+            Some(qop) if qop.eq_ignore_ascii_case("auth") => {
+                Some((fields.get("nc")?, fields.get("cnonce")?))
+            }
+            Some(_) => return None,
+            None if fields.has("qop") => return None,
+            None => None,
+        };
+        let count = match counted {
+            Some((nc, _)) if nc.len() == 8 && nc.bytes().all(|b| b.is_ascii_hexdigit()) => {
+                u32::from_str_radix(nc, 16).ok()?
+            }
+            Some(_) => return None,
+            None => 0,
+        };
+        let algorithm = match fields.has("algorithm") {
+            true => Algorithm::of(Some(fields.get("algorithm")?))?,
+            false => Algorithm::Md5,
+        };
+        let (method, nonce) = (request.method_text(), fields.get("nonce")?);
+        Some(Self {
+            user: fields.get("username")?,
+            response: fields.get("response")?,
+            count,
+            question: Question { algorithm, method, uri, nonce, counted },
+        })
+    }
+}
+
+/// Whether the credentials' `uri` is that of the request: as text, or else as a place to go.
+///
+/// Some phones leave the parameters out, or name the registrar with its port.
+fn is_for(uri: &str, request: &Request) -> bool {
+    if uri == request.uri_text() {
+        return true;
+    }
+    let (Ok(given), Ok(asked)) = (Uri::parse(uri), request.uri()) else { return false };
+    given.scheme() == asked.scheme()
+        && given.user_unescaped() == asked.user_unescaped()
+        && given.host().is_same(&asked.host())
+        && given.port().unwrap_or(5060) == asked.port().unwrap_or(5060)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::super::answer::{Credentials, answer};
+    use super::super::guard::FAILURES_MAX;
+    use super::*;
+    use crate::sip::message::{Message, Method};
+
+    #[test]
+    fn a_phone_that_answers_the_challenge_is_known() {
+        let mut server = Server::new();
+        let refusal = server.refuses(&request(None));
+        assert_eq!(refusal.status(), 401);
+        let challenges: Vec<_> = refusal.lines(Name::WwwAuthenticate).collect();
+        assert!(challenges[0].contains("algorithm=SHA-256"), "{challenges:?}");
+        assert!(challenges[1].contains("algorithm=MD5"), "{challenges:?}");
+        assert!(challenges.iter().all(|challenge| challenge.contains("qop=\"auth\"")));
+
+        for count in 1..4 {
+            let value = credentials(&refusal, "password", count);
+            assert!(value.contains("algorithm=SHA-256"));
+            assert_eq!(server.checks(&request(Some(&value))), known());
+        }
+    }
+
+    #[test]
+    fn a_phone_that_knows_only_md5_is_known_too() {
+        let mut server = Server::new();
+        let refusal = server.refuses(&request(None));
+        let text = String::from_utf8(refusal.bytes().to_vec()).unwrap();
+        let only_md5 = response(&text.replace("SHA-256", "SHA-512-256"));
+
+        let value = credentials(&only_md5, "password", 1);
+
+        assert!(value.contains("algorithm=MD5"));
+        assert_eq!(server.checks(&request(Some(&value))), known());
+        let silent = value.replace(", algorithm=MD5", "");
+        // The same count once more: right, but used.
+        assert_eq!(server.checks(&request(Some(&silent))), stale());
+    }
+
+    /// The header of somebody else's request is worth nothing.
+    #[test]
+    fn replayed_credentials_are_refused() {
+        let mut server = Server::new();
+        let refusal = server.refuses(&request(None));
+        let value = credentials(&refusal, "password", 1);
+        assert_eq!(server.checks(&request(Some(&value))), known());
+
+        assert_eq!(server.checks(&request(Some(&value))), stale());
+
+        let refusal = server.refuses(&request(Some(&value)));
+        assert!(refusal.header(Name::WwwAuthenticate).unwrap().contains("stale=true"));
+    }
+
+    #[test]
+    fn a_nonce_that_was_never_issued_is_refused() {
+        let mut server = Server::new();
+        let mut other = Server {
+            auth: Auth::new(REALM, &Config::default(), &mut Rng::from_number(2)),
+            ..Server::new()
+        };
+        let refusal = other.refuses(&request(None));
+
+        assert_eq!(server.checks(&request(Some(&credentials(&refusal, "password", 1)))), stale());
+    }
+
+    #[test]
+    fn a_challenge_ends() {
+        let mut server = Server::new();
+        let refusal = server.refuses(&request(None));
+        server.now = server.now + Duration::from_secs(601);
+
+        assert_eq!(server.checks(&request(Some(&credentials(&refusal, "password", 1)))), stale());
+    }
+
+    #[test]
+    fn a_wrong_password_and_an_unknown_user_get_the_same_answer() {
+        let mut server = Server::new();
+        let refusal = server.refuses(&request(None));
+        let wrong = credentials(&refusal, "guess", 1);
+        let unknown = wrong.replace("username=\"1001\"", "username=\"9999\"");
+
+        assert_eq!(server.checks(&request(Some(&wrong))), Verdict::Challenge { stale: false });
+        assert_eq!(server.checks(&request(Some(&unknown))), Verdict::Challenge { stale: false });
+        // The stand-in's own password opens nothing either: there is no such account.
+        let nobody = Secret::new("", REALM, "");
+        assert_ne!(server.auth.nobody, nobody);
+    }
+
+    #[test]
+    fn guessing_is_slowed_down() {
+        let mut server = Server::new();
+        for _ in 0..FAILURES_MAX {
+            let refusal = server.refuses(&request(None));
+            let wrong = request(Some(&credentials(&refusal, "guess", 1)));
+            assert_eq!(server.refuses(&wrong).status(), 401);
+        }
+        let refusal = server.refuses(&request(None));
+        let right = request(Some(&credentials(&refusal, "password", 1)));
+
+        let locked = server.refuses(&right);
+        assert_eq!(locked.status(), 403);
+        assert_eq!(locked.header(Name::RetryAfter), Some("61"));
+        server.now = server.now + Duration::from_secs(61);
+        assert_eq!(server.checks(&right), known());
+    }
+
+    /// The URI is hashed as it was written: a parameter's case, an escape, all of it.
+    #[test]
+    fn the_uri_is_taken_as_text() {
+        for uri in [
+            "sip:pbx.example;transport=tcp",
+            "sip:PBX.example;Transport=TCP",
+            "sip:pbx.example:5060",
+            "sip:pbx.example",
+        ] {
+            let mut server = Server::new();
+            let refusal = server.refuses(&request(None));
+            let value = credentials_for(&refusal, "password", 1, uri);
+            assert_eq!(server.checks(&request(Some(&value))), known(), "{uri}");
+        }
+        for uri in [
+            "sip:1002@pbx.example",
+            "sip:other.example",
+            "sips:pbx.example",
+            "sip:pbx.example:5070",
+        ] {
+            let mut server = Server::new();
+            let refusal = server.refuses(&request(None));
+            let value = credentials_for(&refusal, "password", 1, uri);
+            let verdict = server.checks(&request(Some(&value)));
+            assert_eq!(verdict, Verdict::Challenge { stale: false }, "{uri}");
+        }
+    }
+
+    /// RFC 2069 clients send no count: each challenge is good for one request.
+    #[test]
+    fn without_qop_a_challenge_works_once() {
+        let mut server = Server::new();
+        let refusal = server.refuses(&request(None));
+        let text = String::from_utf8(refusal.bytes().to_vec()).unwrap();
+        let plain = response(&text.replace(", qop=\"auth\"", ""));
+        let value = credentials(&plain, "password", 1);
+        assert!(!value.contains("qop"));
+
+        assert_eq!(server.checks(&request(Some(&value))), known());
+        assert_eq!(server.checks(&request(Some(&value))), stale());
+    }
+
+    #[test]
+    fn incomplete_credentials_are_none() {
+        let mut server = Server::new();
+        let refusal = server.refuses(&request(None));
+        let good = credentials(&refusal, "password", 1);
+        for (from, to) in [
+            ("Digest", "Basic"),
+            ("realm=\"pbx.example\"", "realm=\"else\""),
+            ("qop=auth", "qop=auth-int"),
+            ("nc=00000001", "nc=1"),
+            ("nc=00000001", "nc=+0000001"),
+            ("nc=00000001, ", ""),
+            ("cnonce", "dnonce"),
+            ("algorithm=SHA-256", "algorithm=SHA-256-sess"),
+            ("algorithm=SHA-256", "algorithm=SHA-256, algorithm=MD5"),
+            ("username", "user"),
+            ("response=\"", "response=\"0"),
+        ] {
+            let value = good.replacen(from, to, 1);
+            assert_ne!(value, good);
+            let verdict = server.checks(&request(Some(&value)));
+            assert_eq!(verdict, Verdict::Challenge { stale: false }, "{value}");
+        }
+        assert_eq!(server.checks(&request(Some(&good))), known());
+    }
+
+    const REALM: &str = "pbx.example";
+    const URI: &str = "sip:pbx.example;transport=tcp";
+
+    struct Server {
+        auth: Auth,
+        secret: Secret,
+        now: Instant,
+    }
+
+    impl Server {
+        fn new() -> Self {
+            let auth = Auth::new(REALM, &Config::default(), &mut Rng::from_number(1));
+            Self { auth, secret: Secret::new("1001", REALM, "password"), now: Instant::START }
+        }
+
+        fn checks(&mut self, request: &Request) -> Verdict {
+            let source = "192.0.2.9".parse().unwrap();
+            let secret_of = |user: &str| (user == "1001").then_some(&self.secret);
+            self.auth.check(self.now, source, request, secret_of)
+        }
+
+        fn refuses(&mut self, request: &Request) -> Response {
+            let source = "192.0.2.9".parse().unwrap();
+            let secret_of = |user: &str| (user == "1001").then_some(&self.secret);
+            let refusal = self.auth.admit(self.now, source, request, "us", secret_of);
+            *refusal.expect_err("the request is refused")
+        }
+    }
+
+    fn known() -> Verdict {
+        Verdict::User("1001".to_owned())
+    }
+
+    fn stale() -> Verdict {
+        Verdict::Challenge { stale: true }
+    }
+
+    fn credentials(refusal: &Response, password: &str, count: u32) -> String {
+        credentials_for(refusal, password, count, URI)
+    }
+
+    fn credentials_for(refusal: &Response, password: &str, count: u32, uri: &str) -> String {
+        let who = Credentials { user: "1001", password };
+        let (name, value) = answer(refusal, who, "REGISTER", uri, "c0ffee", count).unwrap();
+        assert_eq!(name, Name::Authorization);
+        value
+    }
+
+    fn request(authorization: Option<&str>) -> Request {
+        let mut request = Request::build(Method::Register, URI)
+            .via("SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1")
+            .header(Name::From, "<sip:1001@pbx.example>;tag=a")
+            .header(Name::To, "<sip:1001@pbx.example>")
+            .header(Name::CallId, "c")
+            .header(Name::CSeq, "1 REGISTER");
+        if let Some(value) = authorization {
+            request = request.header(Name::Authorization, value);
+        }
+        request.request()
+    }
+
+    fn response(text: &str) -> Response {
+        match Message::parse(Bytes::copy_from_slice(text.as_bytes())).unwrap() {
+            Message::Response(response) => response,
+            Message::Request(_) => panic!("not a response"),
+        }
+    }
+}

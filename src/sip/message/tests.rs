@@ -1,0 +1,150 @@
+//! Reading and writing whole messages.
+
+use std::net::SocketAddr;
+
+use super::*;
+
+#[test]
+fn a_request_gives_its_essentials() {
+    let invite = request(INVITE);
+
+    assert_eq!(invite.method(), Method::Invite);
+    assert_eq!(invite.uri_text(), "sip:1002@pbx.example.com:5060");
+    assert_eq!(invite.call_id(), "0_218@192.168.1.21");
+    assert_eq!(invite.cseq(), CSeq { number: 2, method: Method::Invite });
+    assert_eq!(invite.from().display().unwrap(), "Alice \"A\" Smith");
+    assert_eq!(invite.from_tag(), Some("3147284560"));
+    assert_eq!(invite.to_tag(), None);
+    assert_eq!(invite.via().branch(), Some("z9hG4bK24"));
+    assert_eq!(invite.via().sent_by(), "192.168.1.21:5060");
+    assert_eq!(invite.max_forwards(), Ok(Some(70)));
+    assert_eq!(invite.content_type(), Some("text/plain"));
+    assert_eq!(invite.body(), b"hello");
+    assert!(invite.has_value(Name::Supported, "TIMER"));
+}
+
+#[test]
+fn a_response_copies_what_binds_it_to_its_request() {
+    let invite = request(INVITE);
+
+    let trying = Response::build(&invite, 100, Some("x")).response();
+    let ok = Response::build(&invite, 200, Some("x"))
+        .header(Name::Contact, "<sip:pbx@10.0.0.1>")
+        .body("application/sdp", b"v=0\r\n")
+        .response();
+
+    assert_eq!(trying.to_tag(), None);
+    assert_eq!(trying.header(Name::RecordRoute), None);
+    assert_eq!(ok.to_tag(), Some("x"));
+    assert_eq!(ok.from_tag(), Some("3147284560"));
+    assert_eq!(ok.cseq(), invite.cseq());
+    assert_eq!(ok.vias().count(), 2);
+    assert_eq!(ok.header(Name::RecordRoute), Some("<sip:p1.example.com;lr>"));
+    assert_eq!(ok.body(), b"v=0\r\n");
+    assert_eq!((ok.status(), ok.reason()), (200, "OK"));
+    assert_eq!(Message::parse(ok.bytes().clone()), Ok(Message::Response(ok)));
+}
+
+#[test]
+fn a_request_is_written_and_gets_its_via_later() {
+    let bye = Request::build(Method::Bye, "sip:b@10.0.0.9")
+        .header(Name::From, "<sip:a@x>;tag=1")
+        .header(Name::To, "<sip:b@x>;tag=2")
+        .header(Name::CallId, "c1")
+        .header(Name::CSeq, "8 BYE")
+        .header_named("X-Note", "one\r\nVia: SIP/2.0/UDP evil")
+        .request();
+
+    let sent = bye.with_via("SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1");
+
+    assert_eq!(sent.via().branch(), Some("z9hG4bK1"));
+    assert_eq!(sent.vias().count(), 1);
+    assert_eq!(sent.max_forwards(), Ok(Some(70)));
+    assert_eq!(sent.header_named("x-note"), Some("one  Via: SIP/2.0/UDP evil"));
+    assert!(sent.bytes().starts_with(b"BYE sip:b@10.0.0.9 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1"));
+    assert_eq!(Message::parse(sent.bytes().clone()), Ok(Message::Request(sent)));
+}
+
+/// RFC 3581 §4; a `received` that the sender invented is overwritten (RFC 3261 §18.2.1).
+#[test]
+fn the_source_of_a_request_is_written_into_its_top_via() {
+    let source: SocketAddr = "203.0.113.5:40000".parse().unwrap();
+    let invite = request(INVITE).received_from(source);
+
+    assert_eq!(invite.via().param("received"), Some("203.0.113.5"));
+    assert_eq!(invite.via().param("rport"), Some("40000"));
+    assert_eq!(invite.via().branch(), Some("z9hG4bK24"));
+    assert_eq!(invite.vias().nth(1).unwrap().unwrap().branch(), Some("z9hG4bK23"));
+    assert_eq!(invite.received_from(source), invite);
+
+    let liar = request(&INVITE.replace(";rport", ";received=1.2.3.4"));
+    let liar = liar.received_from("192.168.1.21:5060".parse().unwrap());
+    assert_eq!(liar.via().param("received"), Some("192.168.1.21"));
+
+    let plain = request(&INVITE.replace(";rport", ""));
+    assert_eq!(plain.received_from("192.168.1.21:5060".parse().unwrap()), plain);
+}
+
+#[test]
+fn text_from_a_peer_cannot_break_the_lines_of_a_request() {
+    let request = Request::build(Method::Invite, "sip:a b\r\n<c>@x")
+        .header(Name::From, format_args!("{} <sip:a@x>;tag=1", Quoted("A \"B\" \\\r\nC")))
+        .header(Name::To, "<sip:b@x>")
+        .header(Name::CallId, "c1")
+        .header(Name::CSeq, "1 INVITE")
+        .request();
+
+    assert_eq!(request.uri_text(), "sip:a%20b%0D%0A%3Cc%3E@x");
+    assert_eq!(request.from().display().unwrap(), "A \"B\" \\  C");
+}
+
+#[test]
+fn messages_outlive_the_process_as_values() {
+    let message = Message::Request(request(INVITE));
+
+    let json = serde_json::to_string(&message).unwrap();
+
+    assert_eq!(serde_json::from_str::<Message>(&json).unwrap(), message);
+    assert!(serde_json::from_str::<Response>(&json).is_err());
+}
+
+#[test]
+fn one_more_header_than_the_limit_is_refused() {
+    let with =
+        |count: usize| INVITE.replacen("\r\n", &format!("\r\n{}", "X: y\r\n".repeat(count)), 1);
+    let own = request(INVITE).all().count();
+
+    assert!(Message::parse(Bytes::from(with(HEADERS_MAX - own))).is_ok());
+    let refused = Message::parse(Bytes::from(with(HEADERS_MAX - own + 1)));
+    assert_eq!(refused, Err(ParseError::HeadersMany));
+}
+
+#[test]
+fn one_more_parameter_than_the_limit_is_refused() {
+    let with = |count: usize| INVITE.replace(";rport", &";p".repeat(count));
+
+    assert!(Message::parse(Bytes::from(with(PARAMS_MAX - 1))).is_ok());
+    let refused = Message::parse(Bytes::from(with(PARAMS_MAX)));
+    assert_eq!(refused, Err(ParseError::Header(Name::Via)));
+}
+
+fn request(text: &str) -> Request {
+    match Message::parse(Bytes::from(text.to_owned())) {
+        Ok(Message::Request(request)) => request,
+        other => panic!("{other:?}"),
+    }
+}
+
+const INVITE: &str = "INVITE sip:1002@pbx.example.com:5060 SIP/2.0\r\n\
+    Via: SIP/2.0/UDP 192.168.1.21:5060;branch=z9hG4bK24;rport, SIP/2.0/TCP x;branch=z9hG4bK23\r\n\
+    Record-Route: <sip:p1.example.com;lr>\r\n\
+    From: \"Alice \\\"A\\\" Smith\" <sip:1001@pbx.example.com:5060>;tag=3147284560\r\n\
+    To: <sip:1002@pbx.example.com:5060>\r\n\
+    Call-ID: 0_218@192.168.1.21\r\n\
+    CSeq: 2 INVITE\r\n\
+    Supported: replaces,timer\r\n\
+    Max-Forwards: 70\r\n\
+    Content-Type: text/plain\r\n\
+    Content-Length: 5\r\n\
+    \r\n\
+    hello";

@@ -1,0 +1,91 @@
+//! A binding: one phone of an account, until it expires.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use serde::{Deserialize, Serialize};
+
+use crate::id::ExtensionId;
+use crate::sip::flow::{ConnectionId, Flow};
+use crate::sip::message::{Host, Uri};
+use crate::time::{Epoch, Instant, Wall};
+
+use super::nat::{DEFAULT_PORT, Path};
+
+/// The bindings of all accounts. Any thread may read; only the `Registrar` writes.
+///
+/// An account without bindings has no entry.
+pub type Bindings = Arc<DashMap<ExtensionId, Vec<Binding>>>;
+
+/// Where one phone is reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    /// The Contact's URI, as written: the Request-URI of calls to the phone.
+    pub contact: String,
+    /// Preference in thousandths, 0 to 1000; the phone that gives none has 1000 (RFC 3261 §10.2.1.2).
+    pub q: u16,
+    pub registered_at: Instant,
+    pub expires_at: Instant,
+    /// How the phone was heard.
+    pub path: Path,
+    /// The phone's lasting name (RFC 5626 §4.1), if it has one.
+    pub instance: Option<String>,
+    pub user_agent: Option<String>,
+    pub call_id: String,
+    pub cseq: u32,
+}
+
+impl Binding {
+    /// The way to the phone: the flow it registered over, or without NAT where its Contact points.
+    pub fn flow(&self) -> Flow {
+        Uri::parse(&self.contact).map_or(self.path.flow, |uri| self.path.towards(&uri))
+    }
+}
+
+/// A binding as it outlives the process: with times of the wall clock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredBinding {
+    pub extension: ExtensionId,
+    pub expires_at: Wall,
+    pub registered_at: Wall,
+    /// Its two times mean nothing here.
+    pub binding: Binding,
+}
+
+impl StoredBinding {
+    /// The binding as it is stored.
+    pub fn of(extension: &ExtensionId, binding: &Binding, epoch: Epoch) -> Self {
+        Self {
+            extension: extension.clone(),
+            expires_at: epoch.wall(binding.expires_at),
+            registered_at: epoch.wall(binding.registered_at),
+            binding: binding.clone(),
+        }
+    }
+
+    /// The binding in this process; nothing if it is over, or its connection cannot be had again.
+    pub(super) fn revive(self, now: Instant, epoch: Epoch) -> Option<Binding> {
+        let left = self.expires_at.since(epoch.wall(now));
+        if left.is_zero() {
+            return None;
+        }
+        let path = Path { flow: reopened(&self.binding)?, ..self.binding.path };
+        // Times before the process began count as its start.
+        let registered_at = now - epoch.wall(now).since(self.registered_at);
+        Some(Binding { path, registered_at, expires_at: now + left, ..self.binding })
+    }
+}
+
+/// The flow of a binding after a restart: connections are gone; those that can be opened from here
+/// are.
+fn reopened(binding: &Binding) -> Option<Flow> {
+    let flow = binding.path.flow;
+    if !flow.transport.is_reliable() {
+        return Some(flow);
+    }
+    let uri = Uri::parse(&binding.contact).ok().filter(|_| binding.path.direct)?;
+    let Host::Ip(ip) = uri.host() else { return None };
+    let remote = SocketAddr::new(ip, uri.port().unwrap_or(DEFAULT_PORT));
+    Some(Flow { remote, connection: ConnectionId::default(), ..flow })
+}

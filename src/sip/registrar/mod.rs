@@ -1,0 +1,13 @@
+//! Registrar: which phones an account has, and how they are reached (RFC 3261 §10, RFC 3581).
+
+pub mod binding;
+pub mod nat;
+#[expect(clippy::module_inception, reason = "the RFC's word for the machine and for its folder")]
+pub mod registrar;
+
+#[cfg(test)]
+mod tests;
+
+pub use binding::{Binding, Bindings, StoredBinding};
+pub use nat::Path;
+pub use registrar::{Change, Config, Registrar};

@@ -1,0 +1,252 @@
+//! What people and programs ask the Switch, and what it answers: plain snapshots.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::cdr::entry::{AgentState, Direction};
+use crate::id::{AgentId, CallId, ExtensionId, LegId, MenuId, PromptId, QueueId};
+use crate::time::{Duration, Wall};
+
+/// One question or order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// Every agent of the configuration; answered by `Reply::Agents`.
+    Agents,
+    /// Every call in progress, oldest first; answered by `Reply::Calls`.
+    Calls,
+    /// Changes an agent's state; answered by `Reply::Agent` with the state after it.
+    ChangeAgent { agent: AgentId, change: AgentChange },
+    /// Hangs up every leg of a call; answered by `Reply::HungUp`.
+    HangUp { call: CallId },
+    /// Every account of the configuration; answered by `Reply::Phones`.
+    Phones,
+    /// Every queue of the configuration; answered by `Reply::Queues`.
+    Queues,
+    /// Answered by `Reply::Status`.
+    Status,
+}
+
+/// What becomes of an agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AgentChange {
+    /// Ready for calls; ends the state away and after-call work.
+    Available,
+    /// Still logged in, but gets no calls.
+    Away { reason: Option<String> },
+    /// Begins work, at the given phone or else at the fixed seat; available at once.
+    LogIn { extension: Option<ExtensionId> },
+    /// Ends work. A call in progress goes on.
+    LogOut,
+    /// Ends after-call work before its time is over.
+    WrapUpDone,
+}
+
+/// The answer to a `Request`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Reply {
+    Agent(AgentView),
+    Agents(Vec<AgentView>),
+    Calls(Vec<CallView>),
+    HungUp,
+    Phones(Vec<PhoneView>),
+    Queues(Vec<QueueView>),
+    Refused(Refusal),
+    Status(NodeStatus),
+}
+
+/// Why an order was not carried out; reads as a sentence for people.
+#[derive(Clone, Debug, Error, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refusal {
+    /// The agent's state does not allow the change.
+    #[error("agent {agent} is {state}: {why}")]
+    AgentState {
+        agent: AgentId,
+        /// The state's name, such as `logged-out`.
+        state: String,
+        why: String,
+    },
+    /// Another agent sits at the phone.
+    #[error("extension {extension} is taken by agent {by}")]
+    ExtensionTaken { extension: ExtensionId, by: AgentId },
+    /// A hot-desking agent logged in without naming a phone.
+    #[error("agent {0} has no fixed seat; name the extension")]
+    NoSeat(AgentId),
+    #[error("there is no agent {0}")]
+    UnknownAgent(AgentId),
+    #[error("there is no call {0}")]
+    UnknownCall(CallId),
+    #[error("there is no extension {0}")]
+    UnknownExtension(ExtensionId),
+}
+
+/// An agent as he is at this moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentView {
+    pub agent: AgentId,
+    /// The person's name.
+    pub name: String,
+    pub state: AgentState,
+    /// Why away.
+    pub reason: Option<String>,
+    /// When the state began.
+    pub since: Wall,
+    /// Where the agent sits; none while logged out.
+    pub extension: Option<ExtensionId>,
+    /// The queues that the agent serves.
+    pub queues: Vec<QueueId>,
+    /// The call that rings or is talked on.
+    pub call: Option<CallId>,
+}
+
+/// A call in progress.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallView {
+    pub call: CallId,
+    pub direction: Direction,
+    /// The caller's number as he sent it.
+    pub from: String,
+    pub name: Option<String>,
+    /// The account that called.
+    pub extension: Option<ExtensionId>,
+    /// What was dialled.
+    pub to: String,
+    pub began: Wall,
+    /// When the caller got a 200.
+    pub answered: Option<Wall>,
+    pub stage: Stage,
+    pub recorded: bool,
+    /// The caller's leg is the first.
+    pub legs: Vec<LegView>,
+}
+
+/// What a call does at this moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stage {
+    /// Somebody hung up; the last answers are awaited.
+    Ending,
+    InMenu {
+        menu: MenuId,
+    },
+    /// `position` counts from 1.
+    InQueue {
+        queue: QueueId,
+        position: u32,
+    },
+    Listening {
+        prompt: PromptId,
+    },
+    /// Phones ring.
+    Ringing,
+    /// Arrived; nothing decided yet.
+    Routing,
+    /// The caller talks with the leg at this extension.
+    Talking {
+        with: LegId,
+    },
+}
+
+/// One leg of a call in progress.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegView {
+    pub leg: LegId,
+    pub extension: Option<ExtensionId>,
+    pub agent: Option<AgentId>,
+    pub state: LegState,
+}
+
+/// Where a leg's dialog is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum LegState {
+    /// The INVITE is out or in; nothing rings.
+    Trying,
+    Ringing,
+    Answered,
+    /// The leg's phone holds the other side.
+    Holding,
+    Ending,
+}
+
+/// An account and the phones registered for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhoneView {
+    pub extension: ExtensionId,
+    pub name: String,
+    /// Calls in progress at this account.
+    pub calls: u32,
+    pub contacts: Vec<ContactView>,
+}
+
+/// One registered phone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactView {
+    /// The Contact URI.
+    pub uri: String,
+    /// Where its packets come from, such as `udp://192.0.2.7:5060`.
+    pub address: String,
+    pub user_agent: Option<String>,
+    pub registered: Wall,
+    pub expires: Wall,
+}
+
+/// A queue as it is at this moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueView {
+    pub queue: QueueId,
+    /// What is dialled to reach it.
+    pub number: Option<String>,
+    /// As in the configuration, such as `most-idle`.
+    pub strategy: String,
+    /// Callers who wait, rung for or not.
+    pub waiting: u32,
+    /// How long the first of them has waited; zero if nobody waits.
+    pub longest_wait: Duration,
+    /// Members in any state but logged out.
+    pub agents_logged_in: u32,
+    pub agents_available: u32,
+    /// Ringing, on a call, or in after-call work.
+    pub agents_busy: u32,
+}
+
+/// The node in numbers: what it holds at this moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeStatus {
+    /// `[node] name`.
+    pub name: String,
+    pub started: Wall,
+    pub uptime: Duration,
+    /// Counts the configurations since the start, from 1.
+    pub config: u64,
+    pub calls: u64,
+    pub legs: u64,
+    pub dialogs: u64,
+    pub transactions: u64,
+    /// Registered phones.
+    pub registrations: u64,
+    /// Media port pairs in use, without those that are spare or rest.
+    pub ports_taken: u64,
+    /// Media port pairs ready for the next leg.
+    pub ports_spare: u64,
+    /// Recordings that are being written.
+    pub recordings: u64,
+    /// Callers that wait in all queues.
+    pub waiting: u64,
+    /// Calls since the start.
+    pub calls_total: u64,
+    /// Calls refused since the start for want of ports, room or a writable ledger.
+    pub calls_refused: u64,
+}
+
+/// What became of an order to read the configuration again. The shell reads the files and gives the
+/// Switch a whole configuration, so this is no `Request`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reload {
+    /// In force from the next call on.
+    Applied {
+        /// As in `NodeStatus`.
+        config: u64,
+        /// Changed keys that take effect only at the next start, such as `[sip] listen`.
+        restart_for: Vec<String>,
+    },
+    /// The files have mistakes; nothing changed. Each is `file:line:column: sentence`.
+    Refused { mistakes: Vec<String> },
+}

@@ -1,0 +1,94 @@
+//! The verbs that build and test.
+
+use anyhow::bail;
+
+use crate::peers;
+use crate::steps::{cargo, command, exists, root, run, succeeds};
+
+/// Everything that must pass before a push.
+pub fn check(args: &[String]) -> anyhow::Result<()> {
+    no_args(args)?;
+    run(&mut command(&cargo(), &["fmt", "--all", "--check"]))?;
+    let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+    run(&mut command(&cargo(), &clippy))?;
+    test(&[])?;
+    let mut doc = command(&cargo(), &["doc", "--workspace", "--no-deps", "--locked"]);
+    run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
+    deny(&[])
+}
+
+/// All tests. What they need besides Rust is installed first; a test that cannot run fails.
+pub fn test(args: &[String]) -> anyhow::Result<()> {
+    no_args(args)?;
+    let python = peers::install()?;
+    run(&mut command(&cargo(), &["test", "--workspace", "--locked", "--no-run"]))?;
+    let mut tests = command(&cargo(), &["test", "--workspace", "--locked"]);
+    run(tests.env("STROWGER_TEST_PYTHON", python))
+}
+
+/// Licences, sources and forbidden crates (`deny.toml`). Installs cargo-deny if it is not there.
+pub fn deny(args: &[String]) -> anyhow::Result<()> {
+    no_args(args)?;
+    if !succeeds(&mut command(&cargo(), &["deny", "--version"])) {
+        run(&mut command(&cargo(), &["install", "cargo-deny", "--locked"]))?;
+    }
+    run(&mut command(&cargo(), &["deny", "check", "licenses", "bans", "sources"]))
+}
+
+/// The seeded simulations, optimised: more seeds and longer days than `test` takes.
+pub fn sim(args: &[String]) -> anyhow::Result<()> {
+    let mut sim = command(&cargo(), &["test", "--release", "--locked", "--test", "simulation"]);
+    run(sim.arg("--").arg("--nocapture").args(args))
+}
+
+/// The loom models of the ACD's lock-free core.
+pub fn loom(args: &[String]) -> anyhow::Result<()> {
+    let mut loom = command(&cargo(), &["test", "--release", "--locked", "--test", "acd_loom"]);
+    let target = crate::steps::target().join("loom");
+    run(loom.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", target).args(args))
+}
+
+/// Feeds each target, or the one named, with bad input; needs the nightly compiler.
+pub fn fuzz(args: &[String]) -> anyhow::Result<()> {
+    if !exists("cargo-fuzz") {
+        run(&mut command(&cargo(), &["install", "cargo-fuzz", "--locked"]))?;
+    }
+    let seconds = args.get(1).map_or("60", String::as_str);
+    let limit = format!("-max_total_time={seconds}");
+    let targets = match args.first() {
+        Some(target) => vec![target.clone()],
+        None => fuzz_targets()?,
+    };
+    for target in targets {
+        let args = ["run", "nightly", "cargo", "fuzz", "run", &target, "--", &limit];
+        run(&mut command("rustup", &args))?;
+    }
+    Ok(())
+}
+
+fn fuzz_targets() -> anyhow::Result<Vec<String>> {
+    let mut targets = Vec::new();
+    for entry in std::fs::read_dir(root().join("fuzz/fuzz_targets"))? {
+        let path = entry?.path();
+        targets.extend(path.file_stem().and_then(|name| name.to_str()).map(str::to_owned));
+    }
+    targets.sort();
+    Ok(targets)
+}
+
+/// The benches of the parts, or the one named.
+pub fn bench(args: &[String]) -> anyhow::Result<()> {
+    let mut bench = command(&cargo(), &["bench", "--locked"]);
+    match args.first() {
+        Some(name) => bench.args(["--bench", name]),
+        None => bench.arg("--benches"),
+    };
+    run(&mut bench)
+}
+
+fn no_args(args: &[String]) -> anyhow::Result<()> {
+    match args.first() {
+        Some(arg) => bail!("`{arg}` is one word too many"),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,75 @@
+//! Installs the programs that the tests talk to: SIPp, baresip, sox, and a Python with grpcio.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+use crate::steps::{command, exists, run, succeeds, target};
+
+/// Program → Debian package.
+const PROGRAMS: &[(&str, &str)] =
+    &[("baresip", "baresip-core"), ("python3", "python3"), ("sipp", "sip-tester"), ("sox", "sox")];
+
+/// What a downstream system would use to read call records.
+const MODULES: &[&str] = &["grpcio", "grpcio-reflection", "grpcio-health-checking", "protobuf"];
+
+/// Installs what is missing and returns the Python that has the modules.
+pub fn install() -> anyhow::Result<PathBuf> {
+    let missing = PROGRAMS.iter().filter(|(program, _)| !exists(program));
+    let packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
+    if !packages.is_empty() {
+        apt_get(&packages)?;
+    }
+    python()
+}
+
+fn apt_get(packages: &[&str]) -> anyhow::Result<()> {
+    let by_hand = format!("install by hand: {}", packages.join(" "));
+    if !exists("apt-get") {
+        bail!("no apt-get on this system; {by_hand}");
+    }
+    let mut line = vec!["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"];
+    if !succeeds(&mut command("test", &["-w", "/usr/bin"])) {
+        if !exists("sudo") {
+            bail!("neither root nor sudo; {by_hand}");
+        }
+        line.insert(0, "sudo");
+    }
+    let with = |rest: &[&str]| {
+        let args: Vec<&str> = line[1..].iter().chain(rest).copied().collect();
+        run(&mut command(line[0], &args))
+    };
+    with(&["update", "-q"]).context(by_hand.clone())?;
+    let mut install = vec!["install", "-q", "-y", "--no-install-recommends"];
+    install.extend(packages);
+    with(&install).context(by_hand)
+}
+
+/// A virtual environment below `target/`, made once.
+fn python() -> anyhow::Result<PathBuf> {
+    let folder = target().join("python");
+    let python = folder.join("bin/python");
+    if has_modules(&python) {
+        return Ok(python);
+    }
+    let place = folder.to_string_lossy().into_owned();
+    let make = || command("python3", &["-m", "venv", "--clear", &place]);
+    if !succeeds(&mut make()) {
+        apt_get(&["python3-venv"])?;
+        run(&mut make())?;
+    }
+    let program = python.to_string_lossy().into_owned();
+    let mut args = vec!["-m", "pip", "install", "--quiet", "--only-binary", ":all:"];
+    args.extend(MODULES);
+    run(&mut command(&program, &args))?;
+    if !has_modules(&python) {
+        bail!("{} lacks {MODULES:?}, although pip installed them", python.display());
+    }
+    Ok(python)
+}
+
+fn has_modules(python: &Path) -> bool {
+    let import = "import grpc, google.protobuf; from grpc_reflection.v1alpha import reflection; \
+                  from grpc_health.v1 import health_pb2";
+    python.is_file() && succeeds(&mut command(&python.to_string_lossy(), &["-c", import]))
+}
