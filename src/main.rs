@@ -1,3 +1,53 @@
 //! The verbs of the command line.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use strowger::shell::cli;
+use tokio::runtime;
+
+/// A softswitch and ACD daemon for on-prem telephony, in one binary
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Command {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Read the whole configuration and say what is wrong with it
+    Check(cli::check::Args),
+    #[command(flatten)]
+    Client(cli::Verb),
+    /// Say which rule a call would take, and why not those before it
+    Explain(cli::explain::Args),
+    /// Run the daemon
+    Run(cli::run::Args),
+}
+
+/// 0: done, 1: the request failed, 2: usage.
+fn main() -> ExitCode {
+    match Command::parse().verb {
+        Verb::Check(args) => cli::check::run(&args),
+        Verb::Client(verb) => ask_node(verb),
+        Verb::Explain(args) => cli::explain::run(&args),
+        Verb::Run(args) => cli::run::run(&args),
+    }
+}
+
+/// Carries out a verb at a running node.
+fn ask_node(verb: cli::Verb) -> ExitCode {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(cli::run(verb)),
+        Err(error) => Err(error.into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("strowger: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -183,6 +183,8 @@ async fn wrong_requests_are_refused_with_a_sentence() {
     let last = Start::Position(Position::LastAcknowledged.into());
     let mut guest = subscribe("", None);
     guest.max_in_flight = 5;
+    let mut unknown = subscribe("a", None);
+    unknown.filter = Some(proto::Filter { kinds: vec![99], ..proto::Filter::default() });
 
     for request in [
         wrong("no spaces", Start::Sequence(1)),
@@ -191,13 +193,18 @@ async fn wrong_requests_are_refused_with_a_sentence() {
         wrong("a", Start::Position(77)),
         wrong("a", Start::Time(prost_types::Timestamp { seconds: i64::MAX, nanos: -1 })),
         guest,
+        unknown,
     ] {
         let refused = records.subscribe(request.clone()).await.unwrap_err();
         assert_eq!(refused.code(), Code::InvalidArgument, "{request:?}");
         assert!(!refused.message().is_empty());
     }
+    let mut first = node.subscribe("billing", None).await.unwrap();
+    assert!(records.subscribe(wrong("billing", Start::Sequence(99))).await.is_err());
+    node.finish_calls(1..=1);
+    assert_eq!(items(&mut first, 3).await.len(), 3, "a wrong request takes nothing over");
     assert_eq!(node.acknowledge("", 1).await.unwrap_err().code(), Code::InvalidArgument);
-    assert_eq!(node.acknowledge("a", 1).await.unwrap_err().code(), Code::OutOfRange);
+    assert_eq!(node.acknowledge("a", 9).await.unwrap_err().code(), Code::OutOfRange);
     let get = proto::GetRequest { call_id: "nonsense".to_owned() };
     assert_eq!(records.get(get).await.unwrap_err().code(), Code::InvalidArgument);
     let get = proto::GetRequest { call_id: "00000000000000ff".to_owned() };

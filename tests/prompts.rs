@@ -1,5 +1,7 @@
 //! The folder of prompts holds what the code can name, and nothing that cannot be played well.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

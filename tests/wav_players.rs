@@ -1,4 +1,4 @@
-//! Recordings that were cut at any byte are taken to their last sample by a player that is not ours.
+//! Recordings that were cut at any byte are taken to their last sample by a player not ours.
 //!
 //! Needs sox, which `cargo xtask test` installs.
 

@@ -131,6 +131,22 @@ pub enum Strategy {
     Skills,
 }
 
+impl Strategy {
+    /// As the configuration writes it, such as `most-idle`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FewestCalls => "fewest-calls",
+            Self::LeastTalk => "least-talk",
+            Self::Linear => "linear",
+            Self::MostIdle => "most-idle",
+            Self::Random => "random",
+            Self::RingAll => "ring-all",
+            Self::RoundRobin => "round-robin",
+            Self::Skills => "skills",
+        }
+    }
+}
+
 /// One step of `widen`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]

@@ -28,7 +28,7 @@ pub trait Floor {
 
     fn agent(&self, agent: u32) -> &AgentWord;
 
-    fn call<'a>(&self, caller: &'a Self::Caller) -> &'a CallWord;
+    fn call<'a>(&'a self, caller: &'a Self::Caller) -> &'a CallWord;
 
     /// Where the caller is kept; nobody else's as long as anyone is claimed for him.
     fn slot(&self, caller: &Self::Caller) -> u32;
@@ -41,7 +41,7 @@ pub trait Floor {
     fn cap(&self, caller: &Self::Caller) -> u32;
 
     /// Everyone who was ever offered the caller, if more than one may ring at once.
-    fn offered<'a>(&self, caller: &'a Self::Caller) -> Option<&'a Bits>;
+    fn offered<'a>(&'a self, caller: &'a Self::Caller) -> Option<&'a Bits>;
 
     /// A superset of the free agents: a bit says where to look, the word decides.
     fn free(&self) -> &Bits;
@@ -238,7 +238,8 @@ pub fn close<F: Floor>(floor: &mut F, caller: &F::Caller, may: impl Fn(u32) -> b
 fn dismiss<F: Floor>(floor: &mut F, caller: &F::Caller, before: Call, why: Stop) {
     let Call::Open { offers, last } = before else { return };
     if let Some(offered) = floor.offered(caller) {
-        for agent in offered.iter() {
+        let offered: Vec<_> = offered.iter().collect();
+        for agent in offered {
             free(floor, agent, caller, why);
         }
     } else if offers > 0 {

@@ -87,6 +87,14 @@ impl Acd {
         roster.agents[number as usize].present.then(|| self.snapshot(number))
     }
 
+    /// Who is logged in at a phone.
+    pub fn seated(&self, extension: &ExtensionId) -> Option<AgentId> {
+        let number = *self.seated.get(extension)?.value();
+        let sits_there = self.seats.at(number).extension().as_ref() == Some(extension);
+        let roster = self.roster.load();
+        sits_there.then(|| roster.agents[number as usize].id.clone())
+    }
+
     /// The configured queues, in the order of their ids.
     pub fn queues(&self) -> Vec<QueueSnapshot> {
         let roster = self.roster.load_full();

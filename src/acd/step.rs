@@ -113,7 +113,7 @@ impl Floor for Step<'_> {
         &self.seat(agent).word
     }
 
-    fn call<'a>(&self, caller: &'a Arc<Caller>) -> &'a CallWord {
+    fn call<'a>(&'a self, caller: &'a Arc<Caller>) -> &'a CallWord {
         &caller.word
     }
 
@@ -129,7 +129,7 @@ impl Floor for Step<'_> {
         caller.cap
     }
 
-    fn offered<'a>(&self, caller: &'a Arc<Caller>) -> Option<&'a Bits> {
+    fn offered<'a>(&'a self, caller: &'a Arc<Caller>) -> Option<&'a Bits> {
         caller.offered.as_ref()
     }
 

@@ -293,8 +293,8 @@ mod tests {
         assert!(there_and_back(&[0; 1600]).iter().all(|sample| sample.abs() <= 4));
     }
 
-    /// The decoder's output for bytes of a fixed pseudo-random row; ffmpeg's decoder, an independent
-    /// one, gave the same samples.
+    /// The decoder's output for bytes of a fixed pseudo-random row; ffmpeg's decoder, an
+    /// independent one, gave the same samples.
     #[test]
     fn hostile_bytes_are_decoded_as_by_others() {
         let mut samples = Vec::new();

@@ -38,8 +38,8 @@ impl Iterator for Sine {
 
 /// The amplitude (peak sample) of one frequency in `samples`, by Goertzel's algorithm.
 ///
-/// Exact for a sine of that frequency over whole periods. The detector's width is the inverse of the
-/// block's length: over 20 ms, tones 50 Hz away are not heard.
+/// Exact for a sine of that frequency over whole periods. The detector's width is the inverse of
+/// the block's length: over 20 ms, tones 50 Hz away are not heard.
 pub fn amplitude(samples: &[i16], frequency: f64, rate: u32) -> f64 {
     if samples.is_empty() || rate == 0 {
         return 0.0;

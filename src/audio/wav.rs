@@ -132,10 +132,10 @@ impl Wav {
 
 /// The bytes before the first sample of a file.
 ///
-/// `data_bytes` is the length of the audio; `None` means "as long as the file is", for a header that
-/// is written first and may never be corrected: players then read to the last byte. A length beyond
-/// 2 GiB is written like `None`. Its own length depends on the format alone, so that a finished file
-/// can be corrected in place.
+/// `data_bytes` is the length of the audio; `None` means "as long as the file is", for a header
+/// that is written first and may never be corrected: players then read to the last byte. A length
+/// beyond 2 GiB is written like `None`. Its own length depends on the format alone, so that a
+/// finished file can be corrected in place.
 pub fn header(channels: u16, rate: u32, format: Format, data_bytes: Option<u64>) -> Vec<u8> {
     let data_bytes = data_bytes
         .and_then(|bytes| u32::try_from(bytes).ok())

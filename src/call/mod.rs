@@ -1,1 +1,20 @@
-//! call
+//! The B2BUA: calls, their legs, and what a caller goes through.
+//!
+//! A `Call` owns its legs and the stage that its caller is in; each stage is a file of its own.
+
+mod audio;
+mod call;
+mod codes;
+mod ending;
+mod invite;
+mod leg;
+mod menus;
+mod queueing;
+mod ringing;
+mod site;
+mod talking;
+
+pub use call::{Call, Caller, Input, Invited, Output, Stage};
+pub use invite::{AGENT, ALLOW, contact};
+pub use leg::{Event as LegEvent, Input as LegInput};
+pub use site::{Plan, Ports, Settings, Site};

@@ -173,6 +173,20 @@ pub enum AgentState {
     Away,
 }
 
+impl AgentState {
+    /// As the ledger and people write it, such as `wrap-up`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Available => "available",
+            Self::Away => "away",
+            Self::LoggedOut => "logged-out",
+            Self::OnCall => "on-call",
+            Self::Ringing => "ringing",
+            Self::WrapUp => "wrap-up",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {

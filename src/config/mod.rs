@@ -16,9 +16,9 @@ use crate::route::rules::Routes;
 use crate::sip;
 use sections::{Grpc, Http, Log, Node};
 
-mod builtin;
+pub mod builtin;
 mod lint;
-mod load;
+pub mod load;
 mod message;
 pub mod problem;
 mod secrets;

@@ -16,8 +16,10 @@ use crate::id::PromptId;
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub enum Locale {
+    /// American English.
     #[serde(rename = "en-US")]
     EnUs,
+    /// Mandarin.
     #[default]
     #[serde(rename = "zh-CN")]
     ZhCn,

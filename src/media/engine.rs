@@ -398,3 +398,7 @@ fn relay(
     let to = peer.relay(now, heard, bytes, decoded)?;
     Some(Forward { slot, to })
 }
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

@@ -1,8 +1,8 @@
 //! Prompts as the player reads them: decoded once, shared by all legs that hear them.
 
-use std::f64::consts::PI;
 use std::sync::Arc;
 
+use crate::audio::resample::convert;
 use crate::audio::wav::{Wav, WavError};
 use crate::id::PromptId;
 
@@ -20,7 +20,7 @@ impl Prompt {
     /// If the bytes are no WAV file that can be played.
     pub fn from_wav(bytes: &[u8]) -> Result<Self, WavError> {
         let wav = Wav::parse(bytes)?;
-        Ok(Self { samples: resample(wav.mono(), wav.rate).into_boxed_slice() })
+        Ok(Self { samples: convert(&wav.mono(), wav.rate, RATE).into_boxed_slice() })
     }
 
     /// Memory it takes.
@@ -45,42 +45,8 @@ pub enum Found {
     Missing,
 }
 
-/// Brings samples to 8 kHz: a windowed sinc, cut off below the lower of the two Nyquist frequencies.
-fn resample(samples: Vec<i16>, rate: u32) -> Vec<i16> {
-    if rate == RATE || rate == 0 {
-        return samples;
-    }
-    let step = f64::from(rate) / f64::from(RATE);
-    let cutoff = (1.0 / step).min(1.0) * PASS;
-    let reach = LOBES / cutoff;
-    let length = (samples.len() as f64 / step) as usize;
-    (0..length)
-        .map(|n| {
-            let centre = n as f64 * step;
-            let first = (centre - reach).ceil().max(0.0) as usize;
-            let last = ((centre + reach).floor() as usize).min(samples.len() - 1);
-            let sum: f64 = (first..=last)
-                .map(|at| f64::from(samples[at]) * kernel(at as f64 - centre, cutoff, reach))
-                .sum();
-            sum.round().clamp(f64::from(i16::MIN), f64::from(i16::MAX)) as i16
-        })
-        .collect()
-}
-
-/// A sinc under a Hann window.
-fn kernel(distance: f64, cutoff: f64, reach: f64) -> f64 {
-    let window = 0.5 + 0.5 * (PI * distance / reach).cos();
-    let x = PI * distance * cutoff;
-    let sinc = if x.abs() < 1e-9 { 1.0 } else { x.sin() / x };
-    cutoff * sinc * window
-}
-
 /// Samples a second of a decoded prompt.
 pub const RATE: u32 = 8000;
-/// The share of the band below the Nyquist frequency that is kept.
-const PASS: f64 = 0.94;
-/// Zero crossings of the sinc on each side.
-const LOBES: f64 = 24.0;
 
 #[cfg(test)]
 mod tests {

@@ -14,7 +14,9 @@ pub const HEADER_BYTES: usize = 12;
 /// One packet that may be rewritten where it lies.
 #[derive(Debug)]
 pub struct RtpMut<'a> {
-    bytes: &'a mut [u8],
+    head: &'a mut [u8; HEADER_BYTES],
+    /// Everything after the head's fixed part, and where the payload lies in it.
+    rest: &'a mut [u8],
     payload: Range<usize>,
 }
 
@@ -23,70 +25,80 @@ impl<'a> RtpMut<'a> {
     #[inline]
     pub fn new(bytes: &'a mut [u8]) -> Option<Self> {
         let payload = payload_of(bytes)?;
-        Some(Self { bytes, payload })
+        let (head, rest) = bytes.split_first_chunk_mut()?;
+        Some(Self { head, rest, payload })
     }
 
+    /// The beginning of a talk spurt (RFC 3551 §4.1).
     #[inline]
     pub fn marker(&self) -> bool {
-        self.bytes[1] & 0x80 != 0
+        self.head[1] & 0x80 != 0
     }
 
+    /// 0 to 127.
     #[inline]
     pub fn payload_type(&self) -> u8 {
-        self.bytes[1] & 0x7f
+        self.head[1] & 0x7f
     }
 
+    /// Grows by one with each packet, and wraps.
     #[inline]
     pub fn sequence(&self) -> u16 {
-        u16::from_be_bytes([self.bytes[2], self.bytes[3]])
+        u16::from_be_bytes([self.head[2], self.head[3]])
     }
 
+    /// The sampling moment of the first byte, in units of the clock rate; wraps.
     #[inline]
     pub fn timestamp(&self) -> u32 {
-        u32::from_be_bytes([self.bytes[4], self.bytes[5], self.bytes[6], self.bytes[7]])
+        u32::from_be_bytes([self.head[4], self.head[5], self.head[6], self.head[7]])
     }
 
+    /// The synchronisation source.
     #[inline]
     pub fn ssrc(&self) -> u32 {
-        u32::from_be_bytes([self.bytes[8], self.bytes[9], self.bytes[10], self.bytes[11]])
+        u32::from_be_bytes([self.head[8], self.head[9], self.head[10], self.head[11]])
     }
 
     /// Without padding.
     #[inline]
     pub fn payload(&self) -> &[u8] {
-        &self.bytes[self.payload.clone()]
+        &self.rest[self.payload.clone()]
     }
 
     /// Without padding; for transcoding byte by byte.
     #[inline]
     pub fn payload_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.payload.clone()]
+        &mut self.rest[self.payload.clone()]
     }
 
+    /// Marks, or does not mark, the beginning of a talk spurt.
     #[inline]
     pub fn set_marker(&mut self, marker: bool) {
-        self.bytes[1] = self.bytes[1] & 0x7f | u8::from(marker) << 7;
+        self.head[1] = self.head[1] & 0x7f | u8::from(marker) << 7;
     }
 
-    /// The upper bit of `payload_type` does not count.
+    /// Replaces the payload type, of which the upper bit does not count.
     #[inline]
     pub fn set_payload_type(&mut self, payload_type: u8) {
-        self.bytes[1] = self.bytes[1] & 0x80 | payload_type & 0x7f;
+        self.head[1] = self.head[1] & 0x80 | payload_type & 0x7f;
     }
 
+    /// Replaces the sequence number.
     #[inline]
     pub fn set_sequence(&mut self, sequence: u16) {
-        self.bytes[2..4].copy_from_slice(&sequence.to_be_bytes());
+        self.head[2..4].copy_from_slice(&sequence.to_be_bytes());
     }
 
+    /// Replaces the timestamp.
     #[inline]
     pub fn set_timestamp(&mut self, timestamp: u32) {
-        self.bytes[4..8].copy_from_slice(&timestamp.to_be_bytes());
+        self.head[4..8].copy_from_slice(&timestamp.to_be_bytes());
     }
 
+    /// Replaces the synchronisation source.
     #[inline]
     pub fn set_ssrc(&mut self, ssrc: u32) {
-        self.bytes[8..12].copy_from_slice(&ssrc.to_be_bytes());
+        self.head[8..12].copy_from_slice(&ssrc.to_be_bytes());
     }
 }
 
@@ -119,27 +131,28 @@ pub fn is_rtcp(bytes: &[u8]) -> bool {
     matches!(bytes, [_, 192..=223, ..])
 }
 
-/// Where the payload lies; `None` if the bytes are no packet.
+/// Where the payload lies, from the end of the fixed header on; `None` if the bytes are no packet.
 #[inline]
 fn payload_of(bytes: &[u8]) -> Option<Range<usize>> {
-    let first = *bytes.first()?;
-    if bytes.len() < HEADER_BYTES || first >> 6 != 2 {
+    let (head, rest) = bytes.split_first_chunk::<HEADER_BYTES>()?;
+    let first = head[0];
+    if first == 0x80 {
+        return Some(0..rest.len());
+    }
+    if first >> 6 != 2 {
         return None;
     }
-    if first & 0x3f == 0 {
-        return Some(HEADER_BYTES..bytes.len());
-    }
-    let mut start = HEADER_BYTES + 4 * usize::from(first & 0x0f);
+    let mut start = 4 * usize::from(first & 0x0f);
     if first & 0x10 != 0 {
-        let words = bytes.get(start + 2..start + 4)?;
+        let words = rest.get(start + 2..start + 4)?;
         start += 4 + 4 * usize::from(u16::from_be_bytes([words[0], words[1]]));
     }
-    let padding = match (first & 0x20, bytes.last()?) {
+    let padding = match (first & 0x20, rest.last()) {
         (0, _) => 0,
-        (_, 0) => return None, // padding counts its own last byte
-        (_, length) => usize::from(*length),
+        (_, None | Some(0)) => return None, // padding counts its own last byte
+        (_, Some(length)) => usize::from(*length),
     };
-    let end = bytes.len().checked_sub(padding)?;
+    let end = rest.len().checked_sub(padding)?;
     (start <= end).then_some(start..end)
 }
 
@@ -214,7 +227,9 @@ mod tests {
     proptest! {
         /// Both readers agree on what is a packet, and neither panics.
         #[test]
-        fn hostile_bytes_never_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..64), v2: bool) {
+        fn hostile_bytes_never_panic(
+            mut bytes in prop::collection::vec(any::<u8>(), 0..64), v2: bool
+        ) {
             if let Some(first) = bytes.first_mut().filter(|_| v2) {
                 *first = *first & 0x3f | 0x80;
             }

@@ -340,7 +340,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn hostile_bytes_never_panic(changes in prop::collection::vec(any::<(u8, u8)>(), 0..12), cut: u8) {
+        fn hostile_bytes_never_panic(
+            changes in prop::collection::vec(any::<(u8, u8)>(), 0..12), cut: u8
+        ) {
             let mut bytes = compound(7, Some(&SENDER), &[BLOCK, BLOCK], "name@host", true);
             for (at, byte) in changes {
                 let at = usize::from(at) % bytes.len();

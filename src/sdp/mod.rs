@@ -59,9 +59,13 @@ impl Codec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
+    /// Neither way; RTCP alone goes on.
     Inactive,
+    /// Only towards us.
     RecvOnly,
+    /// Only towards the peer: what a held party is offered.
     SendOnly,
+    /// Both ways.
     SendRecv,
 }
 
@@ -121,7 +125,9 @@ pub struct Payload {
 /// The payload types of telephone-event at 8 kHz (RFC 4733).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DigitPayload {
+    /// What the peer sends us for it.
     pub receive: u8,
+    /// What we send the peer for it.
     pub send: u8,
 }
 
@@ -134,7 +140,9 @@ pub struct Negotiated {
     pub remote_rtcp: SocketAddr,
     /// In the order of preference; never empty. The first is what we send.
     pub codecs: SmallVec<[Payload; 4]>,
+    /// `None` if one of the two has no telephone-event.
     pub digits: Option<DigitPayload>,
+    /// From our side.
     pub direction: Direction,
     /// Milliseconds of audio the peer wants in a packet, 10 to 60.
     pub ptime: u8,

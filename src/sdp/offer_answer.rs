@@ -1,6 +1,6 @@
 //! Offers and answers for one stream of audio.
 //!
-//! Spec:     RFC 3264; RFC 3551 §6 (payload types), RFC 4733 §2.4 (telephone-event), RFC 3605 (rtcp).
+//! Spec:     RFC 3264; RFC 3551 §6 (payload types), RFC 4733 §2.4 (digits), RFC 3605 (rtcp).
 //! In:       what our side can do, and the peer's description.
 //! Out:      the description to send, and what both agreed on.
 //! Not here: when to offer and when to answer (`call`); encrypted audio.
@@ -19,6 +19,7 @@ use super::{Codec, DigitPayload, Direction, Negotiated, Payload};
 pub struct Local<'a> {
     /// Where the peer shall send RTP; RTCP goes to the next port.
     pub address: IpAddr,
+    /// An even RTP port.
     pub port: u16,
     /// The description's identity: the same in all descriptions of a dialog.
     pub session: u64,

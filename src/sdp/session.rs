@@ -14,6 +14,7 @@ use thiserror::Error;
 /// A description's lines, those that matter for audio; the others are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
+    /// The line `o=`; `None` if it is missing or malformed, which nothing depends on.
     pub origin: Option<Origin>,
     /// Where media goes unless a media description says otherwise.
     pub connection: Option<Connection>,
@@ -26,11 +27,13 @@ pub struct Session {
 /// Who made the description, and its version (RFC 8866 §5.2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
+    /// A name, or `-`.
     pub user: String,
     /// Decimal digits by the RFC; kept as they came.
     pub session: String,
     /// Grows with each change; kept as it came.
     pub version: String,
+    /// Where the description was made; no media goes there.
     pub connection: Connection,
 }
 
@@ -54,14 +57,18 @@ pub struct Media {
     pub protocol: String,
     /// Payload types if the protocol is one of RTP; never empty.
     pub formats: Vec<String>,
+    /// Where this media goes; `None` if the session's connection says it.
     pub connection: Option<Connection>,
+    /// In the order in which they stand.
     pub attributes: Vec<Attribute>,
 }
 
 /// `a=name:value` or `a=name`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attribute {
+    /// What stands before the colon.
     pub name: String,
+    /// What stands after it.
     pub value: Option<String>,
 }
 

@@ -2,8 +2,15 @@
 
 pub mod cli;
 pub mod clock;
+pub mod driver;
+pub mod entropy;
 pub mod grpc;
+pub mod http;
 pub mod ledger;
+pub mod log;
 pub mod media;
+pub mod metrics;
+pub mod node;
 pub mod proto;
 pub mod sip;
+pub mod systemd;

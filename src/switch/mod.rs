@@ -1,3 +1,269 @@
-//! switch
+//! The Switch: all signalling state of a node as one value, one input at a time.
+//!
+//! Spec:     RFC 3261 §8.2 (a UAS core), §10.3 (a registrar), §22 (credentials).
+//! In:       messages, media reports, decisions of the ACD, questions, a new plan, time.
+//! Out:      messages, media orders, ledger entries, answers.
+//! Not here: sockets and threads (`shell`), what a call is (`call`), who waits for whom (`acd`).
 
+mod admission;
+mod agents;
+mod answers;
+mod calls;
+mod kept;
 pub mod request;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::acd::{self, Acd};
+use crate::call::{Call, Plan, Ports, Settings};
+use crate::cdr::entry::Entry;
+use crate::id::{AgentId, CallId, CallIds, ExtensionId, LegId};
+use crate::media::control::{Command, Event};
+use crate::rng::Rng;
+use crate::sip::digest::{Auth, Secret};
+use crate::sip::flow::Flow;
+use crate::sip::message::Message;
+use crate::sip::registrar::Registrar;
+use crate::sip::transaction::{self, ClientId, ServerKey, Table};
+use crate::time::{Deadlines, Instant, Wall};
+
+/// Names a question, so that its answer finds the one who asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AskId(pub u64);
+
+/// What can happen to the Switch.
+#[derive(Debug)]
+pub enum Input {
+    /// Somebody asks or orders something; answered by `Output::Answer` with the same id.
+    Ask { id: AskId, request: request::Request },
+    /// A stream connection is gone, or could not be made.
+    Closed(Flow),
+    /// What the ACD decided for someone else who changed it.
+    Decided(Vec<acd::Output>),
+    Media(Event),
+    /// A message came.
+    Message { flow: Flow, message: Message },
+    /// A new configuration, from the next call on.
+    Plan(Box<Plan>, HashMap<ExtensionId, Secret>),
+    /// Whether the ledger has room: without it no new call is taken.
+    Room(bool),
+    /// The node stops: every call is hung up, none is taken any more.
+    Stop,
+    Tick,
+}
+
+/// What the Switch asks of the shell, in order.
+#[derive(Debug)]
+pub enum Output {
+    Answer { id: AskId, reply: request::Reply },
+    Entry(Entry),
+    /// For the media thread with this number.
+    Media(u8, Command),
+    Send { flow: Flow, message: Message },
+    /// A fact to be found again at the next start; `None` forgets it.
+    Store { key: String, value: Option<String> },
+}
+
+/// What a Switch is made of, besides its plan.
+#[derive(Debug)]
+pub struct Parts {
+    pub acd: Arc<Acd>,
+    pub auth: Auth,
+    /// The node's name and number.
+    pub name: String,
+    pub node: u16,
+    pub registrar: Registrar,
+    pub rng: Rng,
+    pub settings: Settings,
+    pub transactions: Table,
+}
+
+/// All signalling state of a node.
+#[derive(Debug)]
+pub struct Switch {
+    parts: Parts,
+    plan: Arc<Plan>,
+    /// What each account's credentials are checked against.
+    secrets: HashMap<ExtensionId, Secret>,
+    call_ids: CallIds,
+    calls: HashMap<CallId, Box<Call>>,
+    /// The leg of each dialog, by our tag.
+    legs: HashMap<String, LegId>,
+    /// The leg that sent each request of ours.
+    clients: HashMap<ClientId, LegId>,
+    /// The leg of each INVITE that is not answered yet, for its CANCEL.
+    invites: HashMap<ServerKey, LegId>,
+    due: Deadlines<CallId>,
+    ports: Ports,
+    /// Private calls at each phone.
+    occupied: HashMap<ExtensionId, u32>,
+    /// The call that each agent had last, whose record its wrap-up belongs to.
+    last_calls: HashMap<AgentId, CallId>,
+    /// What the ACD decided and nobody has carried out yet.
+    decided: Vec<acd::Output>,
+    /// Whether new calls are taken: the ledger has room, and the node does not stop.
+    room: bool,
+    stopping: bool,
+    calls_total: u64,
+    calls_refused: u64,
+}
+
+impl Switch {
+    pub fn new(
+        now: Instant,
+        parts: Parts,
+        plan: Plan,
+        secrets: HashMap<ExtensionId, Secret>,
+    ) -> Self {
+        let mut switch = Self {
+            call_ids: CallIds::new(parts.node),
+            parts,
+            plan: Arc::new(plan),
+            secrets,
+            calls: HashMap::new(),
+            legs: HashMap::new(),
+            clients: HashMap::new(),
+            invites: HashMap::new(),
+            due: Deadlines::default(),
+            ports: Ports::default(),
+            occupied: HashMap::new(),
+            last_calls: HashMap::new(),
+            decided: Vec::new(),
+            room: true,
+            stopping: false,
+            calls_total: 0,
+            calls_refused: 0,
+        };
+        switch.configure_acd(now);
+        switch
+    }
+
+    /// Applies one input and appends what must be done about it to `out`.
+    pub fn handle(&mut self, now: Instant, input: Input, out: &mut Vec<Output>) {
+        match input {
+            Input::Ask { id, request } => {
+                let reply = self.answer(now, request, out);
+                out.push(Output::Answer { id, reply });
+            }
+            Input::Closed(flow) => {
+                let mut changes = Vec::new();
+                self.parts.registrar.flow_closed(&flow, &mut changes);
+                self.registrations_changed(now, changes, out);
+                self.transact(now, transaction::Input::TransportFailed { flow }, out);
+            }
+            Input::Decided(decisions) => self.decided.extend(decisions),
+            Input::Media(event) => self.media(now, event, out),
+            Input::Message { flow, message } => {
+                self.transact(now, transaction::Input::Received { flow, message }, out);
+            }
+            Input::Plan(plan, secrets) => {
+                self.plan = Arc::new(*plan);
+                self.secrets = secrets;
+                self.configure_acd(now);
+            }
+            Input::Room(room) => self.room = room && !self.stopping,
+            Input::Stop => self.stop(now, out),
+            Input::Tick => self.tick(now, out),
+        }
+        self.carry_out_decisions(now, out);
+    }
+
+    /// When to send the next `Tick`, if no other input comes first.
+    pub fn next_tick(&self) -> Option<Instant> {
+        let parts = &self.parts;
+        [
+            self.due.next(),
+            parts.acd.next_tick(),
+            parts.registrar.next_tick(),
+            parts.transactions.next_tick(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Whether no call is in progress.
+    pub fn is_idle(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    fn stop(&mut self, now: Instant, out: &mut Vec<Output>) {
+        (self.room, self.stopping) = (false, true);
+        let calls: Vec<CallId> = self.calls.keys().copied().collect();
+        for call in calls {
+            self.drive(now, call, crate::call::Input::HangUp("node-stop"), out);
+        }
+    }
+
+    fn tick(&mut self, now: Instant, out: &mut Vec<Output>) {
+        if self.parts.transactions.next_tick().is_some_and(|at| at <= now) {
+            self.transact(now, transaction::Input::Tick, out);
+        }
+        if self.parts.registrar.next_tick().is_some_and(|at| at <= now) {
+            let mut changes = Vec::new();
+            self.parts.registrar.tick(now, &mut changes);
+            self.registrations_changed(now, changes, out);
+        }
+        if self.parts.acd.next_tick().is_some_and(|at| at <= now) {
+            self.parts.acd.tick(now, &mut self.decided);
+        }
+        while let Some(call) = self.due.pop_due(now) {
+            self.drive(now, call, crate::call::Input::Tick, out);
+        }
+    }
+
+    fn media(&mut self, now: Instant, event: Event, out: &mut Vec<Output>) {
+        let leg = match &event {
+            Event::Spare { port } => {
+                self.ports.put(*port);
+                return;
+            }
+            Event::Closed { leg, .. }
+            | Event::Digit { leg, .. }
+            | Event::Ended { leg, .. }
+            | Event::Recorded { leg, .. } => *leg,
+        };
+        self.drive(now, leg.call, crate::call::Input::Media(event), out);
+    }
+
+    /// Gives the transactions an input and carries out what they ask.
+    fn transact(&mut self, now: Instant, input: transaction::Input, out: &mut Vec<Output>) {
+        use transaction::Output as Step;
+
+        let mut steps = Vec::new();
+        self.parts.transactions.handle(now, &mut self.parts.rng, input, &mut steps);
+        for step in steps {
+            match step {
+                Step::Ack { request, .. } => self.acked(now, request, out),
+                Step::Cancelled { invite, .. } => {
+                    if let Some(leg) = self.invites.get(&invite).copied() {
+                        self.leg(now, leg, crate::call::LegInput::Cancelled, out);
+                    }
+                }
+                Step::Failed { client, .. } => {
+                    if let Some(leg) = self.clients.get(&client).copied() {
+                        self.leg(now, leg, crate::call::LegInput::Failed(client), out);
+                    }
+                }
+                Step::Request { key, flow, request } => {
+                    self.requested(now, key, flow, request, out);
+                }
+                Step::Response { client, flow, response } => {
+                    if let Some(leg) = self.clients.get(&client).copied() {
+                        let input = crate::call::LegInput::Response { client, response, flow };
+                        self.leg(now, leg, input, out);
+                    }
+                }
+                Step::ServerEnded { key, .. } => {
+                    self.invites.remove(&key);
+                }
+                Step::Transmit { flow, message } => out.push(Output::Send { flow, message }),
+            }
+        }
+    }
+
+    fn wall(&self, at: Instant) -> Wall {
+        self.parts.settings.epoch.wall(at)
+    }
+}

@@ -1,4 +1,216 @@
-//! The verbs of the command line.
+//! The verbs of the command line: those that read files, and those that talk to a running node.
+//!
+//! Tables for people, in the zone of the configuration; with `--json` one object a line, as in the
+//! contract's canonical JSON, times in UTC.
 
+mod cdr;
 pub mod check;
+mod client;
 pub mod explain;
+mod json;
+mod print;
+pub mod run;
+mod views;
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use thiserror::Error;
+
+use crate::config::problem::Problem;
+
+/// What to do at a running node.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Change an agent's state
+    #[command(subcommand)]
+    Agent(AgentVerb),
+    /// Show every agent and his state
+    Agents(View),
+    /// Control a call in progress
+    #[command(subcommand)]
+    Call(CallVerb),
+    /// Show the calls in progress
+    Calls(View),
+    /// Read call records
+    #[command(subcommand)]
+    Cdr(CdrVerb),
+    /// Show every account and its registered phones
+    Phones(View),
+    /// Show the queues
+    Queues(View),
+    /// Apply a changed configuration, or refuse it whole
+    Reload(Where),
+    /// Show what the node holds at this moment
+    Status(View),
+}
+
+/// Which node, and how to reach it.
+#[derive(Args, Clone, Debug)]
+pub struct Where {
+    /// Configuration of the node: its address, token, certificate and time zone
+    /// [default: conf/strowger.toml if it is there]
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Address of the node's gRPC, such as 127.0.0.1:50051 or https://pbx.example.com:50051
+    #[arg(long, value_name = "ADDRESS")]
+    pub node: Option<String>,
+    /// Certificate to trust [default: the configuration's]
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Environment variable that holds the token
+    #[arg(long, value_name = "NAME", default_value = "STROWGER_TOKEN")]
+    pub token_env: String,
+}
+
+/// How something is shown.
+#[derive(Args, Clone, Debug)]
+pub struct View {
+    #[command(flatten)]
+    pub place: Where,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    /// Again every second
+    #[arg(long)]
+    pub watch: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AgentVerb {
+    /// Ready for calls
+    Available(AgentName),
+    /// Logged in, but gets no calls
+    Away {
+        #[command(flatten)]
+        agent: AgentName,
+        /// Why, such as lunch
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Begin work; available at once
+    Login {
+        #[command(flatten)]
+        agent: AgentName,
+        /// Where the agent sits [default: the fixed seat]
+        #[arg(long)]
+        extension: Option<String>,
+    },
+    /// End work; a call in progress goes on
+    Logout(AgentName),
+    /// End after-call work
+    WrapUpDone(AgentName),
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct AgentName {
+    /// The agent's id
+    pub id: String,
+    #[command(flatten)]
+    pub place: Where,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CallVerb {
+    /// Hang up every leg of a call
+    Hangup {
+        /// The call's id, as `strowger calls` shows it
+        call: String,
+        #[command(flatten)]
+        place: Where,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CdrVerb {
+    /// Print the records, as a downstream system gets them
+    Tail(Tail),
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct Tail {
+    #[command(flatten)]
+    pub place: Where,
+    /// First sequence [default: a consumer's place; else the oldest, with --follow the next]
+    #[arg(long, value_name = "SEQ")]
+    pub from: Option<u64>,
+    /// Wait for more
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Durable consumer: acknowledges what was printed, goes on there next time
+    #[arg(long, value_name = "NAME")]
+    pub consumer: Option<String>,
+    /// Print single facts too
+    #[arg(long)]
+    pub events: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Carries out a verb; what it says goes to the standard output.
+///
+/// # Errors
+///
+/// If the node cannot be reached or refuses.
+pub async fn run(verb: Verb) -> Result<(), CliError> {
+    let done = match verb {
+        Verb::Agent(verb) => views::change_agent(verb).await,
+        Verb::Agents(view) => views::agents(view).await,
+        Verb::Call(CallVerb::Hangup { call, place }) => views::hang_up(call, &place).await,
+        Verb::Calls(view) => views::calls(view).await,
+        Verb::Cdr(CdrVerb::Tail(tail)) => cdr::tail(tail).await,
+        Verb::Phones(view) => views::phones(view).await,
+        Verb::Queues(view) => views::queues(view).await,
+        Verb::Reload(place) => views::reload(&place).await,
+        Verb::Status(view) => views::status(view).await,
+    };
+    match done {
+        // Whoever read has seen enough, as `head` does.
+        Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
+}
+
+/// Why a verb was not carried out; reads as a sentence for people.
+#[derive(Debug, Error)]
+pub enum CliError {
+    #[error("`{0}` is no address of a node; write one such as 127.0.0.1:50051")]
+    Address(String),
+    #[error("{}", lines(.0))]
+    Configuration(Vec<Problem>),
+    #[error("no node answers at {address}: {}", innermost(.source))]
+    Connect { address: String, source: tonic::transport::Error },
+    #[error("{}: {source}", path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error("the node's answer cannot be shown: {0}")]
+    Json(String),
+    #[error("{0}")]
+    Output(#[from] io::Error),
+    #[error("the new configuration has mistakes; nothing changed\n{}", .0.join("\n"))]
+    Reload(Vec<String>),
+    #[error("{}", .0.message())]
+    Refused(#[from] Box<tonic::Status>),
+    #[error("TLS needs a certificate to trust: give --ca")]
+    Trust,
+}
+
+impl From<tonic::Status> for CliError {
+    fn from(status: tonic::Status) -> Self {
+        Self::Refused(Box::new(status))
+    }
+}
+
+fn lines(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// The cause below all others, which says most.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}

@@ -36,11 +36,13 @@ impl Filter {
             return Err(Status::invalid_argument("a list of a filter has at most 1000 names"));
         }
         let (mut records, mut events) = (asked.kinds.is_empty(), asked.kinds.is_empty());
-        for kind in asked.kinds() {
-            match kind {
-                Kind::Record => records = true,
-                Kind::Event => events = true,
-                Kind::Unspecified => return Err(Status::invalid_argument("unknown kind")),
+        for kind in &asked.kinds {
+            match Kind::try_from(*kind) {
+                Ok(Kind::Record) => records = true,
+                Ok(Kind::Event) => events = true,
+                Ok(Kind::Unspecified) | Err(_) => {
+                    return Err(Status::invalid_argument("unknown kind"));
+                }
             }
         }
         let calls = asked.call_ids.iter().map(|text| call_id(text));

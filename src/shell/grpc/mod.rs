@@ -37,6 +37,9 @@ use crate::shell::proto;
 use crate::time::Duration;
 use handle::SwitchHandle;
 
+/// Where gRPC is served by default.
+pub const DEFAULT_PORT: u16 = 50051;
+
 /// Bytes of a request.
 const REQUEST_BYTES_MAX: usize = 256 << 10;
 

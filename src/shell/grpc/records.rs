@@ -107,8 +107,8 @@ impl Records for Service {
         if consumer.is_none() && asked.max_in_flight > 0 {
             return Err(Status::invalid_argument("max_in_flight needs a named consumer"));
         }
-        let seat = self.consumers.enter(consumer, self.ledger.config().subscribers_max)?;
         let first = self.first(consumer, asked.start).await?;
+        let seat = self.consumers.enter(consumer, self.ledger.config().subscribers_max)?;
         let in_flight = consumer.map(|_| {
             let most = match asked.max_in_flight {
                 0 => self.ledger.config().unacknowledged_max,

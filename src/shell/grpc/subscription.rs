@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::pending;
+use std::mem;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -91,12 +92,16 @@ impl Subscription {
 
     async fn send_all(&mut self) -> Result<Infallible, Over> {
         self.send_heartbeat().await?;
+        let mut caught_up = false;
         loop {
             self.head.mark_unchanged();
             let next = self.next;
             let page = blocking(&self.ledger, move |ledger| ledger.page(next)).await;
             let items = page.map_err(|error| Over::Because(storage(&error)))?;
             if items.is_empty() {
+                if !mem::replace(&mut caught_up, true) {
+                    self.send_heartbeat().await?;
+                }
                 self.wait_for_news().await?;
             }
             for item in items {

@@ -1,9 +1,9 @@
 //! The ledger: facts made durable, in order, before anybody hears of them.
 //!
 //! One thread writes, with group commit; readers have connections of their own and wait for nobody.
-//! Whoever appends never waits: entries go through a bounded channel. While the disk refuses,
-//! entries wait in it and the writer tries again until it succeeds; `Health` says so, and the node
-//! takes no new calls once the channel is nearly full. A second process on the same file is refused.
+//! Whoever appends never waits: entries go through a bounded channel. While the disk refuses, they
+//! wait in it and the writer tries again until it succeeds; `Health` says so, and the node takes no
+//! new calls once the channel is nearly full. A second process on the same file is refused.
 
 mod recovery;
 mod store;

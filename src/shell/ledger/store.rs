@@ -208,7 +208,8 @@ pub fn page(
     bytes_max: usize,
 ) -> Result<Vec<Item>, LedgerError> {
     let mut query = db.prepare_cached(
-        "SELECT sequence, record, body FROM entries WHERE sequence >= ?1 ORDER BY sequence LIMIT ?2",
+        "SELECT sequence, record, body FROM entries WHERE sequence >= ?1 \
+         ORDER BY sequence LIMIT ?2",
     )?;
     let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
     let mut rows = query.query(params![place(from), rows_max])?;
@@ -335,7 +336,8 @@ pub fn put(db: &Connection, key: &str, value: Option<&str>) -> Result<(), Ledger
 /// Keys that begin with `prefix` and their values, in order of the keys.
 pub fn all(db: &Connection, prefix: &str) -> Result<Vec<(String, String)>, LedgerError> {
     let mut query = db.prepare_cached(
-        "SELECT key, value FROM kv WHERE key >= ?1 AND substr(key, 1, length(?1)) = ?1 ORDER BY key",
+        "SELECT key, value FROM kv WHERE key >= ?1 AND substr(key, 1, length(?1)) = ?1 \
+         ORDER BY key",
     )?;
     let pairs = query.query_map([prefix], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(pairs.collect::<Result<_, _>>()?)

@@ -25,6 +25,7 @@ use crate::shell::media::prompts::{Prompts, Source};
 use crate::shell::media::thread::{MediaThread, Order, Tally};
 
 pub mod file;
+pub mod measure;
 pub mod ports;
 pub mod prompts;
 pub mod thread;

@@ -88,9 +88,11 @@ impl Headers {
 
     /// Every line as name (as written) and value, in order.
     pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.lines.iter().map(|line| {
-            let name = std::str::from_utf8(self.name_text(line)).expect("a token is ASCII");
-            (name, self.value(line))
+        let name =
+            |line: &Line| (line.start as usize, line.start as usize + line.name_len as usize);
+        self.lines.iter().map(move |line| {
+            let (at, end) = name(line);
+            (self.text(at, end), self.value(line))
         })
     }
 
@@ -100,11 +102,11 @@ impl Headers {
     }
 
     pub fn from(&self) -> NameAddr<'_> {
-        NameAddr::parse(Name::From, self.value_at(self.from)).expect("checked when it was read")
+        self.checked_address(Name::From, self.from)
     }
 
     pub fn to(&self) -> NameAddr<'_> {
-        NameAddr::parse(Name::To, self.value_at(self.to)).expect("checked when it was read")
+        self.checked_address(Name::To, self.to)
     }
 
     pub fn from_tag(&self) -> Option<&str> {
@@ -194,6 +196,10 @@ impl Headers {
     /// The wire form. Of a received message: unfolded, in UTF-8, cut to its `Content-Length`.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
+    }
+
+    fn checked_address(&self, name: Name, line: u16) -> NameAddr<'_> {
+        NameAddr::parse(name, self.value_at(line)).expect("checked when it was read")
     }
 
     pub(super) fn value_at(&self, line: u16) -> &str {

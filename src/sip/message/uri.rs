@@ -132,10 +132,10 @@ impl<'a> Uri<'a> {
         if user == Some("") {
             return None;
         }
-        let (rest, headers) = rest.split_once('?').unwrap_or((rest, ""));
-        if headers.bytes().filter(|b| *b == b'&').count() > PARAMS_MAX {
-            return None;
-        }
+        let (rest, headers) = match rest.split_once('?') {
+            Some((rest, headers)) => (rest, is_headers(headers).then_some(headers)?),
+            None => (rest, ""),
+        };
         let (place, params) = split_params(rest)?;
         let (host, port) = Host::with_port(place)?;
         Some(Self { text, scheme, user, password, host, port, params, headers })
@@ -242,6 +242,12 @@ fn params_agree(a: Params<'_>, b: Params<'_>) -> bool {
 fn headers_agree(a: &Uri<'_>, b: &Uri<'_>) -> bool {
     let mut pairs = a.headers.split('&').filter_map(|pair| pair.split_once('='));
     pairs.all(|(name, value)| b.header(name).is_some_and(|other| other == unescaped(value)))
+}
+
+/// Whether `text` is `name=value&name=value…`.
+fn is_headers(text: &str) -> bool {
+    let is_pair = |pair: &str| pair.find('=').is_some_and(|at| at > 0);
+    text.split('&').all(is_pair) && text.split('&').count() <= PARAMS_MAX
 }
 
 fn scheme_of(text: &str) -> Scheme {

@@ -54,7 +54,8 @@ pub struct StoredBinding {
 }
 
 impl StoredBinding {
-    pub(super) fn of(extension: &ExtensionId, binding: &Binding, epoch: Epoch) -> Self {
+    /// The binding as it is stored.
+    pub fn of(extension: &ExtensionId, binding: &Binding, epoch: Epoch) -> Self {
         Self {
             extension: extension.clone(),
             expires_at: epoch.wall(binding.expires_at),

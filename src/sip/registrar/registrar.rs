@@ -74,6 +74,18 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// Whose phone it is.
+    pub fn extension(&self) -> &ExtensionId {
+        match self {
+            Self::Expired { extension, .. }
+            | Self::Refreshed { extension, .. }
+            | Self::Registered { extension, .. }
+            | Self::Removed { extension, .. } => extension,
+        }
+    }
+}
+
 /// Keeps the bindings.
 #[derive(Debug)]
 pub struct Registrar {
@@ -127,6 +139,15 @@ impl Registrar {
     /// The bindings, for other threads to read.
     pub fn bindings(&self) -> Bindings {
         self.bindings.clone()
+    }
+
+    /// Registered phones, of all accounts.
+    pub fn len(&self) -> usize {
+        self.bindings.iter().map(|account| account.value().len()).sum()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.bindings.is_empty()
     }
 
     /// Where an account's phones are reached: the preferred first, then those heard last.

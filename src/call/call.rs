@@ -1,0 +1,688 @@
+//! A call: the caller, everyone rung or talking for him, and the stage he is in.
+//!
+//! Spec:     a back-to-back user agent (RFC 3261 §6): each leg is a dialog of its own.
+//! In:       what its legs, its media and the ACD say, orders of administrators, time.
+//! Out:      messages, media orders, ledger entries.
+//! Not here: one leg's dialog (`call::leg`), which agent is next (`acd`), menus (`ivr`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+use std::sync::Arc;
+
+use crate::acd;
+use crate::call::audio::Audio;
+use crate::call::codes::Dialogue;
+use crate::call::ending::Ending;
+use crate::call::invite::Dial;
+use crate::call::leg::{self, Leg};
+use crate::call::queueing::Waiting;
+use crate::call::ringing::Ringing;
+use crate::call::site::{Plan, Site};
+use crate::call::talking::Talking;
+use crate::cdr::entry::{Direction, Entry, Fact, HungUpBy, Quality};
+use crate::id::{AgentId, CallId, ExtensionId, LegId, PromptId, QueueId, SkillId, Target};
+use crate::ivr::machine::{Input as MenuInput, Session as Menu};
+use crate::ivr::collect::Input as CodeInput;
+use crate::media::control::{Command, Counts, Event, PlayId, Playback, Sound};
+use crate::route::rules::Dest;
+use crate::sdp::{Codec, Session};
+use crate::sip::dialog::Dialog;
+use crate::sip::flow::Flow;
+use crate::sip::message::{Request, Response};
+use crate::sip::registrar::Binding;
+use crate::sip::transaction::{ClientId, ServerKey};
+use crate::time::{Duration, Instant};
+
+/// What can happen to a call.
+#[derive(Debug)]
+pub enum Input {
+    /// A decision about this caller.
+    Acd(acd::Output),
+    /// An administrator ends the call, or the node stops; says which.
+    HangUp(&'static str),
+    /// Something in the dialog of the leg with this index.
+    Leg(u16, leg::Input),
+    Media(Event),
+    Tick,
+}
+
+/// What a call asks of the Switch, in order.
+#[derive(Debug)]
+pub enum Output {
+    /// An ACK of a 2xx: sent as it is, outside any transaction.
+    Ack { flow: Flow, request: Request },
+    Cancel { client: ClientId, reason: Option<&'static str> },
+    /// A leg's dialog stands, or (`None`) it is over: what a later start needs to end it.
+    Dialog { leg: LegId, dialog: Option<Box<Dialog>> },
+    Entry(Entry),
+    /// A leg was made; requests with this Call-ID and this tag of ours are for it.
+    LegBegan { leg: LegId, sip_call_id: String, tag: String },
+    /// For the media thread with this number.
+    Media(u8, Command),
+    /// A private call began or ended at this phone: queue calls must not disturb it.
+    Occupied { extension: ExtensionId, is: bool },
+    Request { leg: LegId, client: ClientId, flow: Flow, request: Request },
+    Respond { key: ServerKey, response: Response },
+}
+
+/// Who calls, as the credentials of the INVITE proved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub extension: ExtensionId,
+    /// The name that other phones show.
+    pub name: Option<String>,
+    /// What was dialled.
+    pub dialled: String,
+}
+
+/// An INVITE with good credentials, and what routes it.
+#[derive(Debug)]
+pub struct Invited {
+    pub key: ServerKey,
+    pub request: Request,
+    pub flow: Flow,
+    /// The offer in it, if it has one.
+    pub offer: Option<Session>,
+    pub caller: Caller,
+}
+
+/// What the caller goes through.
+#[derive(Debug)]
+pub enum Stage {
+    /// Hears himself.
+    Echo,
+    Ending(Ending),
+    /// Hears a last prompt.
+    Listening { prompt: PromptId, reason: &'static str },
+    /// Types what a feature code asks for.
+    Dialling(Dialogue),
+    Menu(Box<Menu>),
+    Ringing(Ringing),
+    /// Nothing is decided yet.
+    Routing,
+    Talking(Talking),
+    Waiting(Box<Waiting>),
+}
+
+/// A call in progress.
+#[derive(Debug)]
+pub struct Call {
+    pub(super) id: CallId,
+    pub(super) plan: Arc<Plan>,
+    pub(super) caller: Caller,
+    pub(super) legs: BTreeMap<u16, Leg>,
+    pub(super) stage: Stage,
+    pub(super) began: Instant,
+    /// When the caller got his 200.
+    pub(super) answered: Option<Instant>,
+    /// Skills that menus asked for.
+    pub(super) skills: BTreeMap<SkillId, u8>,
+    /// The caller's leg is recorded.
+    pub(super) recording: bool,
+    /// Legs whose media is open, and recordings whose files are not complete.
+    pub(super) open_media: BTreeSet<LegId>,
+    pub(super) open_recordings: BTreeSet<LegId>,
+    /// Every request ever sent and every tag ever used, for the Switch to forget at the end.
+    clients: Vec<ClientId>,
+    tags: Vec<String>,
+    legs_made: u16,
+    plays: u32,
+    /// What the caller hears, to know its end from that of an earlier one.
+    caller_hears: PlayId,
+    /// How often the call was sent somewhere: what makes a loop end.
+    hops: u8,
+    thread: u8,
+}
+
+impl Call {
+    /// A call for an INVITE; `None` if no media port is left (the caller is owed a 503).
+    pub fn new(
+        now: Instant,
+        id: CallId,
+        invited: Invited,
+        plan: Arc<Plan>,
+        site: &mut Site<'_>,
+        out: &mut Vec<Output>,
+    ) -> Option<Self> {
+        let port = site.ports.take()?;
+        let mut call = Self {
+            id,
+            plan,
+            caller: invited.caller,
+            legs: BTreeMap::new(),
+            stage: Stage::Routing,
+            began: now,
+            answered: None,
+            skills: BTreeMap::new(),
+            recording: false,
+            open_media: BTreeSet::new(),
+            open_recordings: BTreeSet::new(),
+            clients: Vec::new(),
+            tags: Vec::new(),
+            legs_made: 1,
+            plays: 0,
+            caller_hears: PlayId(0),
+            hops: 0,
+            thread: port.thread,
+        };
+        call.fact(now, site, out, Fact::Setup {
+            direction: Direction::Internal,
+            from: call.caller.extension.to_string(),
+            name: call.caller.name.clone(),
+            extension: Some(call.caller.extension.clone()),
+            to: call.caller.dialled.clone(),
+            sip_call_id: invited.request.call_id().to_owned(),
+            config: call.plan.version,
+        });
+        let audio = Audio::new(site.media_address(&invited.flow), port, id.as_u64());
+        let leg_id = LegId { call: id, index: 0 };
+        let flow = invited.flow;
+        let key = (invited.key, invited.request, flow);
+        let mut leg = Leg::invited(leg_id, key, invited.offer, audio, site);
+        leg.extension = Some(call.caller.extension.clone());
+        call.open_media.insert(leg_id);
+        out.push(Output::Media(port.thread, Command::Open { leg: leg_id, port }));
+        call.leg_began(&leg, out);
+        call.legs.insert(0, leg);
+        Some(call)
+    }
+
+    /// Sends the call where a rule of the plan says.
+    pub fn route(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        (rule, dest): (String, Dest),
+        out: &mut Vec<Output>,
+    ) {
+        match dest {
+            Dest::Target(target) => {
+                let fact = Fact::Routed { rule, target: target.clone() };
+                self.fact(now, site, out, fact);
+                self.go(now, site, target, out);
+            }
+            Dest::Code(code) => self.dial_code(now, site, code, out),
+        }
+    }
+
+    /// Applies one input and appends what must be done about it to `out`.
+    pub fn handle(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        input: Input,
+        out: &mut Vec<Output>,
+    ) {
+        match input {
+            Input::Acd(decision) => self.decided(now, site, decision, out),
+            Input::HangUp(reason) => {
+                self.end(now, site, HungUpBy::Switch, (480, 16, reason), out);
+            }
+            Input::Leg(index, input) => self.drive(now, site, index, input, out),
+            Input::Media(event) => self.media(now, site, event, out),
+            Input::Tick => self.tick(now, site, out),
+        }
+        self.sweep(now, site, out);
+    }
+
+    /// When to send the next `Tick`, if no other input comes first.
+    pub fn next_tick(&self) -> Option<Instant> {
+        let stage = match &self.stage {
+            Stage::Dialling(dialogue) => dialogue.next_tick(),
+            Stage::Ending(ending) => ending.next_tick(),
+            Stage::Menu(machine) => machine.next_tick(),
+            Stage::Ringing(ringing) => Some(ringing.until),
+            Stage::Waiting(waiting) => waiting.next_tick(),
+            Stage::Echo | Stage::Listening { .. } | Stage::Routing | Stage::Talking(_) => None,
+        };
+        self.legs.values().filter_map(Leg::next_tick).chain(stage).min()
+    }
+
+    /// Whether nothing of the call is left: its record is written, its legs are gone.
+    pub fn is_over(&self) -> bool {
+        matches!(&self.stage, Stage::Ending(ending) if ending.is_recorded()) && self.legs.is_empty()
+    }
+
+    pub fn id(&self) -> CallId {
+        self.id
+    }
+
+    pub fn caller_leg(&self) -> LegId {
+        self.leg_id(0)
+    }
+
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    pub fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// When the caller got his 200.
+    pub fn answered(&self) -> Option<Instant> {
+        self.answered
+    }
+
+    pub fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// The legs that are not gone; the caller's first.
+    pub fn legs(&self) -> impl ExactSizeIterator<Item = &Leg> {
+        self.legs.values()
+    }
+
+    /// Whether a recording of this call is being written.
+    pub fn is_recording(&self) -> bool {
+        !self.open_recordings.is_empty()
+    }
+
+    /// What the Switch has remembered for this call: requests sent, tags of its legs.
+    pub fn remembered(&self) -> (&[ClientId], &[String]) {
+        (&self.clients, &self.tags)
+    }
+
+    /// Whether the leg is there, in the dialog with this Call-ID.
+    pub fn has_leg(&self, index: u16, sip_call_id: &str) -> bool {
+        self.legs.get(&index).is_some_and(|leg| leg.dialog_key().0 == sip_call_id)
+    }
+
+    /// Sends the caller to a target; whatever he was in is over.
+    pub(super) fn go(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        target: Target,
+        out: &mut Vec<Output>,
+    ) {
+        self.hops += 1;
+        if self.hops > HOPS_MAX {
+            self.end(now, site, HungUpBy::Switch, (482, 25, "loop"), out);
+            return;
+        }
+        self.stage = Stage::Routing;
+        match target {
+            Target::Agent(agent) => self.ring_agent(now, site, &agent, out),
+            Target::Extension(extension) => self.ring(now, site, extension, None, out),
+            Target::Hangup(status) => {
+                let cause = cause_of(status);
+                self.end(now, site, HungUpBy::Switch, (status, cause, "rule"), out);
+            }
+            Target::Menu(menu) => self.enter_menu(now, site, menu, out),
+            Target::Prompt(prompt) => self.announce(now, site, prompt, "announcement", out),
+            Target::Queue(queue) => self.enter_queue(now, site, queue, out),
+        }
+    }
+
+    /// Plays a last prompt, then hangs up with `reason`.
+    pub(super) fn announce(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        prompt: PromptId,
+        reason: &'static str,
+        out: &mut Vec<Output>,
+    ) {
+        self.answer_caller(now, site, None, out);
+        self.play(0, vec![Sound::Prompt(prompt.clone())], false, out);
+        self.stage = Stage::Listening { prompt, reason };
+    }
+
+    /// Accepts the caller's INVITE, unless that is done; `spoken` is what the other side speaks.
+    pub(super) fn answer_caller(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        spoken: Option<Codec>,
+        out: &mut Vec<Output>,
+    ) {
+        if self.answered.is_some() {
+            return;
+        }
+        self.answered = Some(now);
+        self.fact(now, site, out, Fact::Answered);
+        let rest = site.settings.codecs.iter().copied().filter(|codec| Some(*codec) != spoken);
+        let codecs = spoken.into_iter().chain(rest).collect();
+        self.drive(now, site, 0, leg::Input::Answer(codecs), out);
+    }
+
+    /// Rings one phone; `None` if no port is left for it.
+    pub(super) fn dial(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        extension: &ExtensionId,
+        binding: &Binding,
+        (agent, queue): (Option<AgentId>, Option<QueueId>),
+        out: &mut Vec<Output>,
+    ) -> Option<u16> {
+        let port = site.ports.take_on(self.thread)?;
+        let index = self.legs_made;
+        self.legs_made += 1;
+        let id = LegId { call: self.id, index };
+        let dial = Dial {
+            extension,
+            uri: &binding.contact,
+            path: binding.path,
+            from: self.caller.extension.as_str(),
+            name: self.caller.name.as_deref(),
+        };
+        let session = self.id.as_u64() ^ u64::from(index);
+        let audio = Audio::new(site.media_address(&binding.path.flow), port, session);
+        let codecs = self.codecs_for(site);
+        let mut steps = Vec::new();
+        let mut leg = Leg::inviting(id, &dial, audio, &codecs, site, &mut steps);
+        leg.agent.clone_from(&agent);
+        self.open_media.insert(id);
+        self.leg_began(&leg, out);
+        self.fact(now, site, out, Fact::Offered {
+            leg: id,
+            extension: extension.clone(),
+            agent,
+            queue,
+        });
+        let sip_call_id = leg.dialog_key().0.to_owned();
+        self.fact(now, site, out, Fact::LegSetup { leg: id, sip_call_id });
+        self.legs.insert(index, leg);
+        self.carry_out(now, site, index, steps, out);
+        Some(index)
+    }
+
+    /// The codecs to offer a phone that is to talk with the caller: his own first.
+    fn codecs_for(&self, site: &Site<'_>) -> Vec<Codec> {
+        let all = &site.settings.codecs;
+        let mut codecs = self.legs.get(&0).map(|caller| caller.spoken(all)).unwrap_or_default();
+        let rest: Vec<_> = all.iter().copied().filter(|codec| !codecs.contains(codec)).collect();
+        codecs.extend(rest);
+        codecs
+    }
+
+    /// Gives an input to a leg and carries out what it asks.
+    pub(super) fn drive(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        index: u16,
+        input: leg::Input,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(leg) = self.legs.get_mut(&index) else { return };
+        let mut steps = Vec::new();
+        leg.handle(now, site, input, &mut steps);
+        self.carry_out(now, site, index, steps, out);
+    }
+
+    fn carry_out(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        index: u16,
+        steps: Vec<leg::Output>,
+        out: &mut Vec<Output>,
+    ) {
+        let leg = LegId { call: self.id, index };
+        for step in steps {
+            match step {
+                leg::Output::Ack { flow, request } => out.push(Output::Ack { flow, request }),
+                leg::Output::Cancel { client, reason } => {
+                    out.push(Output::Cancel { client, reason });
+                }
+                leg::Output::Dialog(dialog) => out.push(Output::Dialog { leg, dialog }),
+                leg::Output::Event(event) => self.leg_event(now, site, index, event, out),
+                leg::Output::Media(command) => out.push(Output::Media(self.thread, command)),
+                leg::Output::Request { client, flow, request } => {
+                    self.clients.push(client);
+                    out.push(Output::Request { leg, client, flow, request });
+                }
+                leg::Output::Respond { key, response } => {
+                    out.push(Output::Respond { key, response });
+                }
+            }
+        }
+    }
+
+    /// Something that one of the legs did.
+    fn leg_event(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        index: u16,
+        event: leg::Event,
+        out: &mut Vec<Output>,
+    ) {
+        let leg = LegId { call: self.id, index };
+        match event {
+            leg::Event::Answered if index == 0 => {} // the ACK of our 200: nothing waits for it
+            leg::Event::Answered => match &self.stage {
+                Stage::Ringing(_) => self.picked_up(now, site, index, out),
+                Stage::Waiting(_) => self.agent_picked_up(now, site, index, out),
+                _ => self.drive(now, site, index, leg::Input::HangUp(None), out),
+            },
+            leg::Event::Digit(digit) if index == 0 => self.digit(now, site, digit, out),
+            leg::Event::Digit(_) => {}
+            leg::Event::Held(held) => self.held(now, site, index, held, out),
+            leg::Event::HungUp => self.hung_up(now, site, index, out),
+            leg::Event::Refused(status) => self.refused(now, site, index, status, out),
+            leg::Event::Ringing => {
+                self.fact(now, site, out, Fact::Ringing { leg });
+                if matches!(self.stage, Stage::Ringing(_)) && self.answered.is_none() {
+                    self.drive(now, site, 0, leg::Input::Ring, out);
+                }
+            }
+        }
+    }
+
+    fn hung_up(&mut self, now: Instant, site: &mut Site<'_>, index: u16, out: &mut Vec<Output>) {
+        if index == 0 {
+            let cause = if self.answered.is_some() { (200, 16) } else { (487, 16) };
+            let why = (cause.0, cause.1, "caller-hung-up");
+            self.end(now, site, HungUpBy::Caller, why, out);
+            return;
+        }
+        match &self.stage {
+            Stage::Talking(talking) if talking.peer == index => {
+                self.end(now, site, HungUpBy::Callee, (200, 16, "callee-hung-up"), out);
+            }
+            Stage::Waiting(_) => self.agent_left(now, site, index, out),
+            _ => {}
+        }
+    }
+
+    fn refused(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        index: u16,
+        status: u16,
+        out: &mut Vec<Output>,
+    ) {
+        match &self.stage {
+            Stage::Ringing(_) => self.phone_refused(now, site, index, status, out),
+            Stage::Waiting(_) => self.agent_refused(now, site, index, status, out),
+            _ => {}
+        }
+    }
+
+    /// A key of the caller's phone.
+    fn digit(&mut self, now: Instant, site: &mut Site<'_>, digit: char, out: &mut Vec<Output>) {
+        match &mut self.stage {
+            Stage::Menu(_) => self.menu_input(now, site, MenuInput::Digit(digit), out),
+            Stage::Dialling(_) => self.code_input(now, site, CodeInput::Digit(digit), out),
+            _ => {}
+        }
+    }
+
+    fn media(&mut self, now: Instant, site: &mut Site<'_>, event: Event, out: &mut Vec<Output>) {
+        match event {
+            Event::Closed { leg, counts } => {
+                if self.open_media.remove(&leg) {
+                    site.ports.closed();
+                    self.fact(now, site, out, Fact::Media { leg, quality: quality(&counts) });
+                }
+            }
+            Event::Digit { leg, digit } if leg.index == 0 => self.digit(now, site, digit, out),
+            Event::Digit { .. } => {}
+            Event::Ended { leg, playback, missing } => {
+                for prompt in missing {
+                    tracing::warn!(call = %self.id, %prompt, "prompt missing");
+                }
+                if leg.index == 0 && playback == self.caller_hears {
+                    self.played(now, site, out);
+                }
+            }
+            Event::Recorded { leg, recording } => {
+                if self.open_recordings.remove(&leg) {
+                    self.fact(now, site, out, Fact::RecordingEnded {
+                        leg,
+                        path: recording.path.display().to_string(),
+                        length_us: u64::try_from(recording.length.as_micros()).unwrap_or(u64::MAX),
+                        bytes: recording.bytes,
+                        sha256: recording.sha256,
+                        fault: recording.fault,
+                    });
+                }
+            }
+            Event::Spare { .. } => {}
+        }
+    }
+
+    /// What was played to the caller came to its end.
+    fn played(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
+        match &self.stage {
+            Stage::Menu(_) => self.menu_input(now, site, MenuInput::Ended, out),
+            Stage::Dialling(_) => self.code_input(now, site, CodeInput::Ended, out),
+            Stage::Waiting(_) => self.waiting_played(now, site, out),
+            Stage::Listening { reason, .. } => {
+                let why = (200, 16, *reason);
+                self.end(now, site, HungUpBy::Switch, why, out);
+            }
+            Stage::Echo => {
+                let leg = LegId { call: self.id, index: 0 };
+                out.push(Output::Media(self.thread, Command::Bridge { a: leg, b: leg }));
+            }
+            Stage::Ending(_) | Stage::Ringing(_) | Stage::Routing | Stage::Talking(_) => {}
+        }
+    }
+
+    fn tick(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
+        let due: Vec<u16> = (self.legs.iter())
+            .filter(|(_, leg)| leg.next_tick().is_some_and(|at| at <= now))
+            .map(|(index, _)| *index)
+            .collect();
+        for index in due {
+            self.drive(now, site, index, leg::Input::Tick, out);
+        }
+        match &self.stage {
+            Stage::Dialling(_) => self.code_input(now, site, CodeInput::Tick, out),
+            Stage::Ending(_) => self.settle(now, site, out),
+            Stage::Menu(_) => self.menu_input(now, site, MenuInput::Tick, out),
+            Stage::Ringing(ringing) if now >= ringing.until => self.nobody_picked_up(now, site, out),
+            Stage::Waiting(_) => self.waiting_tick(now, site, out),
+            Stage::Echo
+            | Stage::Listening { .. }
+            | Stage::Ringing(_)
+            | Stage::Routing
+            | Stage::Talking(_) => {}
+        }
+    }
+
+    /// Forgets the legs that are gone, and closes the books when the last media is.
+    fn sweep(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
+        let gone: Vec<u16> =
+            self.legs.iter().filter(|(_, leg)| leg.is_gone()).map(|(index, _)| *index).collect();
+        for index in gone {
+            if let Some(leg) = self.legs.remove(&index) {
+                self.free_seat(&leg, out);
+            }
+        }
+        self.settle(now, site, out);
+    }
+
+    /// Plays to a leg whatever is in `sounds`; what was played before stops.
+    pub(super) fn play(
+        &mut self,
+        index: u16,
+        sounds: Vec<Sound>,
+        repeat: bool,
+        out: &mut Vec<Output>,
+    ) {
+        self.plays += 1;
+        if index == 0 {
+            self.caller_hears = PlayId(self.plays);
+        }
+        let leg = LegId { call: self.id, index };
+        let playback = Playback { id: PlayId(self.plays), sounds: sounds.into(), repeat };
+        out.push(Output::Media(self.thread, Command::Play { leg, playback }));
+    }
+
+    /// Orders something of this call's media thread.
+    pub(super) fn order(&self, command: Command, out: &mut Vec<Output>) {
+        out.push(Output::Media(self.thread, command));
+    }
+
+    pub(super) fn leg_id(&self, index: u16) -> LegId {
+        LegId { call: self.id, index }
+    }
+
+    /// Writes a fact into the ledger.
+    pub(super) fn fact(&self, now: Instant, site: &Site<'_>, out: &mut Vec<Output>, fact: Fact) {
+        out.push(Output::Entry(Entry { at: site.wall(now), call: Some(self.id), fact }));
+    }
+
+    fn leg_began(&mut self, leg: &Leg, out: &mut Vec<Output>) {
+        let (sip_call_id, tag) = leg.dialog_key();
+        self.tags.push(tag.to_owned());
+        let (sip_call_id, tag) = (sip_call_id.to_owned(), tag.to_owned());
+        out.push(Output::LegBegan { leg: leg.id, sip_call_id, tag });
+        if let (Some(extension), None) = (&leg.extension, &leg.agent) {
+            out.push(Output::Occupied { extension: extension.clone(), is: true });
+        }
+    }
+
+    fn free_seat(&self, leg: &Leg, out: &mut Vec<Output>) {
+        if let (Some(extension), None) = (&leg.extension, &leg.agent) {
+            out.push(Output::Occupied { extension: extension.clone(), is: false });
+        }
+    }
+
+    /// Takes the stage out, to leave it or to change it.
+    pub(super) fn take_stage(&mut self) -> Stage {
+        mem::replace(&mut self.stage, Stage::Routing)
+    }
+}
+
+fn quality(counts: &Counts) -> Quality {
+    Quality {
+        received: counts.received.packets,
+        received_lost: counts.received.lost,
+        received_jitter_us: counts.received.jitter_us,
+        sent: counts.sent.packets,
+        sent_lost: counts.sent.lost,
+        sent_jitter_us: counts.sent.jitter_us,
+        strangers: counts.strangers,
+    }
+}
+
+/// The Q.850 cause that a SIP status stands for (RFC 3398 §8.2.6.1).
+pub(super) fn cause_of(status: u16) -> u8 {
+    match status {
+        404 | 604 => 1,
+        486 | 600 => 17,
+        480 => 18,
+        603 | 403 => 21,
+        408 => 102,
+        484 => 28,
+        488 | 606 => 65,
+        482 | 483 => 25,
+        487 => 16,
+        503 => 34,
+        _ => 31,
+    }
+}
+
+/// Targets that one call can be sent to before it is taken for a loop.
+const HOPS_MAX: u8 = 32;
+
+/// How long the books stay open for media reports after the end.
+pub(super) const MEDIA_WAIT_MAX: Duration = Duration::from_secs(10);

@@ -1,0 +1,136 @@
+//! The end of a call: everyone leaves, the books are closed when the last media is.
+
+use crate::call::call::{Call, MEDIA_WAIT_MAX, Output, Stage};
+use crate::call::leg;
+use crate::call::site::Site;
+use crate::cdr::entry::{Fact, HungUpBy, OfferOutcome, QueueLeft};
+use crate::media::control::Command;
+use crate::time::Instant;
+
+/// What is left to do after the end.
+#[derive(Debug)]
+pub struct Ending {
+    by: HungUpBy,
+    status: u16,
+    cause: u8,
+    reason: &'static str,
+    at: Instant,
+    recorded: bool,
+}
+
+impl Ending {
+    pub fn next_tick(&self) -> Option<Instant> {
+        (!self.recorded).then(|| self.at + MEDIA_WAIT_MAX)
+    }
+
+    /// Whether the last fact is written.
+    pub fn is_recorded(&self) -> bool {
+        self.recorded
+    }
+}
+
+impl Call {
+    /// Ends the call for everyone; `status` is for a caller who was not answered yet.
+    pub(super) fn end(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        by: HungUpBy,
+        (status, cause, reason): (u16, u8, &'static str),
+        out: &mut Vec<Output>,
+    ) {
+        let stage = match self.take_stage() {
+            Stage::Ending(ending) => {
+                self.stage = Stage::Ending(ending);
+                return;
+            }
+            stage => stage,
+        };
+        self.stage = Stage::Ending(Ending {
+            by,
+            status: if self.answered.is_some() { 200 } else { status },
+            cause,
+            reason,
+            at: now,
+            recorded: false,
+        });
+        self.leave_stage(now, site, stage, by, out);
+        if self.recording {
+            self.order(Command::StopRecording { leg: self.leg_id(0) }, out);
+        }
+        let caller = match self.answered {
+            Some(_) => leg::Input::HangUp(None),
+            None => leg::Input::Refuse(status),
+        };
+        self.drive(now, site, 0, caller, out);
+        let others: Vec<u16> = self.legs.keys().copied().filter(|index| *index > 0).collect();
+        for index in others {
+            self.drive(now, site, index, leg::Input::HangUp(None), out);
+        }
+    }
+
+    /// Closes what the caller was in.
+    fn leave_stage(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        stage: Stage,
+        by: HungUpBy,
+        out: &mut Vec<Output>,
+    ) {
+        let outcome = match by {
+            HungUpBy::Caller => OfferOutcome::CallerGone,
+            HungUpBy::Callee | HungUpBy::Switch => OfferOutcome::NoAnswer,
+        };
+        match stage {
+            Stage::Ringing(ringing) => {
+                for index in ringing.legs {
+                    let leg = self.leg_id(index);
+                    self.fact(now, site, out, Fact::OfferEnded { leg, outcome });
+                }
+            }
+            Stage::Talking(talking) => self.end_talk(now, site, &talking, out),
+            Stage::Waiting(waiting) => {
+                let queue = waiting.queue.clone();
+                for index in waiting.rung() {
+                    let leg = self.leg_id(index);
+                    self.fact(now, site, out, Fact::OfferEnded { leg, outcome });
+                }
+                match &waiting.winner {
+                    Some(winner) => site.acd.call_ended(now, self.id, &winner.agent, site.decided),
+                    None => site.acd.leave(now, self.id, site.decided),
+                }
+                let why = QueueLeft::Abandoned;
+                self.fact(now, site, out, Fact::QueueLeft { queue, why });
+            }
+            Stage::Echo
+            | Stage::Ending(_)
+            | Stage::Listening { .. }
+            | Stage::Dialling(_)
+            | Stage::Menu(_)
+            | Stage::Routing => {}
+        }
+    }
+
+    /// Writes the call's last fact when all media has reported, or is overdue.
+    pub(super) fn settle(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
+        let silent = self.open_media.is_empty() && self.open_recordings.is_empty();
+        let Stage::Ending(ending) = &mut self.stage else { return };
+        if ending.recorded || !(silent || now >= ending.at + MEDIA_WAIT_MAX) {
+            return;
+        }
+        ending.recorded = true;
+        let (at, fact) = (ending.at, Fact::Ended {
+            by: ending.by,
+            status: ending.status,
+            cause: ending.cause,
+            reason: ending.reason.to_owned(),
+        });
+        self.fact(at, site, out, fact);
+        for _ in 0..self.open_media.len() {
+            site.ports.closed();
+        }
+        self.open_media.clear();
+        self.open_recordings.clear();
+    }
+}

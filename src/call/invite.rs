@@ -1,0 +1,131 @@
+//! The messages of an INVITE dialog that are ours to write.
+
+use crate::call::site::Settings;
+use crate::id::ExtensionId;
+use crate::sip::flow::{Flow, Transport};
+use crate::sip::registrar::nat::Path;
+use crate::sip::message::{Method, Name, Request, Response};
+
+/// The methods that a leg understands (RFC 3261 §20.5).
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+
+/// Why the phones that lost the race stop ringing: no missed call is shown (RFC 3326 §3.2).
+pub const COMPLETED_ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
+
+/// Whom to call and what to show.
+#[derive(Debug)]
+pub struct Dial<'a> {
+    pub extension: &'a ExtensionId,
+    /// The Request-URI: what the phone registered.
+    pub uri: &'a str,
+    pub path: Path,
+    /// The caller's number, as the phone shows it.
+    pub from: &'a str,
+    pub name: Option<&'a str>,
+}
+
+/// The INVITE that rings a phone.
+pub fn build(
+    dial: &Dial<'_>,
+    sip_call_id: &str,
+    tag: &str,
+    offer: &str,
+    settings: &Settings,
+) -> Request {
+    let domain = &settings.domain;
+    let from = match dial.name {
+        Some(name) => format!("\"{}\" <sip:{}@{domain}>;tag={tag}", quoted(name), user(dial.from)),
+        None => format!("<sip:{}@{domain}>;tag={tag}", user(dial.from)),
+    };
+    Request::build(Method::Invite, dial.uri)
+        .header(Name::MaxForwards, 70)
+        .header(Name::From, from)
+        .header(Name::To, format!("<sip:{}@{domain}>", user(dial.extension.as_str())))
+        .header(Name::CallId, sip_call_id)
+        .header(Name::CSeq, "1 INVITE")
+        .header(Name::Contact, contact(&dial.path.flow))
+        .header(Name::Allow, ALLOW)
+        .header(Name::UserAgent, AGENT)
+        .body("application/sdp", offer.as_bytes())
+        .request()
+}
+
+/// Our 200 to an INVITE or UPDATE, with a session description.
+pub fn accept(request: &Request, tag: &str, flow: &Flow, body: &str) -> Response {
+    Response::build(request, 200, Some(tag))
+        .header(Name::Contact, contact(flow))
+        .header(Name::Allow, ALLOW)
+        .header(Name::Server, AGENT)
+        .body("application/sdp", body.as_bytes())
+        .response()
+}
+
+/// Where requests in our dialogs are to be sent.
+pub fn contact(flow: &Flow) -> String {
+    match flow.transport {
+        Transport::Udp => format!("<sip:{}>", flow.local),
+        Transport::Tcp => format!("<sip:{};transport={}>", flow.local, flow.transport.param()),
+    }
+}
+
+/// The key that a SIP INFO carries: `application/dtmf-relay` ("Signal=5") or `application/dtmf`.
+pub fn digit(request: &Request) -> Option<char> {
+    let kind = request.content_type()?.split(';').next()?.trim().to_ascii_lowercase();
+    let body = std::str::from_utf8(request.body()).ok()?;
+    let signal = match kind.as_str() {
+        "application/dtmf" => body,
+        "application/dtmf-relay" => body.lines().find_map(|line| {
+            let (name, value) = line.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("signal").then_some(value)
+        })?,
+        _ => return None,
+    };
+    match signal.trim() {
+        "10" => Some('*'),
+        "11" => Some('#'),
+        signal => {
+            let mut letters = signal.chars();
+            let digit = letters.next()?.to_ascii_uppercase();
+            let known = digit.is_ascii_digit() || "*#ABCD".contains(digit);
+            (known && letters.next().is_none()).then_some(digit)
+        }
+    }
+}
+
+/// A display name between quotation marks (RFC 3261 §25.1, `quoted-string`).
+fn quoted(name: &str) -> String {
+    let printable = name.chars().filter(|letter| !letter.is_control());
+    printable.fold(String::with_capacity(name.len()), |mut text, letter| {
+        if matches!(letter, '"' | '\\') {
+            text.push('\\');
+        }
+        text.push(letter);
+        text
+    })
+}
+
+/// The user part of a URI, escaped (RFC 3261 §25.1, `user`).
+fn user(name: &str) -> String {
+    name.bytes().fold(String::with_capacity(name.len()), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+        text
+    })
+}
+
+/// How Strowger names itself (RFC 3261 §20.35, §20.41).
+pub const AGENT: &str = concat!("Strowger/", env!("CARGO_PKG_VERSION"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_users_cannot_break_out_of_their_header() {
+        assert_eq!(quoted("a\"b\\c\r\nVia: x"), "a\\\"b\\\\cVia: x");
+        assert_eq!(user("10 01>@x"), "10%2001%3E%40x");
+    }
+}

@@ -1,0 +1,253 @@
+//! A leg whose dialog stands: hold and resume, digits, leaving.
+
+use super::{Confirmed, Event, Input, Leg, Output, State, Unacknowledged, respond};
+use crate::call::audio::Hold;
+use crate::call::invite;
+use crate::call::site::Site;
+use crate::sdp::{Refusal, Session};
+use crate::sip::dialog::{Accepted, Dialog, accepted};
+use crate::sip::flow::Flow;
+use crate::sip::registrar::nat::Path;
+use crate::sip::message::{Method, Name, Request, Response};
+use crate::sip::transaction::{ClientId, ServerKey};
+use crate::time::Instant;
+
+impl Leg {
+    pub(super) fn confirmed_step(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        mut confirmed: Box<Confirmed>,
+        input: Input,
+        out: &mut Vec<Output>,
+    ) -> State {
+        match input {
+            Input::Acked(ack) => return self.acked(site, confirmed, &ack, out),
+            Input::HangUp(reason) => {
+                if confirmed.accepted.is_none() {
+                    return self.leave(site, &mut confirmed.dialog, reason, out);
+                }
+                self.close_media(out);
+                confirmed.leaving = Some(reason);
+            }
+            Input::Request { key, flow, request } => {
+                return self.requested(now, site, confirmed, (key, flow, &request), out);
+            }
+            Input::Response { client, response, flow } if response.is_success() => {
+                another_success(site, &confirmed, client, &response, flow, out);
+            }
+            Input::Tick => return self.tick(now, site, confirmed, out),
+            Input::Answer(_)
+            | Input::Cancelled
+            | Input::Failed(_)
+            | Input::Refuse(_)
+            | Input::Response { .. }
+            | Input::Ring => {} // absorbed
+        }
+        State::Confirmed(confirmed)
+    }
+
+    /// The ACK of our 2xx: may carry the answer to our offer.
+    fn acked(
+        &mut self,
+        site: &mut Site<'_>,
+        mut confirmed: Box<Confirmed>,
+        ack: &Request,
+        out: &mut Vec<Output>,
+    ) -> State {
+        let cseq = ack.cseq().number;
+        if confirmed.accepted.take_if(|accepted| accepted.cseq == cseq).is_none() {
+            return State::Confirmed(confirmed); // a copy
+        }
+        if let Some(reason) = confirmed.leaving {
+            return self.leave(site, &mut confirmed.dialog, reason, out);
+        }
+        let initial = !std::mem::replace(&mut self.answered, true);
+        if self.audio.is_offering() {
+            let answer = Session::parse(ack.body()).map_err(|_| Refusal::NoAudio);
+            match answer.and_then(|answer| self.audio.accept(&answer)) {
+                Ok(hold) => self.agreed(hold, out),
+                Err(_) => {
+                    out.push(Output::Event(Event::HungUp));
+                    return self.leave(site, &mut confirmed.dialog, None, out);
+                }
+            }
+        }
+        if initial {
+            out.push(Output::Event(Event::Answered));
+        }
+        State::Confirmed(confirmed)
+    }
+
+    fn tick(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        mut confirmed: Box<Confirmed>,
+        out: &mut Vec<Output>,
+    ) -> State {
+        let Some(waiting) = &mut confirmed.accepted else { return State::Confirmed(confirmed) };
+        let (key, mut steps) = (waiting.key.clone(), Vec::new());
+        waiting.accepted.handle(now, accepted::Input::Tick, &mut steps);
+        for step in steps {
+            match step {
+                accepted::Output::Resend(response) => {
+                    out.push(Output::Respond { key: key.clone(), response });
+                }
+                // No ACK for 32 s: the peer is gone, but is told all the same (RFC 3261 §13.3.1.4).
+                accepted::Output::Ended { .. } => {
+                    if confirmed.leaving.is_none() {
+                        out.push(Output::Event(Event::HungUp));
+                    }
+                    return self.leave(site, &mut confirmed.dialog, None, out);
+                }
+            }
+        }
+        State::Confirmed(confirmed)
+    }
+
+    /// A request within the dialog.
+    fn requested(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        mut confirmed: Box<Confirmed>,
+        (key, flow, request): (ServerKey, Flow, &Request),
+        out: &mut Vec<Output>,
+    ) -> State {
+        if let Err(error) = confirmed.dialog.receive(flow, request) {
+            out.push(respond(key, request, error.status(), ""));
+            return State::Confirmed(confirmed);
+        }
+        match request.method() {
+            Method::Bye => {
+                out.push(respond(key, request, 200, ""));
+                if confirmed.leaving.is_none() {
+                    out.push(Output::Event(Event::HungUp));
+                }
+                return self.gone(out);
+            }
+            Method::Invite => self.reinvited(now, site, &mut confirmed, key, request, out),
+            Method::Update => self.updated(site, key, request, out),
+            Method::Info => {
+                out.push(respond(key, request, 200, ""));
+                if let Some(digit) = invite::digit(request) {
+                    out.push(Output::Event(Event::Digit(digit)));
+                }
+            }
+            Method::Options => out.push(respond(key, request, 200, "")),
+            _ => out.push(respond(key, request, 405, "")),
+        }
+        State::Confirmed(confirmed)
+    }
+
+    /// A re-INVITE (RFC 3261 §14.2): answered on this leg alone.
+    fn reinvited(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        confirmed: &mut Confirmed,
+        key: ServerKey,
+        request: &Request,
+        out: &mut Vec<Output>,
+    ) {
+        if confirmed.accepted.is_some() || self.audio.is_offering() {
+            out.push(respond(key, request, 491, ""));
+            return;
+        }
+        let body = if request.body().is_empty() {
+            self.audio.offer(&site.settings.codecs)
+        } else {
+            match self.answer_offer(site, request, out) {
+                Some(body) => body,
+                None => {
+                    out.push(respond(key, request, 488, ""));
+                    return;
+                }
+            }
+        };
+        let response = invite::accept(request, &self.local_tag, &self.flow, &body);
+        let accepted = Accepted::new(now, response.clone());
+        let cseq = request.cseq().number;
+        confirmed.accepted = Some(Unacknowledged { key: key.clone(), cseq, accepted });
+        out.push(Output::Respond { key, response });
+    }
+
+    /// An UPDATE (RFC 3311): like a re-INVITE, but answered at once and without an ACK.
+    fn updated(
+        &mut self,
+        site: &mut Site<'_>,
+        key: ServerKey,
+        request: &Request,
+        out: &mut Vec<Output>,
+    ) {
+        if request.body().is_empty() {
+                out.push(respond(key, request, 200, ""));
+            return;
+        }
+        if self.audio.is_offering() {
+            out.push(respond(key, request, 491, ""));
+            return;
+        }
+        let Some(body) = self.answer_offer(site, request, out) else {
+            out.push(respond(key, request, 488, ""));
+            return;
+        };
+        let response = invite::accept(request, &self.local_tag, &self.flow, &body);
+        out.push(Output::Respond { key, response });
+    }
+
+    /// Our answer to the offer in `request`; `None` if we cannot take it, and nothing changes.
+    fn answer_offer(
+        &mut self,
+        site: &Site<'_>,
+        request: &Request,
+        out: &mut Vec<Output>,
+    ) -> Option<String> {
+        let offer = Session::parse(request.body()).ok()?;
+        // What is spoken already comes first: a hold must not change the codec.
+        let mut codecs: Vec<_> = self.audio.agreed()?.codecs.iter().map(|p| p.codec).collect();
+        for codec in &site.settings.codecs {
+            if !codecs.contains(codec) {
+                codecs.push(*codec);
+            }
+        }
+        let (body, hold) = self.audio.answer(&offer, &codecs).ok()?;
+        self.agreed(hold, out);
+        Some(body)
+    }
+
+    fn agreed(&self, hold: Hold, out: &mut Vec<Output>) {
+        self.connect(out);
+        match hold {
+            Hold::Began => out.push(Output::Event(Event::Held(true))),
+            Hold::Ended => out.push(Output::Event(Event::Held(false))),
+            Hold::Unchanged => {}
+        }
+    }
+}
+
+/// One more 2xx to our INVITE: a copy is acknowledged again, that of another fork is ended
+/// (RFC 3261 §13.2.2.4).
+fn another_success(
+    site: &mut Site<'_>,
+    confirmed: &Confirmed,
+    client: ClientId,
+    response: &Response,
+    flow: Flow,
+    out: &mut Vec<Output>,
+) {
+    let Some((invited, invite, ack)) = &confirmed.acked else { return };
+    if *invited != client {
+        return;
+    }
+    if response.to_tag() == ack.to_tag() {
+        out.push(Output::Ack { flow: confirmed.dialog.next_hop(), request: ack.clone() });
+    } else if let Ok(mut fork) = Dialog::as_uac(Path { flow, direct: false }, invite, response) {
+        let ack = fork.ack(invite.cseq().number).request();
+        out.push(Output::Ack { flow: fork.next_hop(), request: ack });
+        let bye = fork.request(Method::Bye).header(Name::Reason, invite::COMPLETED_ELSEWHERE);
+        let request = bye.request();
+        out.push(Output::Request { client: site.client(), flow: fork.next_hop(), request });
+    }
+}

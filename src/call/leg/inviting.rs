@@ -1,0 +1,158 @@
+//! A leg that we call, until the phone accepts, refuses, or has left again.
+
+use super::{Confirmed, Event, Input, Leg, Output, State, respond};
+use crate::call::invite;
+use crate::call::site::Site;
+use crate::sdp::Session;
+use crate::sip::dialog::Dialog;
+use crate::sip::flow::Flow;
+use crate::sip::registrar::nat::Path;
+use crate::sip::message::{Method, Request, Response};
+use crate::sip::transaction::ClientId;
+
+impl Leg {
+    pub(super) fn inviting_step(
+        &mut self,
+        site: &mut Site<'_>,
+        (client, invite, ringing): (ClientId, Request, bool),
+        input: Input,
+        out: &mut Vec<Output>,
+    ) -> State {
+        match input {
+            Input::Response { client: of, response, flow } if of == client => {
+                match response.status() {
+                    100 => State::Inviting { client, invite, ringing },
+                    101..=199 => {
+                        if !ringing {
+                            out.push(Output::Event(Event::Ringing));
+                        }
+                        State::Inviting { client, invite, ringing: true }
+                    }
+                    200..=299 => self.accepted_by_peer(site, (client, invite), (response, flow), out),
+                    status => {
+                        out.push(Output::Event(Event::Refused(status)));
+                        self.gone(out)
+                    }
+                }
+            }
+            Input::Failed(of) if of == client => {
+                out.push(Output::Event(Event::Refused(408)));
+                self.gone(out)
+            }
+            Input::HangUp(reason) => {
+                out.push(Output::Cancel { client, reason });
+                self.close_media(out);
+                State::Cancelling { client, invite }
+            }
+            Input::Request { key, request, .. } => {
+                let status = if request.method() == Method::Options { 200 } else { 481 };
+                out.push(respond(key, &request, status, ""));
+                State::Inviting { client, invite, ringing }
+            }
+            Input::Acked(_)
+            | Input::Answer(_)
+            | Input::Cancelled
+            | Input::Failed(_)
+            | Input::Refuse(_)
+            | Input::Response { .. }
+            | Input::Ring
+            | Input::Tick => State::Inviting { client, invite, ringing }, // absorbed
+        }
+    }
+
+    /// The peer accepted our INVITE: acknowledges, and takes its answer or leaves again.
+    fn accepted_by_peer(
+        &mut self,
+        site: &mut Site<'_>,
+        (client, invite): (ClientId, Request),
+        (response, flow): (Response, Flow),
+        out: &mut Vec<Output>,
+    ) -> State {
+        let Ok(mut dialog) = Dialog::as_uac(Path { flow, direct: self.direct }, &invite, &response) else {
+            out.push(Output::Event(Event::Refused(502)));
+            return self.gone(out);
+        };
+        let ack = dialog.ack(invite.cseq().number).request();
+        out.push(Output::Ack { flow: dialog.next_hop(), request: ack.clone() });
+        let agreed = Session::parse(response.body())
+            .map_err(|_| ())
+            .and_then(|answer| self.audio.accept(&answer).map_err(|_| ()));
+        if agreed.is_err() {
+            out.push(Output::Event(Event::Refused(488)));
+            return self.leave(site, &mut dialog, None, out);
+        }
+        self.flow = flow;
+        self.connect(out);
+        out.push(Output::Event(Event::Answered));
+        let acked = Some((client, invite, ack));
+        State::Confirmed(Box::new(Confirmed { dialog, accepted: None, leaving: None, acked }))
+    }
+
+    pub(super) fn cancelling_step(
+        &mut self,
+        site: &mut Site<'_>,
+        client: ClientId,
+        invite: Request,
+        input: Input,
+        out: &mut Vec<Output>,
+    ) -> State {
+        match input {
+            Input::Response { client: of, response, flow }
+                if of == client && response.is_success() =>
+            {
+                // The 2xx crossed our CANCEL (RFC 3261 §9.1): accept it, then leave.
+                match Dialog::as_uac(Path { flow, direct: self.direct }, &invite, &response) {
+                    Ok(mut dialog) => {
+                        let request = dialog.ack(invite.cseq().number).request();
+                        let flow = dialog.next_hop();
+                        out.push(Output::Ack { flow, request });
+                        self.leave(site, &mut dialog, Some(invite::COMPLETED_ELSEWHERE), out)
+                    }
+                    Err(_) => State::Gone,
+                }
+            }
+            Input::Response { client: of, response, .. } if of == client && response.is_final() => {
+                State::Gone
+            }
+            Input::Failed(of) if of == client => State::Gone,
+            Input::Request { key, request, .. } => {
+                out.push(respond(key, &request, 481, ""));
+                State::Cancelling { client, invite }
+            }
+            Input::Acked(_)
+            | Input::Answer(_)
+            | Input::Cancelled
+            | Input::Failed(_)
+            | Input::HangUp(_)
+            | Input::Refuse(_)
+            | Input::Response { .. }
+            | Input::Ring
+            | Input::Tick => State::Cancelling { client, invite }, // absorbed
+        }
+    }
+}
+
+/// Waits for the answer to our BYE.
+pub(super) fn leaving_step(client: ClientId, input: Input, out: &mut Vec<Output>) -> State {
+    match input {
+        Input::Response { client: of, response, .. } if of == client && response.is_final() => {
+            State::Gone
+        }
+        Input::Failed(of) if of == client => State::Gone,
+        Input::Request { key, request, .. } => {
+            // Two BYEs may cross; anything else comes too late.
+            let status = if request.method() == Method::Bye { 200 } else { 481 };
+            out.push(respond(key, &request, status, ""));
+            State::Leaving { client }
+        }
+        Input::Acked(_)
+        | Input::Answer(_)
+        | Input::Cancelled
+        | Input::Failed(_)
+        | Input::HangUp(_)
+        | Input::Refuse(_)
+        | Input::Response { .. }
+        | Input::Ring
+        | Input::Tick => State::Leaving { client }, // absorbed
+    }
+}

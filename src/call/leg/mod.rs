@@ -1,0 +1,358 @@
+//! One party's side of a call: an INVITE and the dialog it makes, until both sides have left.
+//!
+//! Spec:     RFC 3261 §12 to §15 as caller and callee, RFC 3311 (UPDATE), RFC 6086 (INFO digits).
+//! In:       what the phone sends in this dialog, what the call wants of it, the passing of time.
+//! Out:      messages, media orders, and what the call must know of it.
+//! Not here: retransmission (`sip::transaction`), who is connected to whom (`call::call`).
+
+mod confirmed;
+mod invited;
+mod inviting;
+
+use std::mem;
+
+use crate::call::audio::Audio;
+use crate::call::invite;
+use crate::call::site::Site;
+use crate::id::{AgentId, ExtensionId, LegId};
+use crate::media::control::Command;
+use crate::sdp::{self, Codec, Session};
+use crate::sip::dialog::{Accepted, Dialog};
+use crate::sip::flow::Flow;
+use crate::sip::message::{Method, Name, Request, Response};
+use crate::sip::transaction::{ClientId, ServerKey};
+use crate::time::Instant;
+
+/// What can happen to a leg.
+#[derive(Debug)]
+pub enum Input {
+    /// The peer's ACK of our 2xx.
+    Acked(Request),
+    /// The call wants the INVITE accepted, with audio in one of these codecs.
+    Answer(Vec<Codec>),
+    /// The peer's CANCEL of its INVITE.
+    Cancelled,
+    /// A request of ours got no answer.
+    Failed(ClientId),
+    /// The call wants the leg to end; the text goes into a Reason header (RFC 3326).
+    HangUp(Option<&'static str>),
+    /// The call wants the INVITE refused.
+    Refuse(u16),
+    /// A request within the dialog.
+    Request { key: ServerKey, flow: Flow, request: Request },
+    /// An answer to a request of ours, and the flow it came over.
+    Response { client: ClientId, response: Response, flow: Flow },
+    /// The call wants the phone told that the other side rings.
+    Ring,
+    Tick,
+}
+
+/// What a leg asks of its call, in order.
+#[derive(Debug)]
+pub enum Output {
+    /// An ACK of a 2xx: sent as it is, outside any transaction.
+    Ack { flow: Flow, request: Request },
+    /// Our INVITE is not wanted any more; the reason goes into the CANCEL (RFC 3326).
+    Cancel { client: ClientId, reason: Option<&'static str> },
+    /// The dialog stands, or (`None`) it is over: what a later start needs to end it.
+    Dialog(Option<Box<Dialog>>),
+    Event(Event),
+    Media(Command),
+    Request { client: ClientId, flow: Flow, request: Request },
+    Respond { key: ServerKey, response: Response },
+}
+
+/// What a call must know of a leg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Our INVITE was accepted, or the peer has acknowledged that we accepted its own.
+    Answered,
+    /// A key, from a SIP INFO.
+    Digit(char),
+    /// The phone put us on hold, or took us back.
+    Held(bool),
+    /// The peer ended the leg: BYE, CANCEL, or silence where an ACK was due.
+    HungUp,
+    /// Our INVITE was refused, with this status.
+    Refused(u16),
+    /// The phone rings.
+    Ringing,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    /// The peer's INVITE waits for our final answer.
+    Invited { server: ServerKey, invite: Request, tag: String },
+    /// Our INVITE waits for the peer's final answer.
+    Inviting { client: ClientId, invite: Request, ringing: bool },
+    /// Our INVITE is given up; its final answer is still due.
+    Cancelling { client: ClientId, invite: Request },
+    /// The dialog stands.
+    Confirmed(Box<Confirmed>),
+    /// Our BYE waits for its answer.
+    Leaving { client: ClientId },
+    #[default]
+    Gone,
+}
+
+#[derive(Debug)]
+struct Confirmed {
+    dialog: Dialog,
+    /// Our last 2xx to an INVITE, until its ACK comes.
+    accepted: Option<Unacknowledged>,
+    /// The leg is to end as soon as that ACK has come (RFC 3261 §15).
+    leaving: Option<Option<&'static str>>,
+    /// Our INVITE and the ACK of its 2xx, sent again for each copy of the 2xx.
+    acked: Option<(ClientId, Request, Request)>,
+}
+
+/// A 2xx of ours to an INVITE that wants its ACK.
+#[derive(Debug)]
+struct Unacknowledged {
+    key: ServerKey,
+    /// The INVITE's CSeq number, which the ACK repeats.
+    cseq: u32,
+    accepted: Accepted,
+}
+
+/// One party's side of a call.
+#[derive(Debug)]
+pub struct Leg {
+    pub id: LegId,
+    /// The account that calls or is called.
+    pub extension: Option<ExtensionId>,
+    /// The agent who is rung or talks here.
+    pub agent: Option<AgentId>,
+    flow: Flow,
+    /// No NAT lies between us and the phone that we call.
+    direct: bool,
+    sip_call_id: String,
+    local_tag: String,
+    audio: Audio,
+    /// The peer's offer in its INVITE, until it is answered.
+    offer: Option<Session>,
+    /// The INVITE's 2xx was acknowledged.
+    answered: bool,
+    /// Its media is closed.
+    silent: bool,
+    state: State,
+}
+
+impl Leg {
+    /// The leg of a peer whose INVITE came over `flow`; `offer` is the INVITE's, if it has one.
+    pub fn invited(
+        id: LegId,
+        (server, invite, flow): (ServerKey, Request, Flow),
+        offer: Option<Session>,
+        audio: Audio,
+        site: &mut Site<'_>,
+    ) -> Self {
+        let tag = site.tag();
+        Self {
+            id,
+            extension: None,
+            agent: None,
+            flow,
+            direct: false,
+            sip_call_id: invite.call_id().to_owned(),
+            local_tag: tag.clone(),
+            audio,
+            offer,
+            answered: false,
+            silent: false,
+            state: State::Invited { server, invite, tag },
+        }
+    }
+
+    /// Calls a phone; the INVITE carries an offer of `codecs`.
+    pub fn inviting(
+        id: LegId,
+        dial: &invite::Dial<'_>,
+        mut audio: Audio,
+        codecs: &[Codec],
+        site: &mut Site<'_>,
+        out: &mut Vec<Output>,
+    ) -> Self {
+        let (local_tag, sip_call_id) = (site.tag(), site.rng.token(16));
+        let offer = audio.offer(codecs);
+        let invite = invite::build(dial, &sip_call_id, &local_tag, &offer, site.settings);
+        let client = site.client();
+        out.push(Output::Media(Command::Open { leg: id, port: audio.port() }));
+        out.push(Output::Request { client, flow: dial.path.flow, request: invite.clone() });
+        Self {
+            id,
+            extension: Some(dial.extension.clone()),
+            agent: None,
+            flow: dial.path.flow,
+            direct: dial.path.direct,
+            sip_call_id,
+            local_tag,
+            audio,
+            offer: None,
+            answered: false,
+            silent: false,
+            state: State::Inviting { client, invite, ringing: false },
+        }
+    }
+
+    /// The Call-ID and our tag: what finds this leg when a request comes in its dialog.
+    pub fn dialog_key(&self) -> (&str, &str) {
+        (&self.sip_call_id, &self.local_tag)
+    }
+
+    pub fn flow(&self) -> Flow {
+        self.flow
+    }
+
+    pub fn audio(&self) -> &Audio {
+        &self.audio
+    }
+
+    /// Whether the dialog stands, so that the leg can be heard.
+    pub fn is_confirmed(&self) -> bool {
+        matches!(&self.state, State::Confirmed(confirmed) if confirmed.leaving.is_none())
+    }
+
+    /// Whether the leg was told to leave, or asked to.
+    pub fn is_leaving(&self) -> bool {
+        match &self.state {
+            State::Confirmed(confirmed) => confirmed.leaving.is_some(),
+            State::Cancelling { .. } | State::Leaving { .. } | State::Gone => true,
+            State::Invited { .. } | State::Inviting { .. } => false,
+        }
+    }
+
+    /// Whether our INVITE made the phone ring.
+    pub fn is_ringing(&self) -> bool {
+        matches!(self.state, State::Inviting { ringing: true, .. })
+    }
+
+    /// The codecs that this phone can speak, in its own order, out of `all`.
+    pub fn spoken(&self, all: &[Codec]) -> Vec<Codec> {
+        match (self.audio.agreed(), &self.offer) {
+            (Some(agreed), _) => agreed.codecs.iter().map(|payload| payload.codec).collect(),
+            (None, Some(offer)) => {
+                sdp::codecs_of(offer).into_iter().filter(|codec| all.contains(codec)).collect()
+            }
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// Whether nothing is left to send or to wait for.
+    pub fn is_gone(&self) -> bool {
+        matches!(self.state, State::Gone)
+    }
+
+    /// Applies one input and appends what must be done about it to `out`.
+    pub fn handle(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        input: Input,
+        out: &mut Vec<Output>,
+    ) {
+        let stood = matches!(self.state, State::Confirmed(_));
+        self.state = match (mem::take(&mut self.state), input) {
+            (State::Invited { server, invite, tag }, input) => {
+                self.invited_step(now, (server, invite, tag), input, out)
+            }
+            (State::Inviting { client, invite, ringing }, input) => {
+                self.inviting_step(site, (client, invite, ringing), input, out)
+            }
+            (State::Cancelling { client, invite }, input) => {
+                self.cancelling_step(site, client, invite, input, out)
+            }
+            (State::Confirmed(confirmed), input) => {
+                self.confirmed_step(now, site, confirmed, input, out)
+            }
+            (State::Leaving { client }, input) => inviting::leaving_step(client, input, out),
+            (State::Gone, Input::Request { key, request, .. }) => {
+                out.push(respond(key, &request, 481, ""));
+                State::Gone
+            }
+            (
+                State::Gone,
+                Input::Acked(_)
+                | Input::Answer(_)
+                | Input::Cancelled
+                | Input::Failed(_)
+                | Input::HangUp(_)
+                | Input::Refuse(_)
+                | Input::Response { .. }
+                | Input::Ring
+                | Input::Tick,
+            ) => State::Gone, // absorbed
+        };
+        match &self.state {
+            State::Confirmed(confirmed) if !stood => {
+                out.push(Output::Dialog(Some(Box::new(confirmed.dialog.clone()))));
+            }
+            State::Confirmed(_) => {}
+            _ if stood => out.push(Output::Dialog(None)),
+            _ => {}
+        }
+    }
+
+    /// When to send the next `Tick`, if no other input comes first.
+    pub fn next_tick(&self) -> Option<Instant> {
+        match &self.state {
+            State::Confirmed(confirmed) => confirmed.accepted.as_ref()?.accepted.next_tick(),
+            State::Invited { .. }
+            | State::Inviting { .. }
+            | State::Cancelling { .. }
+            | State::Leaving { .. }
+            | State::Gone => None,
+        }
+    }
+
+    /// The way out: asks the phone to leave, and gives the audio back.
+    fn leave(
+        &mut self,
+        site: &mut Site<'_>,
+        dialog: &mut Dialog,
+        reason: Option<&'static str>,
+        out: &mut Vec<Output>,
+    ) -> State {
+        let mut bye = dialog.request(Method::Bye);
+        if let Some(reason) = reason {
+            bye = bye.header(Name::Reason, reason);
+        }
+        let client = site.client();
+        out.push(Output::Request { client, flow: dialog.next_hop(), request: bye.request() });
+        self.close_media(out);
+        State::Leaving { client }
+    }
+
+    /// The end without a word.
+    fn gone(&mut self, out: &mut Vec<Output>) -> State {
+        self.close_media(out);
+        State::Gone
+    }
+
+    fn close_media(&mut self, out: &mut Vec<Output>) {
+        if !mem::replace(&mut self.silent, true) {
+            out.push(Output::Media(Command::Close { leg: self.id }));
+        }
+    }
+
+    /// Tells the media thread what was agreed on, if anything was.
+    fn connect(&self, out: &mut Vec<Output>) {
+        if let Some(agreed) = self.audio.agreed() {
+            let audio = Box::new(agreed.clone());
+            out.push(Output::Media(Command::Connect { leg: self.id, audio }));
+        }
+    }
+}
+
+/// An answer without a body; `tag` is ours, for the To header.
+fn respond(key: ServerKey, request: &Request, status: u16, tag: &str) -> Output {
+    let tag = (!tag.is_empty()).then_some(tag);
+    let mut response = Response::build(request, status, tag);
+    if status == 405 || status == 200 {
+        response = response.header(Name::Allow, invite::ALLOW);
+    }
+    if status == 500 {
+        response = response.header(Name::RetryAfter, 1);
+    }
+    Output::Respond { key, response: response.response() }
+}

@@ -1,0 +1,402 @@
+//! The caller waits in a queue: greeting, music, his place; agents are rung for him.
+
+use std::collections::BTreeMap;
+
+use crate::acd::{self, Ask, Outcome, Withdrawn};
+use crate::call::call::{Call, Output, Stage};
+use crate::call::leg;
+use crate::call::ringing::outcome_of;
+use crate::call::site::Site;
+use crate::call::talking::Talking;
+use crate::cdr::entry::{Fact, HungUpBy, OfferOutcome, QueueLeft};
+use crate::id::{AgentId, ExtensionId, PromptId, QueueId, Target};
+use crate::ivr::speech;
+use crate::media::control::Sound;
+use crate::time::{Duration, Instant};
+
+/// A caller in a queue.
+#[derive(Debug)]
+pub struct Waiting {
+    pub queue: QueueId,
+    /// The agents whose phones ring, with the legs of those phones.
+    offers: BTreeMap<AgentId, Offer>,
+    /// The agent who has answered while the caller still hears the greeting.
+    pub winner: Option<Winner>,
+    hears: Hears,
+    announce_at: Option<Instant>,
+    announce_every: Option<Duration>,
+}
+
+#[derive(Debug, Default)]
+struct Offer {
+    legs: Vec<u16>,
+    /// What the phones that ring no longer said.
+    refusal: Option<OfferOutcome>,
+}
+
+/// Who has the call, and where.
+#[derive(Debug)]
+pub struct Winner {
+    pub agent: AgentId,
+    pub leg: u16,
+}
+
+/// What the caller hears at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hears {
+    /// The greeting; `finish` if nothing may cut it.
+    Greeting { finish: bool },
+    /// His place in the line.
+    Position,
+    Music,
+}
+
+impl Waiting {
+    pub fn next_tick(&self) -> Option<Instant> {
+        self.announce_at.filter(|_| self.winner.is_none())
+    }
+
+    /// The legs that ring.
+    pub fn rung(&self) -> Vec<u16> {
+        self.offers.values().flat_map(|offer| offer.legs.iter().copied()).collect()
+    }
+
+    fn agent_of(&self, leg: u16) -> Option<AgentId> {
+        let (agent, _) = self.offers.iter().find(|(_, offer)| offer.legs.contains(&leg))?;
+        Some(agent.clone())
+    }
+}
+
+impl Call {
+    pub(super) fn enter_queue(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        queue: QueueId,
+        out: &mut Vec<Output>,
+    ) {
+        let plan = self.plan.clone();
+        let Some(config) = plan.acd.queues.get(&queue) else {
+            self.end(now, site, HungUpBy::Switch, (404, 1, "no-such-queue"), out);
+            return;
+        };
+        let ask = Ask {
+            priority_credit: Duration::ZERO,
+            skills: self.skills.clone(),
+            entered: now,
+        };
+        let position = match site.acd.enter(now, self.id, &queue, ask, site.decided) {
+            Ok(position) => position,
+            Err(refusal) => {
+                let (why, target) = match refusal {
+                    acd::Refusal::Empty => (QueueLeft::Empty, &config.on_empty),
+                    acd::Refusal::Full => (QueueLeft::Full, &config.on_full),
+                };
+                let target = target.clone().unwrap_or(Target::Hangup(486));
+                self.fact(now, site, out, Fact::Queued { queue: queue.clone(), position: 0 });
+                self.fact(now, site, out, Fact::QueueLeft { queue, why });
+                self.go(now, site, target, out);
+                return;
+            }
+        };
+        self.fact(now, site, out, Fact::Queued { queue: queue.clone(), position });
+        self.answer_caller(now, site, None, out);
+        if !matches!(self.stage, Stage::Routing) {
+            site.acd.leave(now, self.id, site.decided);
+            return; // the answer failed, and the call has ended
+        }
+        let hears = match &config.greeting {
+            Some(_) => Hears::Greeting { finish: config.greeting_must_finish },
+            None => Hears::Music,
+        };
+        let every = config.announce.position.then_some(config.announce.every);
+        self.stage = Stage::Waiting(Box::new(Waiting {
+            queue,
+            offers: BTreeMap::new(),
+            winner: None,
+            hears,
+            announce_at: every.map(|every| now + every),
+            announce_every: every,
+        }));
+        match &config.greeting {
+            Some(greeting) => self.play(0, vec![Sound::Prompt(greeting.clone())], false, out),
+            None => self.play_music(out),
+        }
+    }
+
+    /// The ACD decided something about this caller.
+    pub(super) fn decided(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        decision: acd::Output,
+        out: &mut Vec<Output>,
+    ) {
+        match decision {
+            acd::Output::Agent { .. } => {}
+            acd::Output::Emptied { queue, .. } => {
+                self.leave_queue(now, site, &queue, QueueLeft::Empty, out);
+            }
+            acd::Output::Offer { agent, extension, .. } => {
+                self.offer(now, site, agent, extension, out);
+            }
+            acd::Output::TimedOut { queue, .. } => {
+                self.leave_queue(now, site, &queue, QueueLeft::TimedOut, out);
+            }
+            acd::Output::Withdraw { agent, why, .. } => self.withdraw(now, site, &agent, why, out),
+        }
+    }
+
+    /// Rings every phone of an agent.
+    fn offer(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        agent: AgentId,
+        extension: ExtensionId,
+        out: &mut Vec<Output>,
+    ) {
+        let Stage::Waiting(waiting) = &mut self.stage else {
+            site.acd.offer_ended(now, self.id, &agent, Outcome::Unreachable, site.decided);
+            return;
+        };
+        let queue = waiting.queue.clone();
+        waiting.offers.insert(agent.clone(), Offer::default());
+        let mut rings = false;
+        for phone in site.phones.targets(&extension) {
+            let whose = (Some(agent.clone()), Some(queue.clone()));
+            if let Some(leg) = self.dial(now, site, &extension, &phone, whose, out) {
+                rings = true;
+                if let Stage::Waiting(waiting) = &mut self.stage
+                    && let Some(offer) = waiting.offers.get_mut(&agent)
+                {
+                    offer.legs.push(leg);
+                }
+            }
+        }
+        if !rings {
+            if let Stage::Waiting(waiting) = &mut self.stage {
+                waiting.offers.remove(&agent);
+            }
+            site.acd.offer_ended(now, self.id, &agent, Outcome::Unreachable, site.decided);
+        }
+    }
+
+    /// The ACD takes an offer back: the agent's phones stop ringing.
+    fn withdraw(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        agent: &AgentId,
+        why: Withdrawn,
+        out: &mut Vec<Output>,
+    ) {
+        let Stage::Waiting(waiting) = &mut self.stage else { return };
+        let Some(offer) = waiting.offers.remove(agent) else { return };
+        let outcome = match why {
+            Withdrawn::AgentLeft | Withdrawn::NoAnswer => OfferOutcome::NoAnswer,
+            Withdrawn::CallerGone => OfferOutcome::CallerGone,
+            Withdrawn::LostRace => OfferOutcome::LostRace,
+        };
+        for leg in offer.legs {
+            self.stop_ringing(now, site, leg, outcome, out);
+        }
+    }
+
+    /// A phone of an agent was answered: he has the call, or another was faster.
+    pub(super) fn agent_picked_up(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        index: u16,
+        out: &mut Vec<Output>,
+    ) {
+        let Stage::Waiting(waiting) = &mut self.stage else { return };
+        let agent = waiting.agent_of(index);
+        let won = waiting.winner.is_none()
+            && agent.as_ref().is_some_and(|agent| {
+                site.acd.offer_ended(now, self.id, agent, Outcome::Answered, site.decided)
+            });
+        let (Some(agent), true) = (agent, won) else {
+            self.drive(now, site, index, leg::Input::HangUp(None), out);
+            return;
+        };
+        let leg = self.leg_id(index);
+        self.fact(now, site, out, Fact::OfferEnded { leg, outcome: OfferOutcome::Answered });
+        let Stage::Waiting(waiting) = &mut self.stage else { return };
+        waiting.winner = Some(Winner { agent, leg: index });
+        let offers = std::mem::take(&mut waiting.offers);
+        let wait = waiting.hears == Hears::Greeting { finish: true };
+        for other in offers.into_values().flat_map(|offer| offer.legs) {
+            if other != index {
+                self.stop_ringing(now, site, other, OfferOutcome::LostRace, out);
+            }
+        }
+        if wait {
+            self.comfort_agent(index, out);
+        } else {
+            self.connect_agent(now, site, out);
+        }
+    }
+
+    /// The agent hears music, not silence, until the caller's notice is over.
+    fn comfort_agent(&mut self, index: u16, out: &mut Vec<Output>) {
+        let Stage::Waiting(waiting) = &self.stage else { return };
+        let music = self.music_of(&waiting.queue);
+        self.play(index, vec![Sound::Prompt(music)], true, out);
+    }
+
+    /// What callers of a queue hear, and whoever is on hold in its calls.
+    pub(super) fn music_of(&self, queue: &QueueId) -> PromptId {
+        let queue = self.plan.acd.queues.get(queue);
+        queue.and_then(|queue| queue.music.clone()).unwrap_or_else(|| HOLD_MUSIC.into())
+    }
+
+    /// A phone of an agent refused, or could not be reached.
+    pub(super) fn agent_refused(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        index: u16,
+        status: u16,
+        out: &mut Vec<Output>,
+    ) {
+        let Stage::Waiting(waiting) = &mut self.stage else { return };
+        let Some(agent) = waiting.agent_of(index) else { return };
+        let Some(offer) = waiting.offers.get_mut(&agent) else { return };
+        let outcome = outcome_of(status);
+        offer.legs.retain(|leg| *leg != index);
+        // One phone that was rejected by hand speaks for the person, whatever the others say.
+        if offer.refusal.is_none_or(|before| before == OfferOutcome::Unreachable) {
+            offer.refusal = Some(outcome);
+        }
+        let (all, said) = (offer.legs.is_empty() || status >= 600, offer.refusal);
+        let rest = if all { waiting.offers.remove(&agent) } else { None };
+        let leg = self.leg_id(index);
+        self.fact(now, site, out, Fact::OfferEnded { leg, outcome });
+        for other in rest.into_iter().flat_map(|offer| offer.legs) {
+            self.stop_ringing(now, site, other, outcome, out);
+        }
+        if all {
+            let outcome = match said {
+                Some(OfferOutcome::Busy) => Outcome::Busy,
+                Some(OfferOutcome::Rejected) => Outcome::Rejected,
+                _ => Outcome::Unreachable,
+            };
+            site.acd.offer_ended(now, self.id, &agent, outcome, site.decided);
+        }
+    }
+
+    /// The agent who had answered hung up before he was joined with the caller.
+    pub(super) fn agent_left(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        index: u16,
+        out: &mut Vec<Output>,
+    ) {
+        let Stage::Waiting(waiting) = &mut self.stage else { return };
+        if waiting.winner.as_ref().is_none_or(|winner| winner.leg != index) {
+            return;
+        }
+        let Some(winner) = waiting.winner.take() else { return };
+        let queue = waiting.queue.clone();
+        site.acd.call_ended(now, self.id, &winner.agent, site.decided);
+        // The caller keeps his seniority: he enters again with the time he first came.
+        let ask = Ask {
+            priority_credit: Duration::ZERO,
+            skills: self.skills.clone(),
+            entered: self.began,
+        };
+        if site.acd.enter(now, self.id, &queue, ask, site.decided).is_err() {
+            self.leave_queue(now, site, &queue, QueueLeft::Empty, out);
+        }
+    }
+
+    /// Joins the caller with the agent who has answered.
+    fn connect_agent(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
+        let Stage::Waiting(waiting) = self.take_stage() else { return };
+        let Waiting { queue, winner: Some(winner), .. } = *waiting else { return };
+        self.fact(now, site, out, Fact::QueueLeft {
+            queue: queue.clone(),
+            why: QueueLeft::Answered,
+        });
+        let (peer, agent, music) = (winner.leg, Some(winner.agent), Some(queue));
+        self.stage = Stage::Talking(Talking { peer, agent, music });
+        self.join(now, site, peer, out);
+    }
+
+    /// The greeting or the announcement is over.
+    pub(super) fn waiting_played(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        let Stage::Waiting(waiting) = &mut self.stage else { return };
+        waiting.hears = Hears::Music;
+        if waiting.winner.is_some() {
+            self.connect_agent(now, site, out);
+            return;
+        }
+        self.play_music(out);
+    }
+
+    fn play_music(&mut self, out: &mut Vec<Output>) {
+        let Stage::Waiting(waiting) = &self.stage else { return };
+        let music = self.music_of(&waiting.queue);
+        self.play(0, vec![Sound::Prompt(music)], true, out);
+    }
+
+    /// Tells the caller his place, when it is time and nothing else is said.
+    pub(super) fn waiting_tick(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        let Stage::Waiting(waiting) = &mut self.stage else { return };
+        let (Some(at), Some(every)) = (waiting.announce_at, waiting.announce_every) else { return };
+        if now < at || waiting.winner.is_some() {
+            return;
+        }
+        waiting.announce_at = Some(now + every);
+        let quiet = waiting.hears == Hears::Music;
+        let queue = waiting.queue.clone();
+        let Some(position) = site.acd.position(self.id).filter(|_| quiet) else { return };
+        waiting.hears = Hears::Position;
+        let words = speech::position(self.plan.locale, position);
+        self.play(0, words.into_iter().map(Sound::Prompt).collect(), false, out);
+        self.fact(now, site, out, Fact::PositionTold { queue, position });
+    }
+
+    /// The caller leaves the line without having talked.
+    fn leave_queue(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        queue: &QueueId,
+        why: QueueLeft,
+        out: &mut Vec<Output>,
+    ) {
+        if !matches!(&self.stage, Stage::Waiting(waiting) if waiting.winner.is_none()) {
+            return;
+        }
+        let Stage::Waiting(waiting) = self.take_stage() else { return };
+        for leg in waiting.rung() {
+            self.stop_ringing(now, site, leg, OfferOutcome::NoAnswer, out);
+        }
+        site.acd.leave(now, self.id, site.decided);
+        self.fact(now, site, out, Fact::QueueLeft { queue: queue.clone(), why });
+        let plan = self.plan.clone();
+        let target = plan.acd.queues.get(queue).and_then(|queue| match why {
+            QueueLeft::Empty => queue.on_empty.clone(),
+            QueueLeft::Full => queue.on_full.clone(),
+            _ => queue.on_timeout.clone(),
+        });
+        self.go(now, site, target.unwrap_or(Target::Hangup(480)), out);
+    }
+}
+
+/// What callers hear whose queue names no music.
+pub(super) const HOLD_MUSIC: &str = "hold";

@@ -1,0 +1,156 @@
+//! The phones of an account ring for the caller.
+
+use crate::call::call::{Call, Output, Stage, cause_of};
+use crate::call::invite::COMPLETED_ELSEWHERE;
+use crate::call::leg;
+use crate::call::site::Site;
+use crate::cdr::entry::{Fact, HungUpBy, OfferOutcome};
+use crate::id::{AgentId, ExtensionId};
+use crate::media::control::Sound;
+use crate::time::{Duration, Instant};
+
+/// Phones of one account that ring.
+#[derive(Debug)]
+pub struct Ringing {
+    /// When the caller is told that nobody answers.
+    pub until: Instant,
+    /// The legs that still ring.
+    pub legs: Vec<u16>,
+    /// The refusal that says most, if any phone has refused.
+    refusal: Option<u16>,
+}
+
+impl Call {
+    /// Rings every phone of an account.
+    pub(super) fn ring(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        extension: ExtensionId,
+        agent: Option<AgentId>,
+        out: &mut Vec<Output>,
+    ) {
+        let wait = match self.plan.extensions.get(&extension) {
+            Some(account) => account.ring_timeout,
+            None => Duration::ZERO,
+        };
+        let own = self.legs.get(&0).map(leg::Leg::flow);
+        let phones = site.phones.targets(&extension);
+        let mut legs = Vec::new();
+        for phone in phones.iter().filter(|phone| Some(phone.path.flow) != own) {
+            legs.extend(self.dial(now, site, &extension, phone, (agent.clone(), None), out));
+        }
+        if legs.is_empty() {
+            self.end(now, site, HungUpBy::Switch, (480, 20, "not-registered"), out);
+            return;
+        }
+        if self.answered.is_some() {
+            self.play(0, vec![Sound::Prompt(RINGBACK.into())], true, out);
+        }
+        self.stage = Stage::Ringing(Ringing { until: now + wait, legs, refusal: None });
+    }
+
+    /// Rings the phone where an agent sits, past the queues.
+    pub(super) fn ring_agent(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        agent: &AgentId,
+        out: &mut Vec<Output>,
+    ) {
+        let seat = site.acd.agent(agent);
+        let fixed = || self.plan.acd.agents.get(agent).and_then(|agent| agent.extension.clone());
+        match seat.and_then(|view| view.extension).or_else(fixed) {
+            Some(extension) => self.ring(now, site, extension, None, out),
+            None => self.end(now, site, HungUpBy::Switch, (480, 20, "agent-logged-out"), out),
+        }
+    }
+
+    /// One of the rung phones was answered.
+    pub(super) fn picked_up(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        index: u16,
+        out: &mut Vec<Output>,
+    ) {
+        let Stage::Ringing(ringing) = self.take_stage() else { return };
+        let leg = self.leg_id(index);
+        self.fact(now, site, out, Fact::OfferEnded { leg, outcome: OfferOutcome::Answered });
+        for other in ringing.legs.into_iter().filter(|other| *other != index) {
+            self.stop_ringing(now, site, other, OfferOutcome::LostRace, out);
+        }
+        self.talk(now, site, index, out);
+    }
+
+    /// A rung phone refused, or could not be reached.
+    pub(super) fn phone_refused(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        index: u16,
+        status: u16,
+        out: &mut Vec<Output>,
+    ) {
+        let Stage::Ringing(ringing) = &mut self.stage else { return };
+        ringing.legs.retain(|leg| *leg != index);
+        // A 6xx speaks for the person; busy says more than "not here" (RFC 3261 §16.7, step 6).
+        let says = |status: u16| match status {
+            600..=699 => 3,
+            486 => 2,
+            _ => 1,
+        };
+        if ringing.refusal.is_none_or(|before| says(status) > says(before)) {
+            ringing.refusal = Some(status);
+        }
+        let all = ringing.legs.is_empty() || status >= 600;
+        let refusal = ringing.refusal.unwrap_or(status);
+        let leg = self.leg_id(index);
+        self.fact(now, site, out, Fact::OfferEnded { leg, outcome: outcome_of(status) });
+        if all {
+            let (status, reason) = match outcome_of(refusal) {
+                OfferOutcome::Busy => (refusal, "busy"),
+                OfferOutcome::Rejected => (refusal, "rejected"),
+                _ => (480, "unreachable"),
+            };
+            let why = (status, cause_of(status), reason);
+            self.end(now, site, HungUpBy::Callee, why, out);
+        }
+    }
+
+    pub(super) fn nobody_picked_up(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        self.end(now, site, HungUpBy::Switch, (480, 19, "no-answer"), out);
+    }
+
+    /// Stops one rung phone.
+    pub(super) fn stop_ringing(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        index: u16,
+        outcome: OfferOutcome,
+        out: &mut Vec<Output>,
+    ) {
+        let leg = self.leg_id(index);
+        self.fact(now, site, out, Fact::OfferEnded { leg, outcome });
+        let reason = (outcome == OfferOutcome::LostRace).then_some(COMPLETED_ELSEWHERE);
+        self.drive(now, site, index, leg::Input::HangUp(reason), out);
+    }
+}
+
+/// What a phone's final status says about the person at it.
+pub(super) fn outcome_of(status: u16) -> OfferOutcome {
+    match status {
+        486 | 600 => OfferOutcome::Busy,
+        480 | 487 | 603 => OfferOutcome::Rejected,
+        _ => OfferOutcome::Unreachable,
+    }
+}
+
+/// What a caller hears who was answered already, while phones ring.
+const RINGBACK: &str = "ringback";

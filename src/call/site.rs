@@ -1,0 +1,145 @@
+//! What calls share: the plan of the site, its phones, agents, ports and chances.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::acd::{self, Acd};
+use crate::id::{AgentId, ExtensionId};
+use crate::ivr::config::{Config as IvrConfig, Menus};
+use crate::ivr::speech::Locale;
+use crate::media::control::Port;
+use crate::rng::Rng;
+use crate::route::config::{Codes, Extension};
+use crate::route::rules::Routes;
+use crate::sdp::Codec;
+use crate::sip::flow::Flow;
+use crate::sip::registrar::Registrar;
+use crate::sip::transaction::{ClientId, Table};
+use crate::time::{Epoch, Instant, Wall};
+
+/// One configuration of the site: a call keeps the one that it began with.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Counts the configurations since the start, from 1.
+    pub version: u64,
+    pub acd: acd::Config,
+    /// Calls at once; a further one gets 503.
+    pub calls_max: usize,
+    pub codes: Codes,
+    pub extensions: BTreeMap<ExtensionId, Extension>,
+    pub ivr: IvrConfig,
+    pub locale: Locale,
+    pub menus: Arc<Menus>,
+    pub routes: Routes,
+    /// The agents whose fixed seat each phone is.
+    pub seats: HashMap<ExtensionId, Vec<AgentId>>,
+}
+
+/// What stays the same until the next start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Wall clock time at `Instant::START`.
+    pub epoch: Epoch,
+    /// The codecs that are offered and accepted, the preferred first.
+    pub codecs: Vec<Codec>,
+    /// The host in the From and To that phones see; empty for our address as the phone knows it.
+    pub domain: String,
+    /// The address in session descriptions; without it, the one that the phone's SIP came to.
+    pub media: Option<IpAddr>,
+    /// The folder of recordings.
+    pub recordings: PathBuf,
+}
+
+/// The bound media ports that nobody uses.
+#[derive(Clone, Debug, Default)]
+pub struct Ports {
+    spare: BTreeMap<u8, BTreeSet<u16>>,
+    taken: usize,
+}
+
+impl Ports {
+    /// A media thread has bound a pair, or one has rested long enough.
+    pub fn put(&mut self, port: Port) {
+        self.spare.entry(port.thread).or_default().insert(port.rtp);
+    }
+
+    /// A pair on the thread with the most spare ones: the least used. `None` if there is none left.
+    pub fn take(&mut self) -> Option<Port> {
+        let thread = *self.spare.iter().max_by_key(|(_, spare)| spare.len())?.0;
+        self.take_on(thread)
+    }
+
+    /// A pair on this thread, for a leg that is to hear others on it.
+    pub fn take_on(&mut self, thread: u8) -> Option<Port> {
+        let rtp = self.spare.get_mut(&thread)?.pop_first()?;
+        self.taken += 1;
+        Some(Port { rtp, thread })
+    }
+
+    /// A leg's media is closed; its pair comes back through `put` when it has rested.
+    pub fn closed(&mut self) {
+        self.taken = self.taken.saturating_sub(1);
+    }
+
+    pub fn spare(&self) -> usize {
+        self.spare.values().map(BTreeSet::len).sum()
+    }
+
+    pub fn taken(&self) -> usize {
+        self.taken
+    }
+}
+
+/// What a call may use while it handles an input.
+#[derive(Debug)]
+pub struct Site<'a> {
+    pub acd: &'a Acd,
+    /// What `acd` decided meanwhile, for this call and for others.
+    pub decided: &'a mut Vec<acd::Output>,
+    pub phones: &'a Registrar,
+    pub ports: &'a mut Ports,
+    pub rng: &'a mut Rng,
+    pub settings: &'a Settings,
+    pub transactions: &'a mut Table,
+}
+
+impl Site<'_> {
+    /// A name for the next request of ours.
+    pub fn client(&mut self) -> ClientId {
+        self.transactions.client_id()
+    }
+
+    /// A tag for a From or To header (RFC 3261 §19.3: at least 32 bits of chance).
+    pub fn tag(&mut self) -> String {
+        self.rng.token(8)
+    }
+
+    /// The address that a peer over `flow` is told to send audio to.
+    pub fn media_address(&self, flow: &Flow) -> IpAddr {
+        self.settings.media.unwrap_or(flow.local.ip())
+    }
+
+    pub fn wall(&self, at: Instant) -> Wall {
+        self.settings.epoch.wall(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn legs_are_spread_over_the_threads() {
+        let mut ports = Ports::default();
+        for (thread, rtp) in [(0, 20_000), (0, 20_002), (1, 20_004)] {
+            ports.put(Port { rtp, thread });
+        }
+
+        assert_eq!(ports.take(), Some(Port { rtp: 20_000, thread: 0 }));
+        assert_eq!(ports.take_on(1), Some(Port { rtp: 20_004, thread: 1 }));
+        assert_eq!(ports.take_on(1), None);
+        assert_eq!((ports.spare(), ports.taken()), (1, 2));
+    }
+}

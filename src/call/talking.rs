@@ -1,0 +1,126 @@
+//! Two parties who hear each other: joining, holding, recording, parting.
+
+use std::path::PathBuf;
+
+use crate::acd;
+use crate::call::call::{Call, Output, Stage};
+use crate::call::queueing::HOLD_MUSIC;
+use crate::call::site::Site;
+use crate::cdr::entry::Fact;
+use crate::id::{AgentId, QueueId};
+use crate::media::control::{Command, Sound};
+use crate::route::config::Record;
+use crate::time::Instant;
+
+/// The caller's conversation.
+#[derive(Debug)]
+pub struct Talking {
+    /// The leg he talks with.
+    pub peer: u16,
+    /// The agent there, if the ACD brought them together.
+    pub agent: Option<AgentId>,
+    /// The queue's music, for whoever is put on hold.
+    pub music: Option<QueueId>,
+}
+
+impl Call {
+    /// Joins the caller with a phone that was rung for an extension.
+    pub(super) fn talk(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        peer: u16,
+        out: &mut Vec<Output>,
+    ) {
+        let spoken = self.legs.get(&peer).and_then(|leg| leg.audio().agreed());
+        let spoken = spoken.and_then(|agreed| agreed.codecs.first()).map(|payload| payload.codec);
+        self.stage = Stage::Talking(Talking { peer, agent: None, music: None });
+        self.answer_caller(now, site, spoken, out);
+        self.join(now, site, peer, out);
+    }
+
+    /// Lets the caller and `peer` hear each other, and records them if a policy says so.
+    pub(super) fn join(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        peer: u16,
+        out: &mut Vec<Output>,
+    ) {
+        let Stage::Talking(talking) = &self.stage else { return };
+        let (a, b) = (self.leg_id(0), self.leg_id(peer));
+        let agent = talking.agent.clone();
+        let record = self.is_recorded(talking, peer);
+        self.order(Command::Bridge { a, b }, out);
+        if record && !self.recording {
+            self.record(now, site, out);
+        }
+        let extension = self.legs.get(&peer).and_then(|leg| leg.extension.clone());
+        self.fact(now, site, out, Fact::TalkBegan { a, b, extension, agent });
+    }
+
+    /// Whether the policy of the queue, or of either phone, wants this talk recorded.
+    fn is_recorded(&self, talking: &Talking, peer: u16) -> bool {
+        let queue = talking.music.as_ref().and_then(|queue| self.plan.acd.queues.get(queue));
+        let phones = [0, peer].into_iter().filter_map(|index| {
+            let extension = self.legs.get(&index)?.extension.as_ref()?;
+            self.plan.extensions.get(extension)
+        });
+        queue.is_some_and(|queue| queue.record == acd::config::Record::Always)
+            || phones.into_iter().any(|phone| phone.record == Record::Always)
+    }
+
+    fn record(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
+        let leg = self.leg_id(0);
+        let path = site.settings.recordings.join(file_name(&site.wall(now).to_string(), self));
+        self.recording = true;
+        self.open_recordings.insert(leg);
+        let named = path.display().to_string();
+        self.order(Command::Record { leg, path }, out);
+        self.fact(now, site, out, Fact::RecordingBegan { leg, path: named });
+    }
+
+    /// A phone put us on hold or took us back: the other side hears music meanwhile.
+    pub(super) fn held(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        index: u16,
+        held: bool,
+        out: &mut Vec<Output>,
+    ) {
+        let leg = self.leg_id(index);
+        let fact = if held { Fact::HoldBegan { leg } } else { Fact::HoldEnded { leg } };
+        self.fact(now, site, out, fact);
+        let Stage::Talking(talking) = &self.stage else { return };
+        let other = if index == 0 { talking.peer } else { 0 };
+        if held {
+            let queue = talking.music.as_ref();
+            let music = queue.map_or_else(|| HOLD_MUSIC.into(), |queue| self.music_of(queue));
+            self.play(other, vec![Sound::Prompt(music)], true, out);
+        } else {
+            self.order(Command::Stop { leg: self.leg_id(other) }, out);
+        }
+    }
+
+    /// The conversation is over; its agent has after-call work to do.
+    pub(super) fn end_talk(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        talking: &Talking,
+        out: &mut Vec<Output>,
+    ) {
+        let (a, b) = (self.leg_id(0), self.leg_id(talking.peer));
+        self.fact(now, site, out, Fact::TalkEnded { a, b });
+        if let Some(agent) = &talking.agent {
+            site.acd.call_ended(now, self.id, agent, site.decided);
+        }
+    }
+}
+
+/// `2026/11/22/0123456789abcdef.wav`: a folder a day (UTC), a file a call.
+fn file_name(wall: &str, call: &Call) -> PathBuf {
+    let day = wall.split('T').next().unwrap_or_default().replace('-', "/");
+    PathBuf::from(day).join(format!("{}.wav", call.id))
+}

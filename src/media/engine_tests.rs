@@ -1,0 +1,721 @@
+//! A thread's legs in virtual time: phones that talk, and what they hear.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use smallvec::smallvec;
+
+use super::*;
+use crate::audio::g711;
+use crate::audio::tone::{Sine, purity};
+use crate::id::{CallId, PromptId};
+use crate::media::codec::{Decoder, Encoder};
+use crate::media::control::{Counts, PlayId, Playback, Sound};
+use crate::media::prompt::{Found, Prompt};
+use crate::rtp::packet as rtp;
+use crate::rtp::rtcp;
+use crate::sdp::{Codec, DigitPayload, Direction, Negotiated, Payload};
+
+#[test]
+fn nothing_is_sent_before_connect() {
+    let mut hall = Hall::new();
+    hall.order(Command::Open { leg: leg(0), port: port(0) });
+    hall.order(Command::Open { leg: leg(1), port: port(1) });
+    hall.order(Command::Bridge { a: leg(0), b: leg(1) });
+    hall.play(0, &["long"], true);
+    hall.speaks(1, 10);
+
+    assert_eq!(hall.heard(0), []);
+    assert_eq!(hall.counts(1).strangers, 0);
+}
+
+#[test]
+fn bridged_phones_hear_each_other() {
+    let mut hall = Hall::bridged([Codec::Pcma, Codec::Pcma]);
+    for _ in 0..50 {
+        hall.speak(0);
+        hall.speak(1);
+        hall.pass(20);
+    }
+
+    for phone in [0, 1] {
+        let heard = hall.heard(phone);
+        assert_eq!(heard.len(), 50);
+        assert_steady(&heard);
+        assert!(heard.iter().all(|packet| packet.payload == [voice(1 - phone); 160]));
+        assert!(heard.iter().all(|packet| packet.payload_type == 8));
+    }
+    let counts = hall.counts(0);
+    assert_eq!((counts.received.packets, counts.sent.packets), (50, 50));
+    assert_eq!((counts.received.bytes, counts.sent.bytes), (50 * 172, 50 * 172));
+    assert_eq!((counts.strangers, counts.malformed), (0, 0));
+}
+
+/// RFC 3550 §5.1: what a phone hears is one stream, whoever speaks.
+#[test]
+fn prompt_music_agent_and_other_agent_are_one_stream() {
+    let mut hall = Hall::new();
+    for (index, codec) in [Codec::Pcmu, Codec::Pcmu, Codec::Pcma].into_iter().enumerate() {
+        hall.connect(index, codec);
+    }
+    hall.play(0, &["short"], false);
+    hall.pass(300);
+    hall.play(0, &["music"], true);
+    hall.pass(390);
+    hall.order(Command::Bridge { a: leg(0), b: leg(1) });
+    hall.speaks(1, 20);
+    hall.order(Command::Unbridge { leg: leg(0) });
+    hall.play(0, &["music"], true);
+    hall.pass(100);
+    hall.order(Command::Bridge { a: leg(0), b: leg(2) });
+    hall.speaks(2, 20);
+
+    let heard = hall.heard(0);
+    assert!(heard.len() >= 10 + 19 + 20 + 5 + 20, "{}", heard.len());
+    let ssrc = heard[0].ssrc;
+    for (before, after) in heard.iter().zip(&heard[1..]) {
+        assert_eq!(after.sequence, before.sequence.wrapping_add(1));
+        assert_eq!(after.ssrc, ssrc);
+        let step = after.timestamp.wrapping_sub(before.timestamp);
+        let elapsed = u32::try_from(after.at.since(before.at).as_micros() / 125).unwrap();
+        assert!(step >= 160 && step.abs_diff(elapsed.max(160)) <= 160, "{step} after {elapsed}");
+        assert!(after.marker || step == 160);
+    }
+    assert_eq!(heard.iter().filter(|packet| packet.marker).count(), 5);
+    let other_agent = g711::alaw_to_ulaw(voice(2));
+    assert_eq!(heard.last().unwrap().payload, vec![other_agent; 160]);
+}
+
+#[test]
+fn music_comes_every_20_ms() {
+    let mut hall = Hall::new();
+    hall.connect(0, Codec::Pcma);
+    hall.play(0, &["music"], true);
+    for step in 0..1000 {
+        hall.pass(1 + step % 3);
+    }
+
+    let heard = hall.heard(0);
+    let spread: Vec<_> = heard.windows(2).map(|w| w[1].at.since(w[0].at).as_millis()).collect();
+    assert_eq!(spread, vec![20; spread.len()]);
+    assert!(heard[0].marker && heard[1..].iter().all(|packet| !packet.marker));
+}
+
+#[test]
+fn the_phones_packet_length_is_honoured() {
+    for (ptime, expected) in [(10, 10), (30, 30), (60, 60), (5, 10), (255, 60)] {
+        let mut hall = Hall::new();
+        hall.open(0);
+        let audio = Negotiated { ptime, ..negotiated(0, Codec::Pcma) };
+        hall.order(Command::Connect { leg: leg(0), audio: Box::new(audio) });
+        hall.play(0, &["music"], true);
+        hall.pass(600);
+
+        let heard = hall.heard(0);
+        assert!(heard.iter().all(|packet| packet.payload.len() == 8 * expected));
+        assert_eq!(heard.len(), 600 / expected + 1);
+    }
+}
+
+#[test]
+fn a_prompt_ends_by_itself_and_names_what_is_missing() {
+    let mut hall = Hall::new();
+    hall.connect(0, Codec::Pcma);
+    hall.play(0, &["short", "gone"], false);
+    hall.pass(300);
+
+    let missing = vec![PromptId::from("gone")];
+    let ended = Event::Ended { leg: leg(0), playback: PlayId(1), missing };
+    assert_eq!(hall.events, [ended]);
+    assert_eq!(hall.heard(0).len(), 10);
+}
+
+#[test]
+fn stop_is_not_an_end() {
+    let mut hall = Hall::new();
+    hall.connect(0, Codec::Pcma);
+    hall.play(0, &["long"], false);
+    hall.pass(100);
+    hall.order(Command::Stop { leg: leg(0) });
+    hall.pass(20_000);
+
+    assert_eq!(hall.heard(0).len(), 6);
+    assert_eq!(hall.events, []);
+}
+
+#[test]
+fn a_key_during_a_prompt_is_told_once() {
+    let mut hall = Hall::new();
+    hall.connect(0, Codec::Pcma);
+    hall.play(0, &["long"], false);
+    hall.speaks(0, 5);
+    hall.presses(0, 5, 6, true);
+    hall.presses(0, 11, 6, false); // its end is lost
+    hall.pass(200);
+
+    let digit = |digit| Event::Digit { leg: leg(0), digit };
+    assert_eq!(hall.events, [digit('5'), digit('#')]);
+    assert!(hall.heard(0).len() > 15, "the prompt goes on");
+}
+
+/// RFC 4733 §2.2: relayed with the peer's payload number and one timestamp.
+#[test]
+fn keys_are_relayed_to_the_bridged_phone() {
+    let mut hall = Hall::bridged([Codec::Pcma, Codec::Pcma]);
+    hall.speaks(0, 3);
+    hall.presses(0, 1, 5, true);
+    hall.speaks(0, 3);
+
+    let heard = hall.heard(1);
+    let keys: Vec<_> = heard.iter().filter(|packet| packet.payload_type == 97).collect();
+    assert_eq!(heard.len(), 3 + 7 + 3);
+    assert_eq!(keys.len(), 7);
+    assert!(keys.iter().all(|key| key.timestamp == keys[0].timestamp && key.payload[0] == 1));
+    assert!(keys[0].marker);
+    assert!(heard.windows(2).all(|w| w[1].sequence == w[0].sequence.wrapping_add(1)));
+    assert_eq!(hall.events.len(), 1);
+}
+
+#[test]
+fn a_prompt_hides_the_peer_until_it_ends() {
+    let mut hall = Hall::bridged([Codec::Pcma, Codec::Pcma]);
+    hall.play(0, &["short"], false);
+    hall.speaks(1, 10);
+    hall.speaks(1, 10);
+
+    let heard = hall.heard(0);
+    let peers = heard.iter().filter(|packet| packet.payload == [voice(1); 160]).count();
+    assert_eq!(peers, 10);
+    assert!(heard[..10].iter().all(|packet| packet.payload != [voice(1); 160]));
+}
+
+#[test]
+fn different_codecs_are_transcoded() {
+    let mut hall = Hall::bridged([Codec::Pcma, Codec::Pcmu]);
+    hall.speaks(0, 1);
+    hall.speaks(1, 1);
+
+    assert_eq!(hall.heard(1)[0].payload, [g711::alaw_to_ulaw(voice(0)); 160]);
+    assert_eq!(hall.heard(1)[0].payload_type, 0);
+    assert_eq!(hall.heard(0)[0].payload, [g711::ulaw_to_alaw(voice(1)); 160]);
+}
+
+#[test]
+fn g722_is_transcoded_both_ways() {
+    let mut hall = Hall::bridged([Codec::G722, Codec::Pcma]);
+    hall.order(Command::Record { leg: leg(0), path: "a.wav".into() });
+    let mut encoder = Encoder::default();
+    let mut room = [0; SAMPLES_MAX];
+    let tone: Vec<_> = Sine::new(1000.0, 8000, 8000).take(160 * 50).collect();
+    for samples in tone.chunks(160) {
+        let mut payload = [0; 160];
+        encoder.encode(Codec::G722, samples, &mut payload);
+        hall.speak_bytes(0, 9, &payload);
+        hall.speak_bytes(1, 8, &samples.iter().map(|s| g711::alaw_encode(*s)).collect::<Vec<_>>());
+        hall.pass(20);
+    }
+    hall.order(Command::StopRecording { leg: leg(0) });
+
+    for (phone, codec) in [(0, Codec::G722), (1, Codec::Pcma)] {
+        let mut decoder = Decoder::default();
+        let decode = |packet: &Packet| decoder.decode(codec, &packet.payload, &mut room).to_vec();
+        let heard: Vec<_> = hall.heard(phone).iter().flat_map(decode).collect();
+        assert!(purity(&heard[1600..], 1000.0, 8000) > 0.99, "{codec:?}");
+    }
+    for channel in [0, 1] {
+        let heard: Vec<_> =
+            hall.tapes[0].samples.iter().skip(channel).step_by(2).copied().collect();
+        assert!(purity(&heard[1600..7600], 1000.0, 8000) > 0.99, "channel {channel}");
+    }
+}
+
+#[test]
+fn a_shared_codec_passes_untouched_under_its_own_number() {
+    let mut hall = Hall::bridged([Codec::Pcma, Codec::Pcma]);
+    let dynamic = Payload { codec: Codec::Pcma, receive: 8, send: 111 };
+    let first = Payload { codec: Codec::Pcmu, receive: 0, send: 0 };
+    let audio = Negotiated { codecs: smallvec![first, dynamic], ..negotiated(1, Codec::Pcma) };
+    hall.order(Command::Connect { leg: leg(1), audio: Box::new(audio) });
+
+    hall.speaks(0, 1);
+
+    let heard = hall.heard(1);
+    assert_eq!((heard[0].payload_type, &heard[0].payload[..]), (111, &[voice(0); 160][..]));
+}
+
+#[test]
+fn strangers_are_not_heard_but_counted() {
+    let mut hall = Hall::bridged([Codec::Pcma, Codec::Pcma]);
+    hall.speaks(0, 5);
+    let before = hall.heard(1).len();
+    for n in 0..30 {
+        let mut bytes = rtp::header(false, 8, n, 0, 1).to_vec();
+        bytes.extend([voice(0); 160]);
+        hall.datagram(0, "203.0.113.66:666".parse().unwrap(), &mut bytes);
+    }
+    hall.datagram(0, address(0), &mut [0x80; 3]);
+    hall.datagram(0, address(0), &mut rtp::header(false, 77, 5, 0, 1));
+
+    assert_eq!(hall.heard(1).len(), before);
+    let counts = hall.counts(0);
+    assert_eq!((counts.strangers, counts.malformed, counts.received.packets), (30, 2, 5));
+}
+
+#[test]
+fn a_phone_behind_nat_hears_once_it_spoke() {
+    let mut hall = Hall::bridged([Codec::Pcma, Codec::Pcma]);
+    hall.phones[0].address = "198.51.100.44:40404".parse().unwrap();
+    hall.speaks(1, 1);
+    hall.speaks(0, 10);
+    hall.speaks(1, 1);
+
+    let heard = hall.heard_everywhere(0);
+    assert_eq!(heard[0].to, address(0));
+    assert_eq!(heard[1].to, hall.phones[0].address);
+    assert_eq!(hall.heard(1).len(), 6, "all but the probation");
+}
+
+#[test]
+fn hold_and_resume_leave_no_gap_in_the_numbers() {
+    let mut hall = Hall::bridged([Codec::Pcma, Codec::Pcma]);
+    hall.speaks(0, 5);
+    hall.direction(1, Direction::RecvOnly);
+    hall.speaks(0, 50);
+    assert_eq!(hall.heard(1).len(), 5, "a phone that holds hears nothing");
+    hall.direction(1, Direction::SendRecv);
+    hall.speaks(0, 5);
+
+    let heard = hall.heard(1);
+    assert_eq!(heard.len(), 10);
+    assert_eq!(heard[5].sequence, heard[4].sequence.wrapping_add(1));
+    assert_eq!(heard[5].timestamp.wrapping_sub(heard[4].timestamp), 51 * 160);
+    assert!(heard[5].marker);
+}
+
+#[test]
+fn what_a_silenced_phone_sends_is_not_relayed() {
+    for direction in [Direction::SendOnly, Direction::Inactive] {
+        let mut hall = Hall::bridged([Codec::Pcma, Codec::Pcma]);
+        hall.direction(0, direction);
+        hall.speaks(0, 5);
+
+        assert_eq!(hall.heard(1), []);
+    }
+}
+
+#[test]
+fn a_playback_goes_on_unheard_while_the_direction_forbids_it() {
+    let mut hall = Hall::new();
+    hall.connect(0, Codec::Pcma);
+    hall.direction(0, Direction::Inactive);
+    hall.play(0, &["short"], false);
+    hall.pass(300);
+
+    assert_eq!(hall.heard(0), []);
+    assert!(matches!(hall.events[..], [Event::Ended { .. }]));
+}
+
+#[test]
+fn a_recording_has_the_phone_left_and_its_peer_right() {
+    let mut hall = Hall::bridged([Codec::Pcma, Codec::Pcmu]);
+    hall.order(Command::Record { leg: leg(0), path: "a.wav".into() });
+    for n in 0..100 {
+        if n % 10 != 3 {
+            hall.speak(0);
+        }
+        hall.speak(1);
+        hall.pass(20);
+    }
+    hall.play(0, &["long"], false);
+    hall.speaks(1, 50);
+    hall.order(Command::StopRecording { leg: leg(0) });
+
+    let tape = &hall.tapes[0];
+    assert_eq!((tape.leg, tape.ended, tape.samples.len()), (leg(0), true, 2 * 8000 * 3));
+    let left: Vec<_> = tape.samples.iter().step_by(2).copied().collect();
+    let right: Vec<_> = tape.samples.iter().skip(1).step_by(2).copied().collect();
+    let (mine, theirs) = (g711::alaw_decode(voice(0)), g711::ulaw_decode(voice(1)));
+    // Each packet arrives when its audio was spoken: the first one has no room before the start.
+    let count = |channel: &[i16], sample| channel.iter().filter(|it| **it == sample).count();
+    assert_eq!(count(&left, mine), 89 * 160);
+    assert_eq!(count(&right, theirs), 99 * 160, "nothing of the peer during the prompt");
+    assert_eq!(right[16_000..], [0; 8000]);
+}
+
+#[test]
+fn closing_a_leg_frees_its_port_and_tells_what_was_counted() {
+    let mut hall = Hall::bridged([Codec::Pcma, Codec::Pcma]);
+    hall.order(Command::Record { leg: leg(0), path: "a.wav".into() });
+    hall.speaks(0, 5);
+    hall.speaks(1, 5);
+    hall.order(Command::Close { leg: leg(0) });
+
+    let [Event::Closed { leg: closed, counts }] = &hall.events[..] else { panic!() };
+    assert_eq!((*closed, counts.received.packets), (leg(0), 5));
+    assert!(hall.tapes[0].ended);
+    assert_eq!(hall.closed, [Slot::of(port(0).rtp)]);
+    let goodbye = rtcp::parse(&hall.reports.last().unwrap().1).unwrap();
+    assert!(matches!(goodbye.last(), Some(rtcp::Packet::Goodbye { .. })));
+    assert_eq!(hall.engine.legs(), 1);
+
+    hall.speaks(1, 5);
+    hall.speaks(0, 5);
+    assert_eq!(hall.heard(0).len(), 5, "nothing after the end");
+}
+
+#[test]
+fn bridging_with_a_third_leaves_the_second_alone() {
+    let mut hall = Hall::bridged([Codec::Pcma, Codec::Pcma]);
+    hall.connect(2, Codec::Pcma);
+    hall.order(Command::Bridge { a: leg(0), b: leg(2) });
+    hall.speaks(0, 3);
+    hall.speaks(1, 3);
+
+    assert_eq!((hall.heard(0).len(), hall.heard(1).len(), hall.heard(2).len()), (0, 0, 3));
+}
+
+#[test]
+fn reports_are_sent_and_read() {
+    let mut hall = Hall::bridged([Codec::Pcma, Codec::Pcma]);
+    hall.speaks(0, 260);
+    hall.speaks(1, 10);
+    let (slot, report) = hall.reports[0].clone();
+    let rtcp::Packet::Report { ssrc, .. } = rtcp::parse(&report).unwrap()[0] else { panic!() };
+    let block = rtcp::Block { ssrc, lost: 3, jitter: 40, ..rtcp::Block::default() };
+    let bytes = rtcp::compound(9, None, &[block], "phone", false);
+    let index = usize::from(slot == Slot::of(port(1).rtp));
+    hall.engine.rtcp(hall.now, slot, address(index), &bytes);
+
+    let counts = hall.counts(index);
+    assert_eq!((counts.sent.lost, counts.sent.jitter_us), (3, 5000));
+}
+
+#[test]
+fn an_endless_recording_ends_with_a_fault() {
+    let mut hall = Hall::new();
+    hall.connect(0, Codec::Pcma);
+    hall.order(Command::Record { leg: leg(0), path: "a.wav".into() });
+    hall.pass(61_000);
+
+    assert!(hall.tapes[0].fault.is_some());
+    assert!(hall.tapes[0].samples.len().abs_diff(2 * 8000 * 60) < 2 * 8000);
+}
+
+#[test]
+fn orders_that_make_no_sense_change_nothing() {
+    let mut hall = Hall::new();
+    hall.connect(0, Codec::Pcma);
+    for command in [
+        Command::Open { leg: leg(0), port: port(1) },
+        Command::Open { leg: leg(1), port: port(0) },
+        Command::Bridge { a: leg(0), b: leg(0) },
+        Command::Bridge { a: leg(0), b: leg(9) },
+        Command::Close { leg: leg(9) },
+        Command::Stop { leg: leg(9) },
+        Command::StopRecording { leg: leg(0) },
+        Command::Unbridge { leg: leg(0) },
+        Command::Return { port: port(0) },
+    ] {
+        hall.order(command);
+    }
+    hall.datagram(7, address(7), &mut [0x80; 172]);
+
+    assert_eq!((hall.engine.legs(), hall.events.len(), hall.closed.len()), (1, 0, 0));
+}
+
+fn leg(index: usize) -> LegId {
+    LegId { call: CallId::from_u64(1), index: u16::try_from(index).unwrap() }
+}
+
+fn port(index: usize) -> Port {
+    Port { rtp: 20_000 + 2 * u16::try_from(index).unwrap(), thread: 0 }
+}
+
+/// Where a phone's SDP says that it is.
+fn address(index: usize) -> SocketAddr {
+    SocketAddr::new([192, 0, 2, 1 + u8::try_from(index).unwrap()].into(), 4000)
+}
+
+/// The one byte that a phone says.
+fn voice(index: usize) -> u8 {
+    0x21 + u8::try_from(index).unwrap()
+}
+
+/// The payload type of a codec (RFC 3551 §6).
+fn number_of(codec: Codec) -> u8 {
+    match codec {
+        Codec::Pcma => 8,
+        Codec::Pcmu => 0,
+        Codec::G722 => 9,
+    }
+}
+
+/// Each phone has its own number for digits: 96 and up.
+fn negotiated(index: usize, codec: Codec) -> Negotiated {
+    let number = number_of(codec);
+    let digits = 96 + u8::try_from(index).unwrap();
+    Negotiated {
+        remote_rtp: address(index),
+        remote_rtcp: SocketAddr::new(address(index).ip(), 4001),
+        codecs: smallvec![Payload { codec, receive: number, send: number }],
+        digits: Some(DigitPayload { receive: digits, send: digits }),
+        direction: Direction::SendRecv,
+        ptime: 20,
+    }
+}
+
+fn assert_steady(heard: &[Packet]) {
+    for pair in heard.windows(2) {
+        assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1));
+        assert_eq!(pair[1].timestamp, pair[0].timestamp.wrapping_add(160));
+        assert_eq!(pair[1].ssrc, pair[0].ssrc);
+    }
+}
+
+/// A packet that a phone got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Packet {
+    at: Instant,
+    to: SocketAddr,
+    payload_type: u8,
+    marker: bool,
+    sequence: u16,
+    timestamp: u32,
+    ssrc: u32,
+    payload: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Tape {
+    id: RecordingId,
+    leg: LegId,
+    samples: Vec<i16>,
+    ended: bool,
+    fault: Option<String>,
+}
+
+/// A phone's own stream; it sends from `address`.
+struct Phone {
+    address: SocketAddr,
+    codec: Codec,
+    sequence: u16,
+    timestamp: u32,
+}
+
+/// An engine among phones.
+struct Hall {
+    engine: Engine,
+    now: Instant,
+    phones: Vec<Phone>,
+    packets: BTreeMap<Slot, Vec<Packet>>,
+    reports: Vec<(Slot, Vec<u8>)>,
+    events: Vec<Event>,
+    tapes: Vec<Tape>,
+    closed: Vec<Slot>,
+}
+
+struct Shelf;
+
+impl Library for Shelf {
+    fn find(&self, id: &PromptId) -> Found {
+        let length = match id.as_str() {
+            "short" => 1600,
+            "music" => 4000,
+            "long" => 80_000,
+            _ => return Found::Missing,
+        };
+        Found::Ready(Arc::new(Prompt { samples: vec![1000; length].into() }))
+    }
+}
+
+impl Hall {
+    fn new() -> Self {
+        let limits = Limits { record_length_max: Duration::from_secs(60) };
+        let phones = (0..8).map(|index| Phone {
+            address: address(index),
+            codec: Codec::Pcma,
+            sequence: 65_500 + u16::try_from(index).unwrap(),
+            timestamp: 0xffff_f000,
+        });
+        Self {
+            engine: Engine::new(limits, Epoch::default(), Rng::from_number(1)),
+            now: Instant::START,
+            phones: phones.collect(),
+            packets: BTreeMap::new(),
+            reports: Vec::new(),
+            events: Vec::new(),
+            tapes: Vec::new(),
+            closed: Vec::new(),
+        }
+    }
+
+    /// Two connected phones on one bridge.
+    fn bridged(codecs: [Codec; 2]) -> Self {
+        let mut hall = Self::new();
+        for (index, codec) in codecs.into_iter().enumerate() {
+            hall.connect(index, codec);
+        }
+        hall.order(Command::Bridge { a: leg(0), b: leg(1) });
+        hall
+    }
+
+    fn open(&mut self, index: usize) {
+        self.order(Command::Open { leg: leg(index), port: port(index) });
+    }
+
+    fn connect(&mut self, index: usize, codec: Codec) {
+        self.open(index);
+        self.phones[index].codec = codec;
+        let audio = Box::new(negotiated(index, codec));
+        self.order(Command::Connect { leg: leg(index), audio });
+    }
+
+    fn direction(&mut self, index: usize, direction: Direction) {
+        let audio = Negotiated { direction, ..negotiated(index, self.phones[index].codec) };
+        self.order(Command::Connect { leg: leg(index), audio: Box::new(audio) });
+    }
+
+    fn play(&mut self, index: usize, prompts: &[&str], repeat: bool) {
+        let sounds = prompts.iter().map(|name| Sound::Prompt((*name).into())).collect();
+        let playback = Playback { id: PlayId(1), sounds, repeat };
+        self.order(Command::Play { leg: leg(index), playback });
+    }
+
+    fn order(&mut self, command: Command) {
+        let mut out = Vec::new();
+        self.engine.handle(self.now, command, &mut out);
+        self.take(out);
+    }
+
+    /// Lets time pass, with a tick whenever the engine asks for one.
+    fn pass(&mut self, ms: u64) {
+        let end = self.now + Duration::from_millis(ms);
+        while let Some(at) = self.engine.next_tick().filter(|at| *at <= end) {
+            self.now = at.max(self.now);
+            let mut out = Vec::new();
+            self.engine.tick(self.now, &Shelf, &mut out);
+            self.take(out);
+        }
+        self.now = end;
+    }
+
+    /// A phone sends its next packet.
+    fn speak(&mut self, index: usize) {
+        self.speak_bytes(index, number_of(self.phones[index].codec), &[voice(index); 160]);
+    }
+
+    fn speak_bytes(&mut self, index: usize, number: u8, payload: &[u8]) {
+        let phone = &mut self.phones[index];
+        let ssrc = u32::try_from(index).unwrap();
+        let mut bytes = rtp::header(false, number, phone.sequence, phone.timestamp, ssrc).to_vec();
+        bytes.extend(payload);
+        phone.sequence = phone.sequence.wrapping_add(1);
+        phone.timestamp = phone.timestamp.wrapping_add(160);
+        let from = phone.address;
+        self.datagram(index, from, &mut bytes);
+    }
+
+    /// A phone sends so many packets, one every 20 ms; the others are silent for as long.
+    fn speaks(&mut self, index: usize, count: u32) {
+        for _ in 0..count {
+            self.speak(index);
+            self.pass(20);
+        }
+        for (other, phone) in self.phones.iter_mut().enumerate() {
+            if other != index {
+                phone.timestamp = phone.timestamp.wrapping_add(160 * count);
+            }
+        }
+    }
+
+    /// A phone sends a key of so many packets, and its end three times.
+    fn presses(&mut self, index: usize, code: u8, packets: u16, ends: bool) {
+        let ssrc = u32::try_from(index).unwrap();
+        let timestamp = self.phones[index].timestamp;
+        for n in 0..packets + 2 * u16::from(ends) {
+            let is_end = ends && n + 1 >= packets;
+            let duration = 160 * (n + 1).min(packets);
+            let phone = &mut self.phones[index];
+            let mut bytes = rtp::header(n == 0, 0, phone.sequence, timestamp, ssrc).to_vec();
+            bytes[1] |= 96 + u8::try_from(index).unwrap();
+            bytes.extend([code, u8::from(is_end) << 7 | 10]);
+            bytes.extend(duration.to_be_bytes());
+            phone.sequence = phone.sequence.wrapping_add(1);
+            phone.timestamp = phone.timestamp.wrapping_add(160);
+            let from = phone.address;
+            self.datagram(index, from, &mut bytes);
+            self.pass(20);
+        }
+    }
+
+    fn datagram(&mut self, index: usize, from: SocketAddr, bytes: &mut [u8]) {
+        let mut out = Vec::new();
+        let slot = Slot::of(port(index).rtp);
+        if let Some(forward) = self.engine.rtp(self.now, slot, from, bytes, &mut out) {
+            self.got(forward.slot, forward.to, bytes);
+        }
+        self.take(out);
+    }
+
+    fn take(&mut self, out: Vec<Output>) {
+        for output in out {
+            match output {
+                Output::Close { slot } => self.closed.push(slot),
+                Output::Event(event) => self.events.push(event),
+                Output::Record { id, leg, .. } => self.tapes.push(Tape {
+                    id,
+                    leg,
+                    samples: Vec::new(),
+                    ended: false,
+                    fault: None,
+                }),
+                Output::Recorded { id, fault } => {
+                    let tape = self.tape(id);
+                    (tape.ended, tape.fault) = (true, fault);
+                }
+                Output::Return { .. } | Output::Serve { .. } => {}
+                Output::Rtcp { slot, packet, .. } => self.reports.push((slot, packet)),
+                Output::Rtp { slot, to, packet } => self.got(slot, to, &packet),
+                Output::Samples { id, block } => self.tape(id).samples.extend(block),
+            }
+        }
+    }
+
+    fn tape(&mut self, id: RecordingId) -> &mut Tape {
+        self.tapes.iter_mut().find(|tape| tape.id == id && !tape.ended).unwrap()
+    }
+
+    fn got(&mut self, slot: Slot, to: SocketAddr, bytes: &[u8]) {
+        let reader = rtp::read(bytes).unwrap();
+        let packet = Packet {
+            at: self.now,
+            to,
+            payload_type: reader.payload_type(),
+            marker: reader.mark(),
+            sequence: reader.sequence_number().into(),
+            timestamp: reader.timestamp(),
+            ssrc: reader.ssrc(),
+            payload: reader.payload().to_vec(),
+        };
+        self.packets.entry(slot).or_default().push(packet);
+    }
+
+    /// What was sent to where the phone really is.
+    fn heard(&self, index: usize) -> Vec<Packet> {
+        let mut packets = self.heard_everywhere(index);
+        packets.retain(|packet| packet.to == self.phones[index].address);
+        packets
+    }
+
+    fn heard_everywhere(&self, index: usize) -> Vec<Packet> {
+        self.packets.get(&Slot::of(port(index).rtp)).cloned().unwrap_or_default()
+    }
+
+    fn counts(&mut self, index: usize) -> Counts {
+        self.order(Command::Close { leg: leg(index) });
+        match self.events.pop() {
+            Some(Event::Closed { counts, .. }) => *counts,
+            other => panic!("{other:?}"),
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The states of a node as tables or JSON, and the orders that change them.
+
+use std::future::Future;
+
+use tokio::time::interval;
+
+use super::client::{Client, Connection};
+use super::print::{Table, ago, length, moment, or_hyphen, out, plain, word};
+use super::{AgentVerb, CliError, View, Where, json};
+use crate::shell::clock::Clock;
+use crate::shell::proto::agents_client::AgentsClient;
+use crate::shell::proto::calls_client::CallsClient;
+use crate::shell::proto::node_client::NodeClient;
+use crate::shell::proto::phones_client::PhonesClient;
+use crate::shell::proto::queues_client::QueuesClient;
+use crate::shell::proto::{self, AgentChange};
+use crate::time::Duration;
+
+/// How often `--watch` shows a state.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+/// Empties the terminal and goes to its first line.
+const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
+
+pub async fn status(view: View) -> Result<(), CliError> {
+    show(
+        view,
+        async |connection| {
+            let asked = proto::StatusRequest {};
+            Ok(vec![NodeClient::new(connection).status(asked).await?.into_inner()])
+        },
+        status_table,
+    )
+    .await
+}
+
+pub async fn agents(view: View) -> Result<(), CliError> {
+    show(
+        view,
+        async |connection| {
+            let asked = proto::ListAgentsRequest {};
+            Ok(AgentsClient::new(connection).list(asked).await?.into_inner().agents)
+        },
+        agents_table,
+    )
+    .await
+}
+
+pub async fn calls(view: View) -> Result<(), CliError> {
+    show(
+        view,
+        async |connection| {
+            let asked = proto::ListCallsRequest {};
+            Ok(CallsClient::new(connection).list(asked).await?.into_inner().calls)
+        },
+        calls_table,
+    )
+    .await
+}
+
+pub async fn queues(view: View) -> Result<(), CliError> {
+    show(
+        view,
+        async |connection| {
+            let asked = proto::ListQueuesRequest {};
+            Ok(QueuesClient::new(connection).list(asked).await?.into_inner().queues)
+        },
+        queues_table,
+    )
+    .await
+}
+
+pub async fn phones(view: View) -> Result<(), CliError> {
+    show(
+        view,
+        async |connection| {
+            let asked = proto::ListPhonesRequest {};
+            Ok(PhonesClient::new(connection).list(asked).await?.into_inner().phones)
+        },
+        phones_table,
+    )
+    .await
+}
+
+/// Asks once, or every second, and prints what came.
+async fn show<M, A>(
+    view: View,
+    ask: impl Fn(Connection) -> A,
+    table: fn(&[M], &Shown<'_>) -> String,
+) -> Result<(), CliError>
+where
+    M: prost::Message + prost::Name,
+    A: Future<Output = Result<Vec<M>, CliError>>,
+{
+    let client = Client::connect(&view.place).await?;
+    let clock = Clock::start();
+    let mut tick = interval(WATCH_EVERY);
+    loop {
+        tick.tick().await;
+        let found = ask(client.connection.clone()).await?;
+        let mut text = String::new();
+        if view.json {
+            for message in &found {
+                text.push_str(&json::line(message)?);
+                text.push('\n');
+            }
+        } else {
+            let now = clock.wall().as_micros() / 1_000_000;
+            if view.watch {
+                text.push_str(CLEAR);
+            }
+            text.push_str(&table(&found, &Shown { zone: &client.zone, now }));
+        }
+        out(&text)?;
+        if !view.watch {
+            return Ok(());
+        }
+    }
+}
+
+/// When and where a table is read.
+struct Shown<'a> {
+    zone: &'a jiff::tz::TimeZone,
+    /// Seconds since 1970.
+    now: i64,
+}
+
+fn status_table(found: &[proto::StatusResponse], shown: &Shown<'_>) -> String {
+    let mut table = Table::new(["NODE", ""]);
+    for status in found {
+        let ledger = status.ledger.unwrap_or_default();
+        let state = if ledger.writable { "written" } else { "CANNOT BE WRITTEN" };
+        let started = moment(status.start_time, shown.zone);
+        for (name, value) in [
+            ("name", plain(&status.name)),
+            ("version", status.version.clone()),
+            ("up", format!("{} since {started}", length(status.uptime))),
+            ("configuration", status.config.to_string()),
+            ("calls", status.calls.to_string()),
+            ("legs", status.legs.to_string()),
+            ("dialogs", status.dialogs.to_string()),
+            ("transactions", status.transactions.to_string()),
+            ("registrations", status.registrations.to_string()),
+            ("callers waiting", status.waiting.to_string()),
+            ("ports taken", status.ports_taken.to_string()),
+            ("ports spare", status.ports_spare.to_string()),
+            ("recordings", status.recordings.to_string()),
+            ("calls since start", status.calls_total.to_string()),
+            ("calls refused", status.calls_refused.to_string()),
+            ("ledger", format!("{state}, {} to {}", ledger.oldest, ledger.newest)),
+            ("entries waiting", ledger.waiting.to_string()),
+            ("entries lost", ledger.lost.to_string()),
+        ] {
+            table.row([name.to_owned(), value]);
+        }
+    }
+    table.text()
+}
+
+fn agents_table(found: &[proto::Agent], shown: &Shown<'_>) -> String {
+    let mut table = Table::new(["AGENT", "NAME", "STATE", "FOR", "EXTENSION", "QUEUES", "REASON"]);
+    for agent in found {
+        table.row([
+            plain(&agent.agent),
+            plain(&agent.name),
+            word(agent.state().as_str_name(), "AGENT_STATE_"),
+            ago(agent.since, shown.now),
+            or_hyphen(agent.extension.as_deref()),
+            plain(&agent.queues.join(",")),
+            or_hyphen(agent.reason.as_deref()),
+        ]);
+    }
+    table.text()
+}
+
+fn calls_table(found: &[proto::Call], shown: &Shown<'_>) -> String {
+    let mut table = Table::new(["CALL", "FROM", "TO", "FOR", "STAGE", "WITH", "RECORDED"]);
+    for call in found {
+        let with = [&call.menu, &call.queue, &call.prompt];
+        let with = with.into_iter().find_map(Option::as_deref);
+        let talking =
+            call.legs.iter().find(|leg| Some(&leg.leg_id) == call.talking_leg_id.as_ref());
+        let with = with.or(talking.and_then(|leg| leg.extension.as_deref()));
+        table.row([
+            call.call_id.clone(),
+            call.caller.as_ref().map(|caller| plain(&caller.number)).unwrap_or_default(),
+            plain(&call.dialled),
+            ago(call.setup_time, shown.now),
+            word(call.stage().as_str_name(), "CALL_STAGE_"),
+            or_hyphen(with),
+            if call.recorded { "yes" } else { "no" }.to_owned(),
+        ]);
+    }
+    table.text()
+}
+
+fn queues_table(found: &[proto::Queue], _: &Shown<'_>) -> String {
+    let headings =
+        ["QUEUE", "NUMBER", "STRATEGY", "WAITING", "LONGEST", "LOGGED IN", "FREE", "BUSY"];
+    let mut table = Table::new(headings);
+    for queue in found {
+        table.row([
+            plain(&queue.queue),
+            or_hyphen(queue.number.as_deref()),
+            plain(&queue.strategy),
+            queue.waiting.to_string(),
+            length(queue.longest_wait),
+            queue.agents_logged_in.to_string(),
+            queue.agents_available.to_string(),
+            queue.agents_busy.to_string(),
+        ]);
+    }
+    table.text()
+}
+
+fn phones_table(found: &[proto::Phone], shown: &Shown<'_>) -> String {
+    let mut table = Table::new(["EXTENSION", "NAME", "CALLS", "ADDRESS", "PHONE", "EXPIRES"]);
+    for phone in found {
+        let (extension, name) = (plain(&phone.extension), plain(&phone.name));
+        let calls = phone.calls.to_string();
+        if phone.contacts.is_empty() {
+            let hyphen = || "-".to_owned();
+            table.row([
+                extension.clone(),
+                name.clone(),
+                calls.clone(),
+                hyphen(),
+                hyphen(),
+                hyphen(),
+            ]);
+        }
+        for contact in &phone.contacts {
+            table.row([
+                extension.clone(),
+                name.clone(),
+                calls.clone(),
+                plain(&contact.address),
+                or_hyphen(contact.user_agent.as_deref()),
+                moment(contact.expire_time, shown.zone),
+            ]);
+        }
+    }
+    table.text()
+}
+
+/// Changes an agent's state and prints the one that he has then.
+pub async fn change_agent(verb: AgentVerb) -> Result<(), CliError> {
+    let (agent, change, extension, reason) = match verb {
+        AgentVerb::Available(agent) => (agent, AgentChange::Available, None, None),
+        AgentVerb::Away { agent, reason } => (agent, AgentChange::Away, None, reason),
+        AgentVerb::Login { agent, extension } => (agent, AgentChange::LogIn, extension, None),
+        AgentVerb::Logout(agent) => (agent, AgentChange::LogOut, None, None),
+        AgentVerb::WrapUpDone(agent) => (agent, AgentChange::WrapUpDone, None, None),
+    };
+    let client = Client::connect(&agent.place).await?;
+    let change = change.into();
+    let asked = proto::ChangeAgentRequest { agent: agent.id, change, extension, reason };
+    let changed = AgentsClient::new(client.connection).change(asked).await?.into_inner().agent;
+    let now = Clock::start().wall().as_micros() / 1_000_000;
+    let changed: Vec<proto::Agent> = changed.into_iter().collect();
+    Ok(out(&agents_table(&changed, &Shown { zone: &client.zone, now }))?)
+}
+
+pub async fn hang_up(call_id: String, place: &Where) -> Result<(), CliError> {
+    let client = Client::connect(place).await?;
+    CallsClient::new(client.connection).hangup(proto::HangupRequest { call_id }).await?;
+    Ok(())
+}
+
+/// Has the configuration read again, and says what became of it.
+pub async fn reload(place: &Where) -> Result<(), CliError> {
+    let client = Client::connect(place).await?;
+    let asked = proto::ReloadRequest {};
+    let told = NodeClient::new(client.connection).reload(asked).await?.into_inner();
+    let Some(config) = told.config else { return Err(CliError::Reload(told.mistakes)) };
+    let mut text = format!("configuration {config} is in force\n");
+    for key in told.restart_for {
+        text.push_str(&format!("{key} takes effect at the next start\n"));
+    }
+    Ok(out(&text)?)
+}

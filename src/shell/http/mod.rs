@@ -1,0 +1,143 @@
+//! Health for load balancers and supervisors, metrics for Prometheus.
+//!
+//! `/health/live`: the process works; if not, restart it. `/health/ready`: it takes calls; if not,
+//! send them elsewhere, and the page says why.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+
+use crate::config::sections::Http;
+use crate::shell::grpc::handle::SwitchHandle;
+use crate::shell::ledger::Ledger;
+use crate::shell::metrics::Metrics;
+use crate::switch::request::{NodeStatus, Reply, Request};
+use crate::time::Duration;
+
+/// How long the Switch may take to prove that it lives.
+const LIVE_MAX: Duration = Duration::from_secs(2);
+
+/// The format of `/metrics`.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Why the node takes no calls, by part; empty if it does. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness {
+    reasons: Arc<Mutex<BTreeMap<&'static str, String>>>,
+}
+
+impl Readiness {
+    /// Says why a part is not ready, or with `None` that it is.
+    pub fn set(&self, part: &'static str, reason: Option<String>) {
+        let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
+        match reason {
+            Some(reason) => _ = reasons.insert(part, reason),
+            None => _ = reasons.remove(part),
+        }
+    }
+
+    fn list(&self) -> Vec<String> {
+        let reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
+        reasons.iter().map(|(part, reason)| format!("{part}: {reason}")).collect()
+    }
+}
+
+/// What the pages tell of.
+#[derive(Clone)]
+pub struct Pages {
+    pub ledger: Ledger,
+    pub switch: SwitchHandle,
+    pub metrics: Metrics,
+    pub readiness: Readiness,
+}
+
+/// Takes the address.
+///
+/// # Errors
+///
+/// If it is taken.
+pub async fn bind(config: &Http) -> Result<TcpListener, HttpError> {
+    let listen = config.listen;
+    TcpListener::bind(listen).await.map_err(|source| HttpError::Listen { listen, source })
+}
+
+/// Serves the pages until `stop`.
+///
+/// # Errors
+///
+/// If the socket fails.
+pub async fn serve(
+    listener: TcpListener,
+    pages: Pages,
+    stop: impl Future<Output = ()>,
+) -> Result<(), HttpError> {
+    let router = Router::new()
+        .route("/health/live", get(live))
+        .route("/health/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(pages);
+    tokio::select! {
+        served = async { axum::serve(listener, router).await } => served.map_err(HttpError::Serve),
+        () = stop => Ok(()),
+    }
+}
+
+/// 200 as long as the Switch answers.
+async fn live(State(pages): State<Pages>) -> impl IntoResponse {
+    match status(&pages).await {
+        Some(_) => (StatusCode::OK, "live\n"),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "the switch does not answer\n"),
+    }
+}
+
+/// 200 if the node takes calls, else 503 with a reason a line.
+async fn ready(State(pages): State<Pages>) -> impl IntoResponse {
+    let mut reasons = pages.readiness.list();
+    let health = pages.ledger.health();
+    if !health.writable {
+        let waiting = health.waiting;
+        reasons.push(format!("ledger: cannot be written; {waiting} entries wait"));
+    } else if !health.takes_calls() {
+        reasons.push(format!("ledger: {} entries wait", health.waiting));
+    }
+    if status(&pages).await.is_none() {
+        reasons.push("switch: does not answer".to_owned());
+    }
+    if reasons.is_empty() {
+        return (StatusCode::OK, "ready\n".to_owned());
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, reasons.join("\n") + "\n")
+}
+
+async fn metrics(State(pages): State<Pages>) -> impl IntoResponse {
+    let status = status(&pages).await;
+    let head = *pages.ledger.head().borrow();
+    let page = pages.metrics.page(status, pages.ledger.health(), head);
+    ([(header::CONTENT_TYPE, OPEN_METRICS)], page)
+}
+
+async fn status(pages: &Pages) -> Option<NodeStatus> {
+    match timeout(LIVE_MAX, pages.switch.ask(Request::Status)).await {
+        Ok(Ok(Reply::Status(status))) => Some(status),
+        Ok(Ok(_) | Err(_)) | Err(_) => None,
+    }
+}
+
+/// Why the pages cannot be served.
+#[derive(Debug, Error)]
+pub enum HttpError {
+    #[error("[http] listen {listen}: {source}")]
+    Listen { listen: SocketAddr, source: std::io::Error },
+    #[error("HTTP: {0}")]
+    Serve(std::io::Error),
+}

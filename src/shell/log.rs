@@ -1,0 +1,24 @@
+//! Where logs go: the standard error output, for people or for programs.
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+use crate::config::sections::{Log, LogFormat};
+
+/// Sends all logs to the standard error output, as `[log]` says.
+///
+/// # Errors
+///
+/// A sentence, if the filter cannot be read.
+pub fn start(config: &Log) -> Result<(), String> {
+    let filter = EnvFilter::try_new(&config.filter).map_err(|error| error.to_string())?;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_span_events(FmtSpan::NONE)
+        .with_writer(std::io::stderr);
+    let started = match config.format {
+        LogFormat::Json => lines.json().try_init(),
+        LogFormat::Text => lines.with_target(false).try_init(),
+    };
+    started.map_err(|error| error.to_string())
+}

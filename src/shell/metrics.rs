@@ -1,0 +1,213 @@
+//! What the node counts, for `/metrics` in the Prometheus text format.
+//!
+//! Counters are bumped where things happen; what the Switch and the ledger hold is asked for when
+//! somebody reads.
+
+use std::fmt;
+use std::sync::atomic::Ordering;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::{encode, encode_registry};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::shell::ledger::Health;
+use crate::shell::media::Figures;
+use crate::shell::sip::Counts;
+use crate::switch::request::NodeStatus;
+
+/// Upper bounds of the buckets of a step of the Switch, in seconds: 1 µs to 16 ms.
+const STEP_BUCKETS: [f64; 8] = [1e-6, 4e-6, 16e-6, 64e-6, 256e-6, 1e-3, 4e-3, 16e-3];
+
+/// Counters that the parts of the shell bump; clones share them.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    /// Datagrams or framed messages that arrived, .
+    pub sip_received: Counter,
+    pub sip_sent: Counter,
+    /// What arrived and was no SIP.
+    pub sip_malformed: Counter,
+    /// What could not be passed on because a buffer was full.
+    pub sip_dropped: Counter,
+    /// RTP packets that arrived from phones, and were sent to them.
+    pub rtp_received: Counter,
+    pub rtp_sent: Counter,
+    /// RTP packets that the operating system would not take.
+    pub rtp_unsent: Counter,
+    /// How long the Switch took for one input.
+    pub switch_step: Histogram,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            sip_received: Counter::default(),
+            sip_sent: Counter::default(),
+            sip_malformed: Counter::default(),
+            sip_dropped: Counter::default(),
+            rtp_received: Counter::default(),
+            rtp_sent: Counter::default(),
+            rtp_unsent: Counter::default(),
+            switch_step: Histogram::new(STEP_BUCKETS),
+        }
+    }
+}
+
+impl Metrics {
+    /// Takes over what transports and media threads have counted since the start.
+    pub fn follow(&self, sip: Counts, media: Figures) {
+        for (counter, total) in [
+            (&self.sip_received, sip.received),
+            (&self.sip_sent, sip.sent),
+            (&self.sip_malformed, sip.malformed),
+            (&self.sip_dropped, sip.dropped),
+            (&self.rtp_received, media.received),
+            (&self.rtp_sent, media.sent),
+            (&self.rtp_unsent, media.send_failures),
+        ] {
+            counter.inner().store(total, Ordering::Relaxed); // a figure, orders nothing
+        }
+    }
+
+    /// The page that Prometheus reads. Without `status` the Switch did not answer.
+    pub fn page(&self, status: Option<NodeStatus>, health: Health, head: u64) -> String {
+        let mut counted = Registry::with_prefix("strowger");
+        self.register(&mut counted);
+        let mut held = Registry::with_prefix("strowger");
+        held.register_collector(Box::new(Held { status, health, head }));
+        let mut page = String::new();
+        encode_registry(&mut page, &held).expect("writing to a String cannot fail");
+        encode(&mut page, &counted).expect("writing to a String cannot fail");
+        page
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        let sip = registry.sub_registry_with_prefix("sip");
+        sip.register("received", "SIP messages that arrived", self.sip_received.clone());
+        sip.register("sent", "SIP messages that were sent", self.sip_sent.clone());
+        sip.register("malformed", "Arrived, but no SIP", self.sip_malformed.clone());
+        sip.register("dropped", "Dropped: a buffer was full", self.sip_dropped.clone());
+        let rtp = registry.sub_registry_with_prefix("rtp");
+        rtp.register("received", "RTP packets from phones", self.rtp_received.clone());
+        rtp.register("sent", "RTP packets to phones", self.rtp_sent.clone());
+        rtp.register("unsent", "RTP that the system would not take", self.rtp_unsent.clone());
+        registry.register_with_unit(
+            "switch_step",
+            "Time for one input of the Switch",
+            Unit::Seconds,
+            self.switch_step.clone(),
+        );
+    }
+}
+
+/// What the node holds at the moment of reading.
+#[derive(Debug)]
+struct Held {
+    status: Option<NodeStatus>,
+    health: Health,
+    head: u64,
+}
+
+impl Collector for Held {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        if let Some(status) = &self.status {
+            for (name, help, value) in [
+                ("calls", "Calls in progress", status.calls),
+                ("legs", "Legs of calls in progress", status.legs),
+                ("dialogs", "SIP dialogs", status.dialogs),
+                ("transactions", "SIP transactions", status.transactions),
+                ("registrations", "Registered phones", status.registrations),
+                ("ports_taken", "Media port pairs in use", status.ports_taken),
+                ("ports_spare", "Media port pairs ready", status.ports_spare),
+                ("recordings", "Recordings being written", status.recordings),
+                ("waiting", "Callers that wait in queues", status.waiting),
+                ("config", "Configurations since the start", status.config),
+                ("uptime_seconds", "Time since the start", status.uptime.as_secs()),
+            ] {
+                gauge(&mut encoder, name, help, value)?;
+            }
+            counter(&mut encoder, "calls_begun", "Calls since the start", status.calls_total)?;
+            counter(&mut encoder, "calls_refused", "Calls refused", status.calls_refused)?;
+        }
+        let health = &self.health;
+        let waiting = health.waiting as u64;
+        gauge(&mut encoder, "switch_up", "1: it answers", u64::from(self.status.is_some()))?;
+        gauge(&mut encoder, "ledger_writable", "1: it can", u64::from(health.writable))?;
+        gauge(&mut encoder, "ledger_waiting", "Entries not yet durable", waiting)?;
+        gauge(&mut encoder, "ledger_head", "The newest durable sequence", self.head)?;
+        counter(&mut encoder, "ledger_entries", "Entries made durable", health.appended)?;
+        counter(&mut encoder, "ledger_lost", "Entries lost", health.lost)?;
+        counter(&mut encoder, "ledger_commits", "Commits", health.commits)?;
+        let time = ConstCounter::new(health.commit_time.as_secs_f64());
+        let help = "Time of all commits";
+        let name = "ledger_commit";
+        time.encode(encoder.encode_descriptor(
+            name,
+            help,
+            Some(&Unit::Seconds),
+            time.metric_type(),
+        )?)
+    }
+}
+
+fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
+    let gauge = ConstGauge::new(value);
+    gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
+}
+
+fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
+    let counter = ConstCounter::new(value);
+    counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Duration;
+
+    #[test]
+    fn the_page_has_what_is_held_and_what_is_counted() {
+        let metrics = Metrics::default();
+        metrics.sip_received.get_or_create(&Carried { transport: Carrier::udp }).inc_by(3);
+        metrics.switch_step.observe(5e-6);
+        let status = NodeStatus { calls: 7, calls_total: 9, ..NodeStatus::default() };
+
+        let page = metrics.page(Some(status), health(), 12);
+
+        for line in [
+            "strowger_calls 7",
+            "strowger_calls_begun_total 9",
+            "strowger_ledger_head 12",
+            "strowger_ledger_commit_seconds_total 0.25",
+            "strowger_sip_received_total{transport=\"udp\"} 3",
+            "strowger_switch_step_seconds_count 1",
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line} is not in\n{page}");
+        }
+        assert!(page.ends_with("# EOF\n"));
+        assert_eq!(page.matches("# EOF").count(), 1);
+    }
+
+    #[test]
+    fn a_switch_that_does_not_answer_is_told() {
+        let page = Metrics::default().page(None, health(), 12);
+        assert!(page.contains("strowger_switch_up 0\n"));
+        assert!(!page.contains("strowger_calls "));
+    }
+
+    fn health() -> Health {
+        Health {
+            writable: true,
+            running: true,
+            waiting: 0,
+            pressure: 0.0,
+            lost: 0,
+            appended: 3,
+            commits: 1,
+            commit_time: Duration::from_millis(250),
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! A node: builds everything from the configuration, reloads it, stops.
+
+use std::collections::HashMap;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::bounded;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::acd::Acd;
+use crate::call::{Plan, Settings};
+use crate::config::{Changes, Config};
+use crate::id::ExtensionId;
+use crate::shell::clock::Clock;
+use crate::shell::driver::{self, Ends, Orders};
+use crate::shell::grpc::handle::{Asked, SwitchHandle};
+use crate::shell::ledger::{self, Ledger, LedgerError};
+use crate::shell::media::prompts::Source;
+use crate::shell::media::{MediaThreads, Setup, measure};
+use crate::shell::sip::{Incoming, Listen, TransportError, Transports};
+use crate::shell::http::{self, HttpError, Pages, Readiness};
+use crate::shell::metrics::Metrics;
+use crate::shell::{entropy, grpc, systemd};
+use crate::sip::digest::{self, Auth, Secret};
+use crate::sip::registrar::{self, Registrar};
+use crate::sip::transaction::Table;
+use crate::switch::request::Reload;
+use crate::switch::{Parts, Switch};
+
+/// Reads the configuration again, from wherever the first one came.
+pub type Reread = Box<dyn FnMut() -> Result<Config, Vec<String>> + Send>;
+
+/// A running node.
+pub struct Node {
+    /// Where phones register.
+    pub sip: Vec<Listen>,
+    pub grpc: SocketAddr,
+    pub http: SocketAddr,
+    switch: SwitchHandle,
+    orders: Orders,
+    thread: JoinHandle<MediaThreads>,
+    ledger: Ledger,
+    stop: watch::Sender<bool>,
+    servers: Vec<tokio::task::JoinHandle<()>>,
+}
+
+/// Why a node does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error("{path}: {source}")]
+    File { path: PathBuf, source: io::Error },
+    #[error("gRPC: {0}")]
+    Grpc(#[from] grpc::GrpcError),
+    #[error("HTTP: {0}")]
+    Http(#[from] HttpError),
+    #[error("ledger: {0}")]
+    Ledger(#[from] LedgerError),
+    #[error("media: {0}")]
+    Media(io::Error),
+    #[error("SIP: {0}")]
+    Sip(#[from] TransportError),
+    #[error("the operating system gives no thread or no entropy: {0}")]
+    System(#[from] io::Error),
+}
+
+impl Node {
+    /// Starts a node; it takes calls when this returns.
+    ///
+    /// # Errors
+    ///
+    /// If a folder, a file, an address or a port cannot be had.
+    pub async fn start(config: Config, reread: Reread) -> Result<Self, StartError> {
+        let clock = Clock::start();
+        let mut rng = entropy::rng()?;
+        make_private_folder(&config.node.data)?;
+        let recordings = config.node.data.join(&config.media.recordings);
+        let ledger = open_ledger(&config, clock)?;
+        let grpc_server = grpc::Listener::bind(&config.grpc).await?;
+        let http_server = http::bind(&config.http).await?;
+        let (media_sender, media_events) = bounded(MEDIA_EVENTS_MAX);
+        let media = MediaThreads::start(
+            Setup {
+                config: config.media.clone(),
+                prompts: prompts(&config),
+                recordings: recordings.clone(),
+                clock,
+                rng: entropy::rng()?,
+            },
+            media_sender,
+        )
+        .map_err(StartError::Media)?;
+        let (sip_sender, sip_incoming) = bounded(MESSAGES_MAX);
+        let sip = bind_sip(&config, sip_sender)?;
+        let listening = sip.listening();
+        let metrics = Metrics::default();
+
+        let auth = digest::Config { nonce_lifetime: config.sip.nonce_lifetime, ..digest::Config::default() };
+        let parts = Parts {
+            acd: Arc::new(Acd::new()),
+            auth: Auth::new(config.sip.realm(), &auth, &mut rng),
+            name: config.node.name.clone(),
+            node: config.node.number,
+            registrar: Registrar::new(registrar::Config {
+                contacts_max: config.sip.contacts_max,
+                expires_default: config.sip.expires,
+                expires_max: config.sip.expires_max,
+                expires_min: config.sip.expires_min,
+            }),
+            rng,
+            settings: settings(&config, clock, recordings),
+            transactions: Table::new(0, config.sip.transactions_max),
+        };
+        let switch = Switch::new(clock.now(), parts, plan(&config, 1), secrets(&config));
+        let (orders, thread) = start_switch(
+            switch,
+            Ends {
+                clock,
+                ledger: ledger.clone(),
+                media,
+                media_events,
+                metrics: metrics.clone(),
+                sip,
+                sip_incoming,
+            },
+        )?;
+
+        let (reload_sender, reloads) = mpsc::channel(1);
+        let switch = handle(orders.clone(), reload_sender);
+        let (stop, stopped) = watch::channel(false);
+        let servers = vec![
+            tokio::spawn(reload_on_demand(config, reread, orders.clone(), reloads)),
+            tokio::spawn(systemd::watch(orders.clone(), clock)),
+        ];
+        let mut node = Self {
+            sip: listening,
+            grpc: grpc_server.local_addr()?,
+            http: http_server.local_addr()?,
+            switch,
+            orders,
+            thread,
+            ledger,
+            stop,
+            servers,
+        };
+        node.serve(grpc_server, http_server, metrics, clock, &stopped);
+        Ok(node)
+    }
+
+    fn serve(
+        &mut self,
+        grpc: grpc::Listener,
+        http: TcpListener,
+        metrics: Metrics,
+        clock: Clock,
+        stopped: &watch::Receiver<bool>,
+    ) {
+        let (ledger, switch, until) = (self.ledger.clone(), self.switch.clone(), stopped.clone());
+        self.servers.push(tokio::spawn(async move {
+            if let Err(error) = grpc.serve(ledger, switch, clock, when(until)).await {
+                tracing::error!(%error, "gRPC ended");
+            }
+        }));
+        let (ledger, switch) = (self.ledger.clone(), self.switch.clone());
+        let pages = Pages { ledger, switch, metrics, readiness: Readiness::default() };
+        let until = stopped.clone();
+        self.servers.push(tokio::spawn(async move {
+            if let Err(error) = http::serve(http, pages, when(until)).await {
+                tracing::error!(%error, "HTTP ended");
+            }
+        }));
+    }
+
+    /// Asks the Switch of this node.
+    pub fn switch(&self) -> &SwitchHandle {
+        &self.switch
+    }
+
+    /// Hangs up all calls, writes what is owed, and ends every thread.
+    pub async fn stop(self) {
+        systemd::stopping();
+        self.orders.stop();
+        let thread = self.thread;
+        let media = tokio::task::spawn_blocking(move || thread.join()).await;
+        match media {
+            Ok(Ok(media)) => _ = tokio::task::spawn_blocking(move || media.stop()).await,
+            Ok(Err(_)) | Err(_) => tracing::error!("the Switch thread died"),
+        }
+        let ledger = self.ledger.clone();
+        let written = tokio::task::spawn_blocking(move || ledger.close()).await.unwrap_or(false);
+        if !written {
+            tracing::error!("the ledger could not write everything");
+        }
+        let _ = self.stop.send(true); // nobody listens any more: all the better
+        for server in self.servers {
+            server.abort();
+        }
+    }
+}
+
+/// Resolves when the node stops.
+async fn when(mut stopped: watch::Receiver<bool>) {
+    // An error means that the node is gone, which is a stop too.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// What the rest of the process asks with.
+fn handle(orders: Orders, reloads: mpsc::Sender<oneshot::Sender<Reload>>) -> SwitchHandle {
+    SwitchHandle::new(move |asked| match asked {
+        Asked::Reload { reply } => reloads.try_send(reply).is_ok(),
+        Asked::Switch { request, reply } => orders.ask(request, reply),
+    })
+}
+
+/// Reads the configuration again whenever somebody asks; a broken one changes nothing.
+async fn reload_on_demand(
+    mut running: Config,
+    mut reread: Reread,
+    orders: Orders,
+    mut asked: mpsc::Receiver<oneshot::Sender<Reload>>,
+) {
+    let mut version = 1;
+    while let Some(reply) = asked.recv().await {
+        let outcome = match reread() {
+            Err(mistakes) => Reload::Refused { mistakes },
+            Ok(config) => {
+                let changes = Changes::between(&running, &config);
+                if orders.plan(plan(&config, version + 1), secrets(&config)) {
+                    version += 1;
+                    running = config;
+                    let restart_for = changes.restart.into_iter().map(str::to_owned).collect();
+                    tracing::info!(version, "configuration reloaded");
+                    Reload::Applied { config: version, restart_for }
+                } else {
+                    Reload::Refused { mistakes: vec!["the switch is too busy; try again".into()] }
+                }
+            }
+        };
+        if let Reload::Refused { mistakes } = &outcome {
+            tracing::warn!(?mistakes, "configuration not reloaded");
+        }
+        let _ = reply.send(outcome); // who asked may have left
+    }
+}
+
+/// One configuration as calls use it.
+fn plan(config: &Config, version: u64) -> Plan {
+    let mut seats: HashMap<ExtensionId, Vec<_>> = HashMap::new();
+    for (id, agent) in &config.acd.agents {
+        if let Some(extension) = &agent.extension {
+            seats.entry(extension.clone()).or_default().push(id.clone());
+        }
+    }
+    Plan {
+        version,
+        acd: config.acd.clone(),
+        calls_max: config.node.calls_max,
+        codes: config.codes.clone(),
+        extensions: config.extensions.clone(),
+        ivr: config.ivr.clone(),
+        locale: config.node.locale,
+        menus: config.menus.clone(),
+        routes: config.compile_routes(),
+        seats,
+    }
+}
+
+/// What each account's credentials are checked against.
+fn secrets(config: &Config) -> HashMap<ExtensionId, Secret> {
+    let realm = config.sip.realm();
+    let accounts = config.extensions.iter().filter_map(|(id, account)| {
+        let password = account.password.as_ref()?.expose();
+        Some((id.clone(), Secret::new(id.as_str(), realm, password)))
+    });
+    accounts.collect()
+}
+
+fn settings(config: &Config, clock: Clock, recordings: PathBuf) -> Settings {
+    let listen = config.media.listen;
+    Settings {
+        epoch: clock.epoch(),
+        codecs: config.media.codecs.clone(),
+        domain: config.sip.domain.clone(),
+        media: config.sip.external.or_else(|| (!listen.is_unspecified()).then_some(listen)),
+        recordings,
+    }
+}
+
+fn prompts(config: &Config) -> Source {
+    Source {
+        folder: config.node.data.join(&config.media.prompts),
+        locale: config.node.locale.as_str().to_owned(),
+        bytes_max: config.media.prompts_bytes.0,
+    }
+}
+
+fn bind_sip(
+    config: &Config,
+    incoming: crossbeam_channel::Sender<Incoming>,
+) -> Result<Transports, TransportError> {
+    let listen: Vec<_> = (config.sip.listen.iter())
+        .map(|listen| Listen { transport: listen.transport, address: listen.address })
+        .collect();
+    Transports::bind(&listen, config.sip.external, incoming)
+}
+
+fn start_switch(
+    mut switch: Switch,
+    ends: Ends,
+) -> Result<(Orders, JoinHandle<MediaThreads>), StartError> {
+    let mut out = Vec::new();
+    switch.resume(ends.clock.now(), ends.ledger.all("")?, &mut out);
+    Ok(driver::start(switch, out, ends)?)
+}
+
+fn open_ledger(config: &Config, clock: Clock) -> Result<Ledger, LedgerError> {
+    let mut recorded = |path: &str| measure::measure(Path::new(path));
+    let node = ledger::Node {
+        name: &config.node.name,
+        clock: Box::new(move || clock.epoch().wall(clock.now())),
+        recorded: &mut recorded,
+    };
+    Ledger::open(&config.node.data.join("ledger.sqlite"), &config.ledger, node)
+}
+
+/// Makes a folder that only this user can look into.
+fn make_private_folder(path: &Path) -> Result<(), StartError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.and_then(|()| fs::metadata(path).map(drop))
+        .map_err(|source| StartError::File { path: path.to_owned(), source })
+}
+
+/// Messages that may wait for the Switch; above it datagrams are dropped and connections pause.
+const MESSAGES_MAX: usize = 16_384;
+
+/// Media reports that may wait for the Switch.
+const MEDIA_EVENTS_MAX: usize = 65_536;

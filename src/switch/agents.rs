@@ -1,0 +1,135 @@
+//! Agents and their phones: what changes who can be rung.
+
+use std::collections::BTreeSet;
+
+use crate::acd::config::Login;
+use crate::acd::{self, Change};
+use crate::cdr::entry::{AgentState, Entry, Fact};
+use crate::id::{AgentId, ExtensionId};
+use crate::sip::registrar;
+use crate::switch::kept::keep_agent;
+use crate::switch::{Output, Switch};
+use crate::time::Instant;
+
+impl Switch {
+    /// Makes the ACD know the queues and agents of the plan.
+    pub(super) fn configure_acd(&mut self, now: Instant) {
+        let plan = self.plan.clone();
+        self.parts.acd.configure(now, &plan.acd, &mut self.decided);
+        let registered: Vec<ExtensionId> = (plan.extensions.keys())
+            .filter(|extension| !self.parts.registrar.targets(extension).is_empty())
+            .cloned()
+            .collect();
+        for extension in registered {
+            self.seat_reachable(now, &extension, true);
+        }
+    }
+
+    /// Phones came or went: their agents can be rung, or not.
+    pub(super) fn registrations_changed(
+        &mut self,
+        now: Instant,
+        changes: Vec<registrar::Change>,
+        out: &mut Vec<Output>,
+    ) {
+        for change in changes {
+            let extension = change.extension().clone();
+            out.push(self.keep_phones(&extension));
+            let is_there = !self.parts.registrar.targets(&extension).is_empty();
+            self.seat_reachable(now, &extension, is_there);
+        }
+    }
+
+    /// Tells the ACD whether the agents of a seat can be rung; logs the automatic ones in or out.
+    fn seat_reachable(&mut self, now: Instant, extension: &ExtensionId, is: bool) {
+        let acd = &self.parts.acd;
+        let plan = &self.plan;
+        let fixed = plan.seats.get(extension).into_iter().flatten().cloned();
+        let agents: BTreeSet<AgentId> = fixed.chain(acd.seated(extension)).collect();
+        for view in agents.iter().filter_map(|agent| acd.agent(agent)) {
+            let auto = plan.acd.agents.get(&view.agent).is_some_and(|agent| {
+                agent.login == Login::Auto && agent.extension.as_ref() == Some(extension)
+            });
+            let logged_out = view.state == acd::State::LoggedOut;
+            let here = view.extension.as_ref() == Some(extension) && !logged_out;
+            let change = match (auto, is) {
+                (true, true) if logged_out => Change::Login { extension: extension.clone() },
+                (true, false) if here => Change::Logout,
+                _ if here => Change::Reachable(is),
+                _ => continue,
+            };
+            let login = matches!(change, Change::Login { .. });
+            // The ACD refuses what is so already; nothing is lost by asking.
+            let _ = acd.change(now, &view.agent, change, &mut self.decided);
+            if login {
+                let _ = acd.change(now, &view.agent, Change::Reachable(true), &mut self.decided);
+            }
+        }
+    }
+
+    /// Tells the ACD what is known of the phone where an agent has just sat down.
+    pub(super) fn look_at_seat(&mut self, now: Instant, agent: &AgentId) {
+        let acd = &self.parts.acd;
+        let Some(seat) = acd.agent(agent).and_then(|view| view.extension) else { return };
+        let reachable = !self.parts.registrar.targets(&seat).is_empty();
+        let busy = self.occupied.contains_key(&seat);
+        for change in [Change::BusyElsewhere(busy), Change::Reachable(reachable)] {
+            let _ = acd.change(now, agent, change, &mut self.decided);
+        }
+    }
+
+    /// A private call began or ended at a phone: its agent is not to be disturbed meanwhile.
+    pub(super) fn occupy(&mut self, now: Instant, extension: ExtensionId, is: bool) {
+        let count = self.occupied.entry(extension.clone()).or_insert(0);
+        let before = *count;
+        *count = if is { before + 1 } else { before.saturating_sub(1) };
+        let (before, after) = (before > 0, *count > 0);
+        if !after {
+            self.occupied.remove(&extension);
+        }
+        if before == after {
+            return;
+        }
+        if let Some(agent) = self.parts.acd.seated(&extension) {
+            let change = Change::BusyElsewhere(after);
+            // Refused only if he has stood up in the same moment.
+            let _ = self.parts.acd.change(now, &agent, change, &mut self.decided);
+        }
+    }
+
+    /// Writes an agent's change into the ledger, and keeps it for the next start.
+    pub(super) fn agent_changed(
+        &mut self,
+        now: Instant,
+        decision: acd::Output,
+        out: &mut Vec<Output>,
+    ) {
+        let acd::Output::Agent { agent, from, to, reason, extension } = decision else { return };
+        let at = self.wall(now);
+        let (from, to) = (state_of(from), state_of(to));
+        let wrap_up = match (from, to) {
+            (AgentState::WrapUp, AgentState::WrapUp) => None,
+            (_, AgentState::WrapUp) => Some(Fact::WrapUpBegan { agent: agent.clone() }),
+            (AgentState::WrapUp, _) => Some(Fact::WrapUpEnded { agent: agent.clone() }),
+            _ => None,
+        };
+        if let (Some(fact), Some(call)) = (wrap_up, self.last_calls.get(&agent)) {
+            out.push(Output::Entry(Entry { at, call: Some(*call), fact }));
+        }
+        out.push(keep_agent(&agent, to, reason.as_deref(), extension.as_ref()));
+        let fact = Fact::Agent { agent, from, to, reason, extension };
+        out.push(Output::Entry(Entry { at, call: None, fact }));
+    }
+}
+
+/// The ACD's word for a state, as the ledger writes it.
+pub(super) fn state_of(state: acd::State) -> AgentState {
+    match state {
+        acd::State::Available => AgentState::Available,
+        acd::State::Away => AgentState::Away,
+        acd::State::LoggedOut => AgentState::LoggedOut,
+        acd::State::OnCall => AgentState::OnCall,
+        acd::State::Ringing => AgentState::Ringing,
+        acd::State::WrapUp => AgentState::WrapUp,
+    }
+}

@@ -1,0 +1,219 @@
+//! What people and programs ask, answered from the state of this moment.
+
+use crate::acd::{self, Change, ChangeError};
+use crate::call::{Call, Input as CallInput, Stage as CallStage};
+use crate::cdr::entry::Direction;
+use crate::id::{AgentId, LegId};
+use crate::switch::agents::state_of;
+use crate::switch::request::{
+    AgentChange, AgentView, CallView, ContactView, LegState, LegView, NodeStatus, PhoneView,
+    QueueView, Refusal, Reply, Request, Stage,
+};
+use crate::switch::{Output, Switch};
+use crate::time::Instant;
+
+impl Switch {
+    pub(super) fn answer(
+        &mut self,
+        now: Instant,
+        request: Request,
+        out: &mut Vec<Output>,
+    ) -> Reply {
+        match request {
+            Request::Agents => {
+                let agents = self.parts.acd.agents();
+                Reply::Agents(agents.into_iter().map(|view| self.agent_view(view)).collect())
+            }
+            Request::Calls => {
+                let mut calls: Vec<_> = self.calls.values().map(|call| self.call_view(call)).collect();
+                calls.sort_by_key(|call| call.call);
+                Reply::Calls(calls)
+            }
+            Request::ChangeAgent { agent, change } => {
+                match self.change_agent(now, &agent, change) {
+                    Ok(view) => Reply::Agent(view),
+                    Err(refusal) => Reply::Refused(refusal),
+                }
+            }
+            Request::HangUp { call } if !self.calls.contains_key(&call) => {
+                Reply::Refused(Refusal::UnknownCall(call))
+            }
+            Request::HangUp { call } => {
+                self.drive(now, call, CallInput::HangUp("administrator"), out);
+                Reply::HungUp
+            }
+            Request::Phones => Reply::Phones(self.phone_views()),
+            Request::Queues => Reply::Queues(self.queue_views(now)),
+            Request::Status => Reply::Status(self.status(now)),
+        }
+    }
+
+    fn change_agent(
+        &mut self,
+        now: Instant,
+        agent: &AgentId,
+        change: AgentChange,
+    ) -> Result<AgentView, Refusal> {
+        let plan = self.plan.clone();
+        let config = plan.acd.agents.get(agent);
+        let config = config.ok_or_else(|| Refusal::UnknownAgent(agent.clone()))?;
+        let change = match change {
+            AgentChange::Available => Change::Available,
+            AgentChange::Away { reason } => {
+                Change::Away { reason: reason.unwrap_or_else(|| "away".to_owned()) }
+            }
+            AgentChange::LogIn { extension } => {
+                let extension = extension.or_else(|| config.extension.clone());
+                let extension = extension.ok_or_else(|| Refusal::NoSeat(agent.clone()))?;
+                if !plan.extensions.contains_key(&extension) {
+                    return Err(Refusal::UnknownExtension(extension));
+                }
+                Change::Login { extension }
+            }
+            AgentChange::LogOut => Change::Logout,
+            AgentChange::WrapUpDone => Change::WrapUpDone,
+        };
+        let changed = self.parts.acd.change(now, agent, change, &mut self.decided);
+        changed.map_err(|error| self.refusal(agent, error))?;
+        self.look_at_seat(now, agent);
+        let view = self.parts.acd.agent(agent);
+        let view = view.ok_or_else(|| Refusal::UnknownAgent(agent.clone()))?;
+        Ok(self.agent_view(view))
+    }
+
+    fn refusal(&self, agent: &AgentId, error: ChangeError) -> Refusal {
+        let view = self.parts.acd.agent(agent);
+        let state = view.map_or_else(String::new, |view| state_of(view.state).name().to_owned());
+        Refusal::AgentState { agent: agent.clone(), state, why: error.to_string() }
+    }
+
+    fn agent_view(&self, view: acd::AgentSnapshot) -> AgentView {
+        AgentView {
+            agent: view.agent,
+            name: view.name,
+            state: state_of(view.state),
+            reason: view.reason,
+            since: self.wall(view.since),
+            extension: view.extension,
+            queues: view.queues,
+            call: view.call,
+        }
+    }
+
+    fn call_view(&self, call: &Call) -> CallView {
+        let caller = call.caller();
+        let legs = call.legs().map(|leg| LegView {
+            leg: leg.id,
+            extension: leg.extension.clone(),
+            agent: leg.agent.clone(),
+            state: match leg {
+                leg if leg.is_leaving() => LegState::Ending,
+                leg if leg.is_ringing() => LegState::Ringing,
+                leg if !leg.is_confirmed() => LegState::Trying,
+                leg if leg.audio().is_held() => LegState::Holding,
+                _ => LegState::Answered,
+            },
+        });
+        CallView {
+            call: call.id(),
+            direction: Direction::Internal,
+            from: caller.extension.to_string(),
+            name: caller.name.clone(),
+            extension: Some(caller.extension.clone()),
+            to: caller.dialled.clone(),
+            began: self.wall(call.began()),
+            answered: call.answered().map(|at| self.wall(at)),
+            stage: self.stage_view(call),
+            recorded: call.is_recording(),
+            legs: legs.collect(),
+        }
+    }
+
+    fn stage_view(&self, call: &Call) -> Stage {
+        match call.stage() {
+            CallStage::Dialling(_) => Stage::Listening { prompt: "agent-id".into() },
+            CallStage::Echo => Stage::Listening { prompt: "echo".into() },
+            CallStage::Ending(_) => Stage::Ending,
+            CallStage::Listening { prompt, .. } => Stage::Listening { prompt: prompt.clone() },
+            CallStage::Menu(menu) => Stage::InMenu { menu: menu.menu().clone() },
+            CallStage::Ringing(_) => Stage::Ringing,
+            CallStage::Routing => Stage::Routing,
+            CallStage::Talking(talking) => {
+                Stage::Talking { with: LegId { call: call.id(), index: talking.peer } }
+            }
+            CallStage::Waiting(waiting) => {
+                let position = self.parts.acd.position(call.id()).unwrap_or(0);
+                Stage::InQueue { queue: waiting.queue.clone(), position }
+            }
+        }
+    }
+
+    fn phone_views(&self) -> Vec<PhoneView> {
+        let registrar = &self.parts.registrar;
+        let views = self.plan.extensions.iter().map(|(extension, account)| PhoneView {
+            extension: extension.clone(),
+            name: account.name.clone(),
+            calls: self.occupied.get(extension).copied().unwrap_or(0),
+            contacts: (registrar.targets(extension).into_iter())
+                .map(|binding| ContactView {
+                    address: format!(
+                        "{}://{}",
+                        binding.path.flow.transport.param(),
+                        binding.path.flow.remote
+                    ),
+                    registered: self.wall(binding.registered_at),
+                    expires: self.wall(binding.expires_at),
+                    uri: binding.contact,
+                    user_agent: binding.user_agent,
+                })
+                .collect(),
+        });
+        views.collect()
+    }
+
+    fn queue_views(&self, now: Instant) -> Vec<QueueView> {
+        let views = self.parts.acd.queues().into_iter().map(|view| {
+            let config = self.plan.acd.queues.get(&view.queue);
+            let oldest = view.callers.iter().map(|caller| caller.entered).min();
+            let count = |wanted: &[acd::State]| {
+                let agents = view.agents.iter().filter(|(_, state)| wanted.contains(state));
+                u32::try_from(agents.count()).unwrap_or(u32::MAX)
+            };
+            let busy = [acd::State::Ringing, acd::State::OnCall, acd::State::WrapUp];
+            let off = count(&[acd::State::LoggedOut]);
+            QueueView {
+                number: config.and_then(|queue| queue.number.clone()),
+                strategy: view.strategy.name().to_owned(),
+                waiting: u32::try_from(view.callers.len()).unwrap_or(u32::MAX),
+                longest_wait: oldest.map(|oldest| now.since(oldest)).unwrap_or_default(),
+                agents_logged_in: u32::try_from(view.agents.len()).unwrap_or(u32::MAX) - off,
+                agents_available: view.free,
+                agents_busy: count(&busy),
+                queue: view.queue,
+            }
+        });
+        views.collect()
+    }
+
+    fn status(&self, now: Instant) -> NodeStatus {
+        let queues = self.parts.acd.queues();
+        let legs = self.calls.values().map(|call| call.legs().len() as u64).sum();
+        NodeStatus {
+            name: self.parts.name.clone(),
+            started: self.wall(Instant::START),
+            uptime: now.since(Instant::START),
+            config: self.plan.version,
+            calls: self.calls.len() as u64,
+            legs,
+            dialogs: self.legs.len() as u64,
+            transactions: self.parts.transactions.len() as u64,
+            registrations: self.parts.registrar.len() as u64,
+            ports_taken: self.ports.taken() as u64,
+            ports_spare: self.ports.spare() as u64,
+            recordings: self.calls.values().filter(|call| call.is_recording()).count() as u64,
+            waiting: queues.iter().map(|queue| queue.callers.len() as u64).sum(),
+            calls_total: self.calls_total,
+            calls_refused: self.calls_refused,
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Calls in the Switch: finding the one that an input is for, carrying out what it asks.
+
+use crate::acd;
+use crate::call::{Call, Input as CallInput, LegInput, Output as CallOutput, Site};
+use crate::id::{CallId, LegId};
+use crate::sip::message::Request;
+use crate::sip::transaction;
+use crate::switch::kept::keep_dialog;
+use crate::switch::{Output, Switch};
+use crate::time::Instant;
+
+impl Switch {
+    /// The ACK of a 2xx: found by our tag, which only the dialog's peer knows.
+    pub(super) fn acked(&mut self, now: Instant, request: Request, out: &mut Vec<Output>) {
+        if let Some(leg) = self.leg_of(&request) {
+            self.leg(now, leg, LegInput::Acked(request), out);
+        }
+    }
+
+    /// The leg whose dialog a request names.
+    pub(super) fn leg_of(&self, request: &Request) -> Option<LegId> {
+        let leg = *self.legs.get(request.to_tag()?)?;
+        let call = self.calls.get(&leg.call)?;
+        call.has_leg(leg.index, request.call_id()).then_some(leg)
+    }
+
+    pub(super) fn leg(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        input: LegInput,
+        out: &mut Vec<Output>,
+    ) {
+        self.drive(now, leg.call, CallInput::Leg(leg.index, input), out);
+    }
+
+    /// Gives an input to a call and carries out what it asks; forgets the call when it is over.
+    pub(super) fn drive(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        input: CallInput,
+        out: &mut Vec<Output>,
+    ) {
+        let mut steps = Vec::new();
+        self.with_call(id, |call, site| call.handle(now, site, input, &mut steps));
+        self.carry_out(now, steps, out);
+        self.tidy(id);
+    }
+
+    /// Runs `act` on a call, with what it may use of the site; `None` if there is no such call.
+    pub(super) fn with_call<T>(
+        &mut self,
+        id: CallId,
+        act: impl FnOnce(&mut Call, &mut Site<'_>) -> T,
+    ) -> Option<T> {
+        let mut call = self.calls.remove(&id)?;
+        let done = act(&mut call, &mut self.site());
+        self.calls.insert(id, call);
+        Some(done)
+    }
+
+    /// What a call may use.
+    pub(super) fn site(&mut self) -> Site<'_> {
+        let parts = &mut self.parts;
+        Site {
+            acd: &parts.acd,
+            decided: &mut self.decided,
+            phones: &parts.registrar,
+            ports: &mut self.ports,
+            rng: &mut parts.rng,
+            settings: &parts.settings,
+            transactions: &mut parts.transactions,
+        }
+    }
+
+    pub(super) fn carry_out(
+        &mut self,
+        now: Instant,
+        steps: Vec<CallOutput>,
+        out: &mut Vec<Output>,
+    ) {
+        use transaction::Input as Transact;
+
+        for step in steps {
+            match step {
+                CallOutput::Ack { flow, request } => {
+                    self.transact(now, Transact::Ack { flow, request }, out);
+                }
+                CallOutput::Cancel { client, reason } => {
+                    let reason = reason.map(str::to_owned);
+                    self.transact(now, Transact::Cancel { client, reason }, out);
+                }
+                CallOutput::Dialog { leg, dialog } => out.push(keep_dialog(leg, dialog.as_deref())),
+                CallOutput::Entry(entry) => out.push(Output::Entry(entry)),
+                CallOutput::LegBegan { leg, tag, .. } => {
+                    self.legs.insert(tag, leg);
+                }
+                CallOutput::Media(thread, command) => out.push(Output::Media(thread, command)),
+                CallOutput::Occupied { extension, is } => self.occupy(now, extension, is),
+                CallOutput::Request { leg, client, flow, request } => {
+                    self.clients.insert(client, leg);
+                    self.transact(now, Transact::Request { client, flow, request }, out);
+                }
+                CallOutput::Respond { key, response } => {
+                    self.transact(now, Transact::Respond { key, response }, out);
+                }
+            }
+        }
+    }
+
+    /// Sets the call's next tick, or forgets it if nothing is left of it.
+    pub(super) fn tidy(&mut self, id: CallId) {
+        let Some(call) = self.calls.get(&id) else { return };
+        if !call.is_over() {
+            self.due.set(&id, call.next_tick());
+            return;
+        }
+        let (clients, tags) = call.remembered();
+        for client in clients {
+            self.clients.remove(client);
+        }
+        for tag in tags {
+            self.legs.remove(tag);
+        }
+        self.due.set(&id, None);
+        self.calls.remove(&id);
+    }
+
+    /// Carries out what the ACD decided, and what follows from that, until nothing is left.
+    pub(super) fn carry_out_decisions(&mut self, now: Instant, out: &mut Vec<Output>) {
+        while !self.decided.is_empty() {
+            for decision in std::mem::take(&mut self.decided) {
+                let call = match &decision {
+                    acd::Output::Agent { .. } => {
+                        self.agent_changed(now, decision, out);
+                        continue;
+                    }
+                    acd::Output::Emptied { call, .. }
+                    | acd::Output::TimedOut { call, .. }
+                    | acd::Output::Withdraw { call, .. } => *call,
+                    acd::Output::Offer { call, agent, .. } => {
+                        self.last_calls.insert(agent.clone(), *call);
+                        *call
+                    }
+                };
+                if self.calls.contains_key(&call) {
+                    self.drive(now, call, CallInput::Acd(decision), out);
+                } else {
+                    self.parts.acd.leave(now, call, &mut self.decided);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What outlives the process: registered phones, agents' states, dialogs to be ended.
+//!
+//! The Switch stores each as it changes (`Output::Store`) and gets all of it back at the next start.
+//! A call does not outlive the process: the phones in it are told so with a BYE.
+
+use serde::{Deserialize, Serialize};
+
+use crate::acd::Change;
+use crate::cdr::entry::AgentState;
+use crate::id::{AgentId, ExtensionId, LegId};
+use crate::sip::dialog::Dialog;
+use crate::sip::message::{Method, Name};
+use crate::sip::registrar::StoredBinding;
+use crate::sip::transaction;
+use crate::switch::{Output, Switch};
+use crate::time::Instant;
+
+/// An agent's state as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+struct KeptAgent {
+    state: AgentState,
+    reason: Option<String>,
+    extension: Option<ExtensionId>,
+}
+
+/// Stores or (`None`) forgets a leg's dialog.
+pub(super) fn keep_dialog(leg: LegId, dialog: Option<&Dialog>) -> Output {
+    keep(format!("{DIALOGS}{leg}"), dialog)
+}
+
+pub(super) fn keep_agent(
+    agent: &AgentId,
+    state: AgentState,
+    reason: Option<&str>,
+    extension: Option<&ExtensionId>,
+) -> Output {
+    let reason = reason.map(str::to_owned);
+    let kept = KeptAgent { state, reason, extension: extension.cloned() };
+    keep(format!("{AGENTS}{agent}"), Some(&kept))
+}
+
+fn keep<T: Serialize>(key: String, value: Option<&T>) -> Output {
+    // Plain data with string keys always has a JSON form.
+    Output::Store { key, value: value.and_then(|value| serde_json::to_string(value).ok()) }
+}
+
+impl Switch {
+    /// Stores the phones of an account as they are registered at this moment.
+    pub(super) fn keep_phones(&self, extension: &ExtensionId) -> Output {
+        let (registrar, epoch) = (&self.parts.registrar, self.parts.settings.epoch);
+        let phones: Vec<_> = (registrar.targets(extension).iter())
+            .map(|binding| StoredBinding::of(extension, binding, epoch))
+            .collect();
+        keep(format!("{PHONES}{extension}"), (!phones.is_empty()).then_some(&phones))
+    }
+
+    /// Takes up what an earlier process stored; what cannot be read is forgotten.
+    pub fn resume(&mut self, now: Instant, kept: Vec<(String, String)>, out: &mut Vec<Output>) {
+        for (key, value) in kept {
+            let read = if key.starts_with(DIALOGS) {
+                out.push(Output::Store { key: key.clone(), value: None });
+                serde_json::from_str(&value).map(|dialog| self.end_dialog(now, dialog, out))
+            } else if let Some(agent) = key.strip_prefix(AGENTS) {
+                serde_json::from_str(&value).map(|kept| self.seat(now, &agent.into(), kept))
+            } else if key.starts_with(PHONES) {
+                let epoch = self.parts.settings.epoch;
+                serde_json::from_str(&value).map(|phones| {
+                    let mut changes = Vec::new();
+                    self.parts.registrar.restore(now, epoch, phones, &mut changes);
+                    self.registrations_changed(now, changes, out);
+                })
+            } else {
+                Ok(())
+            };
+            if let Err(error) = read {
+                tracing::warn!(key, %error, "cannot be taken up from the last start");
+            }
+        }
+        self.carry_out_decisions(now, out);
+    }
+
+    /// Tells a phone that its call ended with the last process.
+    fn end_dialog(&mut self, now: Instant, mut dialog: Dialog, out: &mut Vec<Output>) {
+        let bye = dialog.request(Method::Bye).header(Name::Reason, RESTARTED);
+        let (request, flow) = (bye.request(), dialog.next_hop());
+        let client = self.parts.transactions.client_id();
+        self.transact(now, transaction::Input::Request { client, flow, request }, out);
+    }
+
+    /// Puts an agent back where he was; a call or a wrap-up in progress is over.
+    fn seat(&mut self, now: Instant, agent: &AgentId, kept: KeptAgent) {
+        let Some(extension) = kept.extension.filter(|_| kept.state != AgentState::LoggedOut) else {
+            return;
+        };
+        let acd = &self.parts.acd;
+        let mut changes = vec![Change::Login { extension }];
+        if kept.state == AgentState::Away {
+            changes.push(Change::Away { reason: kept.reason.unwrap_or_default() });
+        }
+        for change in changes {
+            // Refused if the configuration has changed meanwhile: then he logs in by himself.
+            let _ = acd.change(now, agent, change, &mut self.decided);
+        }
+    }
+}
+
+const AGENTS: &str = "agents/";
+const DIALOGS: &str = "dialogs/";
+const PHONES: &str = "phones/";
+
+/// Why a call ends that a dead process carried (RFC 3326).
+const RESTARTED: &str = "SIP;cause=503;text=\"Node restarted\"";

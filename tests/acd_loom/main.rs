@@ -1,0 +1,78 @@
+//! Every interleaving of the ACD's matching protocol, by loom: `src/acd/word.rs` and
+//! `src/acd/matching.rs` as they are, over loom's atomics.
+//!
+//! `sound` is the protocol itself. The others are the same files with one thing taken away, and a
+//! test shows that the same models then fail: each of those things is needed, and the models see it.
+
+/// The protocol as it is.
+mod sound;
+/// With words that are read and written in two steps.
+mod torn;
+/// Without the fence between publishing and looking.
+mod unfenced;
+
+/// One agent comes while two callers enter: one of them is rung.
+#[test]
+fn an_agent_and_callers_who_come_at_once_meet() {
+    sound::model::meets(sound::model::Looks::All);
+}
+
+/// The agent is claimed for a caller who hangs up: the other caller has him then.
+#[test]
+fn a_caller_who_hangs_up_does_not_lose_the_agent() {
+    sound::model::hang_up(sound::model::Looks::All);
+}
+
+/// The agent logs out while he is claimed; another is free.
+#[test]
+fn an_agent_who_logs_out_does_not_lose_the_caller() {
+    sound::model::log_out(sound::model::Looks::All);
+}
+
+/// Two phones ring and both answer while a third agent comes.
+#[test]
+fn of_two_who_answer_one_wins() {
+    sound::model::answers();
+}
+
+/// The phone is answered, times out, and the caller hangs up, all at once.
+#[test]
+fn an_offer_ends_once() {
+    sound::model::ends_once(sound::model::Looks::All);
+}
+
+/// All phones ring while the caller hangs up and another agent comes.
+#[test]
+fn nobody_rings_for_a_caller_who_is_gone() {
+    sound::model::gone();
+}
+
+/// An agent serves two callers of a line with two agents: none is left over.
+#[test]
+fn two_agents_and_two_callers_pair_up() {
+    sound::model::pairs();
+}
+
+#[test]
+#[should_panic(expected = "a caller waits while an agent is free")]
+fn without_the_fence_a_caller_is_lost() {
+    unfenced::model::meets(unfenced::model::Looks::All);
+}
+
+#[test]
+#[should_panic(expected = "a caller waits while an agent is free")]
+fn without_the_second_look_for_agents_a_caller_is_lost() {
+    sound::model::hang_up(sound::model::Looks::CallersOnly);
+}
+
+#[test]
+#[should_panic(expected = "a caller waits while an agent is free")]
+fn without_the_second_look_for_callers_a_caller_is_lost() {
+    sound::model::log_out(sound::model::Looks::AgentsOnly);
+}
+
+#[test]
+#[should_panic]
+fn with_torn_words_two_agents_win() {
+    torn::model::answers();
+}

@@ -1,0 +1,337 @@
+//! A floor of a few agents and callers, what is done to it at once, and what must hold after.
+#![allow(dead_code)] // each variant of the protocol runs some of the models
+
+use std::collections::VecDeque;
+
+use loom::sync::Arc;
+use loom::thread;
+
+use super::matching::{self, Again, Answer, Floor, Stop};
+use super::sync::{AtomicU64, Ordering};
+use super::word::{Agent, AgentWord, Bits, Call, CallWord, Phase, REACHABLE};
+
+/// Which second looks are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looks {
+    All,
+    AgentsOnly,
+    CallersOnly,
+}
+
+/// Two enter, one agent comes.
+pub fn meets(looks: Looks) {
+    check(PREEMPTIONS, move || {
+        let world = World::new(1, 2, 1, looks);
+        let one = world.spawn(|hand| hand.enters(0));
+        let two = world.spawn(|hand| hand.enters(1));
+        world.act(|hand| hand.comes(0));
+        join([one, two]);
+        world.holds();
+        assert_eq!(world.ringing(), 1);
+    });
+}
+
+/// Agent 0 is free; caller 0 enters and is gone at once, caller 1 enters.
+pub fn hang_up(looks: Looks) {
+    check(PREEMPTIONS, move || {
+        let world = World::new(1, 2, 1, looks);
+        world.act(|hand| hand.comes(0));
+        let gone = world.spawn(|hand| {
+            hand.leaves(0);
+        });
+        let next = world.spawn(|hand| hand.enters(1));
+        world.act(|hand| hand.enters(0));
+        join([gone, next]);
+        world.holds();
+        assert_eq!(world.agents[0].load().phase(), Phase::Ringing);
+        assert_eq!(world.calls[1].load(), Call::Open { offers: 1, last: 0 });
+    });
+}
+
+/// Agents 0 and 1 are free; a caller enters while agent 0 logs out.
+pub fn log_out(looks: Looks) {
+    check(PREEMPTIONS, move || {
+        let world = World::new(2, 1, 1, looks);
+        world.act(|hand| hand.comes(0));
+        world.act(|hand| hand.comes(1));
+        let out = world.spawn(|hand| hand.goes(0));
+        world.act(|hand| hand.enters(0));
+        join([out]);
+        world.holds();
+        assert_eq!(world.agents[1].load().phase(), Phase::Ringing);
+    });
+}
+
+/// Agents 0 and 1 ring for caller 0 and both answer; agent 2 comes.
+pub fn answers() {
+    check(PREEMPTIONS - 1, || {
+        let world = World::new(3, 1, 3, Looks::All);
+        world.act(|hand| hand.comes(0));
+        world.act(|hand| hand.comes(1));
+        world.act(|hand| hand.enters(0));
+        let zero = world.spawn(|hand| hand.answers(0, 0));
+        let two = world.spawn(|hand| hand.comes(2));
+        world.act(|hand| hand.answers(1, 0));
+        join([zero, two]);
+        world.holds();
+        let winners = world.agents.iter().filter(|word| word.load().phase() == Phase::OnCall);
+        assert_eq!(winners.count(), 1, "one has the call");
+        assert_eq!(world.ringing(), 0);
+    });
+}
+
+/// Agent 0 rings for caller 0: he answers, it times out, the caller hangs up.
+pub fn ends_once(looks: Looks) {
+    check(PREEMPTIONS, move || {
+        let world = World::new(1, 1, 1, looks);
+        world.act(|hand| hand.comes(0));
+        world.act(|hand| hand.enters(0));
+        let timeout = world.spawn(|hand| hand.goes(0));
+        let gone = world.spawn(|hand| {
+            hand.leaves(0);
+        });
+        world.act(|hand| hand.answers(0, 0));
+        join([timeout, gone]);
+        world.holds();
+    });
+}
+
+/// Agent 0 rings; the caller hangs up while agent 1 comes and agent 0 answers.
+pub fn gone() {
+    check(PREEMPTIONS, || {
+        let world = World::new(2, 1, 2, Looks::All);
+        world.act(|hand| hand.comes(0));
+        world.act(|hand| hand.enters(0));
+        let comes = world.spawn(|hand| hand.comes(1));
+        let gone = world.spawn(|hand| {
+            hand.leaves(0);
+        });
+        world.act(|hand| hand.answers(0, 0));
+        join([comes, gone]);
+        world.holds();
+        assert_eq!(world.ringing(), 0);
+    });
+}
+
+/// Two agents come while two callers wait.
+pub fn pairs() {
+    check(PREEMPTIONS - 1, || {
+        let world = World::new(2, 2, 1, Looks::All);
+        world.act(|hand| hand.enters(0));
+        let zero = world.spawn(|hand| hand.comes(0));
+        let one = world.spawn(|hand| hand.comes(1));
+        world.act(|hand| hand.enters(1));
+        join([zero, one]);
+        world.holds();
+        assert_eq!(world.ringing(), 2);
+    });
+}
+
+fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.max_branches = 20_000;
+    builder.check(model);
+}
+
+fn join<const N: usize>(threads: [thread::JoinHandle<()>; N]) {
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+/// Switches of thread in one interleaving, beside those where a thread ends or waits.
+const PREEMPTIONS: usize = 3;
+
+struct World {
+    agents: Vec<AgentWord>,
+    calls: Vec<CallWord>,
+    /// Whether the caller has entered, and whether he has his slot.
+    present: Vec<AtomicU64>,
+    offered: Vec<Bits>,
+    free: Bits,
+    cap: u32,
+    looks: Looks,
+}
+
+impl World {
+    fn new(agents: usize, callers: usize, cap: u32, looks: Looks) -> Arc<Self> {
+        Arc::new(Self {
+            agents: (0..agents).map(|_| AgentWord::new()).collect(),
+            calls: (0..callers).map(|_| CallWord::new()).collect(),
+            present: (0..callers).map(|_| AtomicU64::new(0)).collect(),
+            offered: (0..callers).map(|_| Bits::new(64)).collect(),
+            free: Bits::new(64),
+            cap,
+            looks,
+        })
+    }
+
+    fn ringing(&self) -> usize {
+        self.agents.iter().filter(|word| word.load().phase() == Phase::Ringing).count()
+    }
+
+    /// What must hold when nothing is in progress.
+    fn holds(&self) {
+        for (number, word) in (0..).zip(&self.agents) {
+            let word = word.load();
+            assert_ne!(word.phase(), Phase::Reserved, "a claim is left over");
+            if word.phase() == Phase::Ringing {
+                let call = self.calls[word.slot() as usize].load();
+                assert!(matches!(call, Call::Open { .. }), "a phone rings for nobody");
+            }
+            if word.is_free() {
+                assert!(self.free.contains(number), "a free agent is hidden");
+            }
+        }
+        for (slot, call) in (0..).zip(&self.calls) {
+            let ringing = self.agents.iter().filter(|word| word.load().is_claimed_for(slot));
+            match call.load() {
+                Call::Open { offers, .. } => {
+                    assert_eq!(ringing.count(), offers as usize, "an offer is miscounted");
+                    let waits = self.present[slot as usize].load(Ordering::SeqCst) == 1;
+                    let free = self.agents.iter().any(|word| word.load().is_free());
+                    assert!(
+                        !(waits && offers < self.cap && free),
+                        "a caller waits while an agent is free"
+                    );
+                }
+                Call::Taken { by } => {
+                    assert_eq!(self.agents[by as usize].load().phase(), Phase::OnCall);
+                }
+                Call::Gone { .. } => assert_eq!(ringing.count(), 0, "a phone rings on"),
+            }
+        }
+    }
+}
+
+trait Acts {
+    fn act(&self, act: impl Fn(&mut Hand));
+    fn spawn(&self, act: impl Fn(&mut Hand) + Send + 'static) -> thread::JoinHandle<()>;
+}
+
+impl Acts for Arc<World> {
+    fn act(&self, act: impl Fn(&mut Hand)) {
+        let mut hand = Hand { world: self.clone(), again: VecDeque::new() };
+        act(&mut hand);
+        while let Some(again) = hand.again.pop_front() {
+            matching::resume(&mut hand, &again);
+        }
+    }
+
+    fn spawn(&self, act: impl Fn(&mut Hand) + Send + 'static) -> thread::JoinHandle<()> {
+        let world = self.clone();
+        thread::spawn(move || world.act(act))
+    }
+}
+
+/// One thread's change in progress.
+struct Hand {
+    world: Arc<World>,
+    again: VecDeque<Again<usize>>,
+}
+
+impl Hand {
+    fn enters(&mut self, caller: usize) {
+        self.world.present[caller].fetch_or(1, Ordering::AcqRel);
+        self.again.push_back(Again::Caller(caller));
+    }
+
+    fn leaves(&mut self, caller: usize) -> bool {
+        matching::close(self, &caller, |_| true)
+    }
+
+    fn comes(&mut self, agent: u32) {
+        let word = self.world.agents[agent as usize].load();
+        let free = word.to(Phase::Available, 0).with(REACHABLE, true);
+        self.world.agents[agent as usize].swap(word, free).expect("only he comes");
+        self.again.push_back(Again::Agent(agent));
+    }
+
+    /// Logs out, or is set away, from whatever state he is in; not from a call.
+    fn goes(&mut self, agent: u32) {
+        loop {
+            let word = self.world.agents[agent as usize].load();
+            let next = word.to(Phase::LoggedOut, 0);
+            match word.phase() {
+                Phase::OnCall | Phase::LoggedOut => return,
+                Phase::Ringing => {
+                    let caller = word.slot() as usize;
+                    if matching::refuse(self, agent, &caller, word, next) {
+                        return;
+                    }
+                }
+                _ => {
+                    if self.world.agents[agent as usize].swap(word, next).is_ok() {
+                        matching::hide(self, agent);
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn answers(&mut self, agent: u32, caller: usize) {
+        if let Answer::Won(word) = matching::answer(self, agent, &caller) {
+            assert_eq!(word.phase(), Phase::OnCall);
+        }
+    }
+}
+
+impl Floor for Hand {
+    type Caller = usize;
+
+    fn agent(&self, agent: u32) -> &AgentWord {
+        &self.world.agents[agent as usize]
+    }
+
+    fn call<'a>(&'a self, caller: &'a usize) -> &'a CallWord {
+        &self.world.calls[*caller]
+    }
+
+    fn slot(&self, caller: &usize) -> u32 {
+        *caller as u32
+    }
+
+    fn holds(&self, _: &usize) -> bool {
+        true // no slot is used again in these models
+    }
+
+    fn cap(&self, _: &usize) -> u32 {
+        self.world.cap
+    }
+
+    fn offered<'a>(&'a self, caller: &'a usize) -> Option<&'a Bits> {
+        (self.world.cap > 1).then(|| &self.world.offered[*caller])
+    }
+
+    fn free(&self) -> &Bits {
+        &self.world.free
+    }
+
+    fn choose(&self, caller: &usize) -> Option<u32> {
+        if self.world.calls[*caller].offers()? >= self.world.cap {
+            return None;
+        }
+        let bits = self.world.free.word(0);
+        super::word::ones(bits).find(|&agent| self.agent(agent).load().is_free())
+    }
+
+    fn first(&self, _: u32, before: Option<&usize>) -> Option<usize> {
+        (0..before.copied().unwrap_or(self.world.calls.len())).find(|&caller| {
+            self.world.present[caller].load(Ordering::Acquire) == 1
+                && self.world.calls[caller].offers().is_some_and(|offers| offers < self.world.cap)
+        })
+    }
+
+    fn rings(&mut self, _: u32, _: &usize, _: Agent) {}
+
+    fn stops(&mut self, _: u32, _: &usize, _: Stop, _: Agent) {}
+
+    fn later(&mut self, again: Again<usize>) {
+        match (&again, self.world.looks) {
+            (Again::Agent(_), Looks::CallersOnly) | (Again::Caller(_), Looks::AgentsOnly) => {}
+            _ => self.again.push_back(again),
+        }
+    }
+}

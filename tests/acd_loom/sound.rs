@@ -1,0 +1,14 @@
+pub mod sync {
+    pub use loom::sync::atomic::{AtomicU64, Ordering};
+
+    pub fn publish() {
+        loom::sync::atomic::fence(Ordering::SeqCst);
+    }
+}
+
+#[path = "../../src/acd/matching.rs"]
+pub mod matching;
+#[path = "model.rs"]
+pub mod model;
+#[path = "../../src/acd/word.rs"]
+pub mod word;

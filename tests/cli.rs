@@ -1,0 +1,338 @@
+//! The client verbs: the built program against a gRPC server in this process.
+
+use std::net::SocketAddr;
+use std::process::{Command, Output};
+
+use strowger::cdr::config::Config;
+use strowger::cdr::entry::{AgentState, Direction, Entry, Fact, HungUpBy};
+use strowger::config::sections::Grpc;
+use strowger::id::CallId;
+use strowger::shell::clock::Clock;
+use strowger::shell::grpc::Listener;
+use strowger::shell::grpc::handle::{Asked, SwitchHandle};
+use strowger::shell::ledger::{Ledger, Node};
+use strowger::switch::request::{
+    AgentChange, AgentView, CallView, ContactView, NodeStatus, PhoneView, QueueView, Refusal,
+    Reload, Reply, Request, Stage,
+};
+use strowger::time::{Duration, Wall};
+use tokio::runtime::Runtime;
+
+#[test]
+fn status_is_a_table_for_people_and_json_for_programs() {
+    let site = Site::start();
+
+    let table = site.says(&["status"]);
+    assert!(table.lines().any(|line| line == "calls              3"), "{table}");
+    assert!(table.contains("written, 1 to 0"), "{table}");
+
+    let json: serde_json::Value = serde_json::from_str(&site.says(&["status", "--json"])).unwrap();
+    assert_eq!(json["name"], "hq");
+    assert_eq!(json["calls"], 3);
+    assert_eq!(json["ledger"]["writable"], true);
+}
+
+#[test]
+fn agents_calls_queues_and_phones_are_listed() {
+    let site = Site::start();
+    for (verb, expected) in [
+        ("agents", "17     王芳  available"),
+        ("calls", "0000000000000001  1001  600"),
+        ("queues", "sales  600     most-idle  2"),
+        ("phones", "1002       Wang Fang  1      udp://192.0.2.7:5060  Yealink"),
+    ] {
+        let table = site.says(&[verb]);
+        assert!(table.contains(expected), "{verb}: {table}");
+        assert_eq!(site.says(&[verb, "--json"]).lines().count(), 1, "one object a line");
+    }
+}
+
+#[test]
+fn an_agents_state_is_changed() {
+    let site = Site::start();
+
+    let table = site.says(&["agent", "away", "17", "--reason", "lunch"]);
+
+    assert!(table.contains("away") && table.contains("lunch"), "{table}");
+    let refused = site.run(&["agent", "login", "99"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(text(&refused.stderr), "strowger: there is no agent 99\n");
+}
+
+#[test]
+fn a_refused_reload_shows_the_mistakes() {
+    let site = Site::start();
+
+    let refused = site.run(&["reload"]);
+
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("strowger.toml:1:1: unknown key"));
+}
+
+#[test]
+fn records_are_printed_for_people() {
+    let site = Site::start();
+    site.finish_calls(1..=2);
+
+    let printed = site.says(&["cdr", "tail"]);
+
+    let lines: Vec<&str> = printed.lines().collect();
+    assert_eq!(lines.len(), 2, "{printed}");
+    let first =
+        "       3  1970-01-01 00:00:00  0000000000000001  1001\u{fffd} to 1002  caller-hung-up";
+    assert_eq!(lines[0], first, "what the caller sent cannot command the terminal");
+}
+
+#[test]
+fn records_are_printed_as_a_downstream_system_gets_them() {
+    let site = Site::start();
+    site.finish_calls(1..=3);
+
+    let printed = site.says(&["cdr", "tail", "--from", "4", "--json"]);
+
+    let lines: Vec<serde_json::Value> =
+        printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[0]["sequence"], 6);
+    assert_eq!(lines[0]["record"]["call_id"], "0000000000000002");
+    assert_eq!(lines[0]["record"]["setup_time"], "1970-01-01T00:00:00.000002Z");
+    let events = site.says(&["cdr", "tail", "--from", "4", "--json", "--events"]);
+    assert_eq!(events.lines().count(), 6);
+}
+
+#[test]
+fn a_consumer_gets_each_record_once() {
+    let site = Site::start();
+    site.finish_calls(1..=2);
+    let tail = ["cdr", "tail", "--consumer", "billing", "--json"];
+
+    assert_eq!(site.says(&tail).lines().count(), 2);
+    assert_eq!(site.says(&tail), "");
+    site.finish_calls(3..=3);
+    assert_eq!(site.says(&tail).lines().count(), 1);
+}
+
+#[test]
+fn what_goes_wrong_is_said_in_a_sentence() {
+    let nobody = Command::new(PROGRAM).args(["status", "--node", "127.0.0.1:1"]).output().unwrap();
+    assert_eq!(nobody.status.code(), Some(1));
+    let said = text(&nobody.stderr);
+    assert!(said.starts_with("strowger: no node answers at http://127.0.0.1:1: "), "{said}");
+
+    let usage = Command::new(PROGRAM).args(["agent", "dance", "17"]).output().unwrap();
+    assert_eq!(usage.status.code(), Some(2));
+
+    let site = Site::start();
+    let gone = site.run(&["cdr", "tail", "--from", "99"]);
+    assert_eq!(gone.status.code(), Some(1));
+    let said = text(&gone.stderr);
+    assert_eq!(said, "strowger: sequence 99 does not exist yet; the newest is 0\n");
+}
+
+#[test]
+fn tls_and_token_are_taken_from_the_configuration() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls");
+    let grpc = Grpc {
+        certificate: Some(format!("{folder}/certificate.pem").into()),
+        key: Some(format!("{folder}/key.pem").into()),
+        token: Some("open-sesame-open-sesame".to_owned().into()),
+        listen: SocketAddr::from(([0, 0, 0, 0], 0)),
+        ..Grpc::default()
+    };
+    let site = Site::start_as(grpc);
+    let port = site.address.port();
+    let file = site.folder.path().join("strowger.toml");
+    let config = format!(
+        "[node]\nzone = \"Asia/Shanghai\"\n[grpc]\nlisten = \"0.0.0.0:{port}\"\n\
+         certificate = \"{folder}/certificate.pem\"\nkey = \"{folder}/key.pem\"\n\
+         token = \"open-sesame-open-sesame\"\n"
+    );
+    std::fs::write(&file, config).unwrap();
+
+    let done = Command::new(PROGRAM).args(["status", "-c"]).arg(&file).output().unwrap();
+
+    assert_eq!(text(&done.stderr), "");
+    assert!(text(&done.stdout).contains("1970-01-01 08:00:00"), "{}", text(&done.stdout));
+    let node = format!("https://localhost:{port}");
+    let ca = format!("{folder}/certificate.pem");
+    let stranger = ["status", "--node", &node, "--ca", &ca];
+    let refused = Command::new(PROGRAM).args(stranger).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("token"), "{}", text(&refused.stderr));
+    let known = Command::new(PROGRAM)
+        .args(stranger)
+        .env("STROWGER_TOKEN", "open-sesame-open-sesame")
+        .output();
+    assert!(known.unwrap().status.success());
+}
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_strowger");
+
+struct Site {
+    folder: tempfile::TempDir,
+    ledger: Ledger,
+    address: SocketAddr,
+    _runtime: Runtime,
+}
+
+impl Site {
+    fn start() -> Self {
+        Self::start_as(Grpc { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Grpc::default() })
+    }
+
+    fn start_as(grpc: Grpc) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Box::new(|| Wall::from_micros(0));
+        let node = Node { name: "hq", clock, recorded: &mut |_| None };
+        let path = folder.path().join("ledger.db");
+        let ledger = Ledger::open(&path, &Config::default(), node).unwrap();
+        let runtime = Runtime::new().unwrap();
+        let listener = runtime.block_on(Listener::bind(&grpc)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let switch = SwitchHandle::new(played);
+        let stop = std::future::pending();
+        runtime.spawn(listener.serve(ledger.clone(), switch, Clock::start(), stop));
+        Self { folder, ledger, address, _runtime: runtime }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let node = self.address.to_string();
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments).args(["--node", &node]).current_dir(self.folder.path());
+        command.output().unwrap()
+    }
+
+    /// What a verb that succeeds prints.
+    fn says(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(text(&output.stderr), "");
+        assert_eq!(output.status.code(), Some(0));
+        text(&output.stdout)
+    }
+
+    /// Three items a call: setup, end, record.
+    fn finish_calls(&self, calls: std::ops::RangeInclusive<u64>) {
+        let last = calls.end() * 3;
+        for call in calls {
+            for fact in [setup(), ended()] {
+                let at = Wall::from_micros(i64::try_from(call).unwrap());
+                self.ledger.append(Entry { at, call: Some(CallId::from_u64(call)), fact });
+            }
+        }
+        let tick = crossbeam_channel::tick(Duration::from_millis(2));
+        for _ in 0..5000 {
+            if *self.ledger.head().borrow() >= last {
+                return;
+            }
+            tick.recv().unwrap();
+        }
+        panic!("the calls are not written");
+    }
+}
+
+fn played(asked: Asked) -> bool {
+    match asked {
+        Asked::Reload { reply } => {
+            let mistakes = vec!["strowger.toml:1:1: unknown key".to_owned()];
+            reply.send(Reload::Refused { mistakes }).is_ok()
+        }
+        Asked::Switch { request, reply } => {
+            let answer = match request {
+                Request::Agents => Reply::Agents(vec![agent(AgentState::Available, None)]),
+                Request::Calls => Reply::Calls(vec![call()]),
+                Request::ChangeAgent { agent: id, change } => match change {
+                    AgentChange::Away { reason } => Reply::Agent(agent(AgentState::Away, reason)),
+                    _ => Reply::Refused(Refusal::UnknownAgent(id)),
+                },
+                Request::HangUp { call } => Reply::Refused(Refusal::UnknownCall(call)),
+                Request::Phones => Reply::Phones(vec![phone()]),
+                Request::Queues => Reply::Queues(vec![queue()]),
+                Request::Status => Reply::Status(NodeStatus {
+                    name: "hq".to_owned(),
+                    calls: 3,
+                    ..NodeStatus::default()
+                }),
+            };
+            reply.send(answer).is_ok()
+        }
+    }
+}
+
+fn agent(state: AgentState, reason: Option<String>) -> AgentView {
+    AgentView {
+        agent: "17".into(),
+        name: "王芳".to_owned(),
+        state,
+        reason,
+        since: Wall::from_micros(1),
+        extension: Some("1002".into()),
+        queues: vec!["sales".into()],
+        call: None,
+    }
+}
+
+fn call() -> CallView {
+    CallView {
+        call: CallId::from_u64(1),
+        direction: Direction::Internal,
+        from: "1001".to_owned(),
+        name: None,
+        extension: Some("1001".into()),
+        to: "600".to_owned(),
+        began: Wall::from_micros(1),
+        answered: None,
+        stage: Stage::InQueue { queue: "sales".into(), position: 1 },
+        recorded: false,
+        legs: Vec::new(),
+    }
+}
+
+fn queue() -> QueueView {
+    QueueView {
+        queue: "sales".into(),
+        number: Some("600".to_owned()),
+        strategy: "most-idle".to_owned(),
+        waiting: 2,
+        longest_wait: Duration::from_secs(75),
+        agents_logged_in: 3,
+        agents_available: 0,
+        agents_busy: 3,
+    }
+}
+
+fn phone() -> PhoneView {
+    let contact = ContactView {
+        uri: "sip:1002@192.0.2.7:5060".to_owned(),
+        address: "udp://192.0.2.7:5060".to_owned(),
+        user_agent: Some("Yealink".to_owned()),
+        registered: Wall::from_micros(0),
+        expires: Wall::from_micros(3_600_000_000),
+    };
+    PhoneView {
+        extension: "1002".into(),
+        name: "Wang Fang".to_owned(),
+        calls: 1,
+        contacts: vec![contact],
+    }
+}
+
+fn setup() -> Fact {
+    Fact::Setup {
+        direction: Direction::Internal,
+        from: "1001\u{1b}".to_owned(),
+        name: None,
+        extension: Some("1001".into()),
+        to: "1002".to_owned(),
+        sip_call_id: "a@phone".to_owned(),
+        config: 1,
+    }
+}
+
+fn ended() -> Fact {
+    let reason = "caller-hung-up".to_owned();
+    Fact::Ended { by: HungUpBy::Caller, status: 200, cause: 16, reason }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
