@@ -21,12 +21,12 @@ use crate::id::ExtensionId;
 use crate::shell::clock::Clock;
 use crate::shell::driver::{self, Ends, Orders};
 use crate::shell::grpc::handle::{Asked, SwitchHandle};
+use crate::shell::http::{self, HttpError, Pages, Readiness};
 use crate::shell::ledger::{self, Ledger, LedgerError};
 use crate::shell::media::prompts::Source;
 use crate::shell::media::{MediaThreads, Setup, measure};
-use crate::shell::sip::{Incoming, Listen, TransportError, Transports};
-use crate::shell::http::{self, HttpError, Pages, Readiness};
 use crate::shell::metrics::Metrics;
+use crate::shell::sip::{Incoming, Listen, TransportError, Transports};
 use crate::shell::{entropy, grpc, systemd};
 use crate::sip::digest::{self, Auth, Secret};
 use crate::sip::registrar::{self, Registrar};
@@ -101,7 +101,10 @@ impl Node {
         let listening = sip.listening();
         let metrics = Metrics::default();
 
-        let auth = digest::Config { nonce_lifetime: config.sip.nonce_lifetime, ..digest::Config::default() };
+        let auth = digest::Config {
+            nonce_lifetime: config.sip.nonce_lifetime,
+            ..digest::Config::default()
+        };
         let parts = Parts {
             acd: Arc::new(Acd::new()),
             auth: Auth::new(config.sip.realm(), &auth, &mut rng),
