@@ -178,7 +178,9 @@ impl Both {
                 }
             }
             Doing::Reachable(agent, on) => {
-                self.acd.change(now, &id(agent), Change::Reachable(on), &mut vec![]).expect("allowed");
+                self.acd
+                    .change(now, &id(agent), Change::Reachable(on), &mut vec![])
+                    .expect("allowed");
                 self.people[agent].reachable = on;
                 if !on && self.people[agent].state == State::Ringing {
                     self.stops(agent, State::Available);

@@ -192,21 +192,6 @@ impl Call {
             hops: 0,
             thread: port.thread,
         };
-<<<<<<< HEAD
-        call.fact(now, site, out, Fact::Setup {
-            direction: Direction::Internal,
-            from: call.caller.extension.to_string(),
-            name: call.caller.name.clone(),
-            extension: Some(call.caller.extension.clone()),
-            to: call.caller.dialled.clone(),
-            sip_call_id: invited.request.call_id().to_owned(),
-            config: call.plan.version,
-        });
-        let audio = {
-            let address = site.media_address(&invited.flow);
-            Audio::new((address, port), site.settings.ptime, id.as_u64())
-        };
-=======
         call.fact(
             now,
             site,
@@ -221,8 +206,10 @@ impl Call {
                 config: call.plan.version,
             },
         );
-        let audio = Audio::new(site.media_address(&invited.flow), port, id.as_u64());
->>>>>>> 4042618920fcb018191da083a2373b06d9be53c4
+        let audio = {
+            let address = site.media_address(&invited.flow);
+            Audio::new((address, port), site.settings.ptime, id.as_u64())
+        };
         let leg_id = LegId { call: id, index: 0 };
         let flow = invited.flow;
         let key = (invited.key, invited.request, flow);

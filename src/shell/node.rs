@@ -25,13 +25,8 @@ use crate::shell::http::{self, HttpError, Pages, Readiness};
 use crate::shell::ledger::{self, Ledger, LedgerError};
 use crate::shell::media::prompts::Source;
 use crate::shell::media::{MediaThreads, Setup, measure};
-<<<<<<< HEAD
-use crate::shell::sip::{Incoming, Limits, Listen, TransportError, Transports};
-use crate::shell::http::{self, HttpError, Pages, Readiness};
-=======
->>>>>>> 4042618920fcb018191da083a2373b06d9be53c4
 use crate::shell::metrics::Metrics;
-use crate::shell::sip::{Incoming, Listen, TransportError, Transports};
+use crate::shell::sip::{Incoming, Limits, Listen, TransportError, Transports};
 use crate::shell::{entropy, grpc, systemd};
 use crate::sip::digest::{self, Auth, Secret};
 use crate::sip::registrar::{self, Registrar};
@@ -109,10 +104,7 @@ impl Node {
         let metrics = Metrics::default();
 
         let auth = digest::Config {
-<<<<<<< HEAD
             algorithms: config.sip.digest.clone(),
-=======
->>>>>>> 4042618920fcb018191da083a2373b06d9be53c4
             nonce_lifetime: config.sip.nonce_lifetime,
             ..digest::Config::default()
         };

@@ -71,13 +71,12 @@ fn sip(config: &Config, findings: &mut Vec<Finding>) {
         findings.push(error(&["sip", "expires"], text));
     }
     if sip.digest.is_empty() {
-        findings.push(error(&["sip", "digest"], "no phone could register; write [\"md5\"] at least"));
+        findings
+            .push(error(&["sip", "digest"], "no phone could register; write [\"md5\"] at least"));
     }
     let second = Duration::from_secs(1);
-    for (key, length) in [
-        ("expires_min", sip.expires_min),
-        ("nonce_lifetime", sip.nonce_lifetime),
-    ] {
+    for (key, length) in [("expires_min", sip.expires_min), ("nonce_lifetime", sip.nonce_lifetime)]
+    {
         if length < second {
             findings.push(error(&["sip", key], "this is too short; write \"1s\" or more"));
         }
