@@ -215,14 +215,17 @@ impl<'a> Given<'a> {
 
 /// Whether the credentials' `uri` is that of the request: as text, or else as a place to go.
 ///
-/// Some phones leave the parameters out, or name the registrar with its port.
+/// Some phones leave the parameters out, or name the registrar with its port; some (SIPp) name the
+/// server without the user. That still binds the credentials to this server, and the nonce count to
+/// this one request.
 fn is_for(uri: &str, request: &Request) -> bool {
     if uri == request.uri_text() {
         return true;
     }
     let (Ok(given), Ok(asked)) = (Uri::parse(uri), request.uri()) else { return false };
+    let user = given.user_unescaped();
     given.scheme() == asked.scheme()
-        && given.user_unescaped() == asked.user_unescaped()
+        && (user.is_none() || user == asked.user_unescaped())
         && given.host().is_same(&asked.host())
         && given.port().unwrap_or(5060) == asked.port().unwrap_or(5060)
 }
