@@ -1,4 +1,4 @@
-//! Messages as phones write them (`tests/data/phone-messages`) are read as their senders meant them.
+//! Messages as phones write them (`tests/data/phone-messages`) are read as they were meant.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 

@@ -206,7 +206,10 @@ impl Call {
                 config: call.plan.version,
             },
         );
-        let audio = Audio::new(site.media_address(&invited.flow), port, id.as_u64());
+        let audio = {
+            let address = site.media_address(&invited.flow);
+            Audio::new((address, port), site.settings.ptime, id.as_u64())
+        };
         let leg_id = LegId { call: id, index: 0 };
         let flow = invited.flow;
         let key = (invited.key, invited.request, flow);
@@ -401,7 +404,8 @@ impl Call {
             name: self.caller.name.as_deref(),
         };
         let session = self.id.as_u64() ^ u64::from(index);
-        let audio = Audio::new(site.media_address(&binding.path.flow), port, session);
+        let place = (site.media_address(&binding.path.flow), port);
+        let audio = Audio::new(place, site.settings.ptime, session);
         let codecs = self.codecs_for(site);
         let mut steps = Vec::new();
         let mut leg = Leg::inviting(id, &dial, audio, &codecs, site, &mut steps);

@@ -26,7 +26,7 @@ use crate::shell::ledger::{self, Ledger, LedgerError};
 use crate::shell::media::prompts::Source;
 use crate::shell::media::{MediaThreads, Setup, measure};
 use crate::shell::metrics::Metrics;
-use crate::shell::sip::{Incoming, Listen, TransportError, Transports};
+use crate::shell::sip::{Incoming, Limits, Listen, TransportError, Transports};
 use crate::shell::{entropy, grpc, systemd};
 use crate::sip::digest::{self, Auth, Secret};
 use crate::sip::registrar::{self, Registrar};
@@ -81,6 +81,8 @@ impl Node {
         let mut rng = entropy::rng()?;
         make_private_folder(&config.node.data)?;
         let recordings = config.node.data.join(&config.media.recordings);
+        let recordings = std::path::absolute(&recordings)
+            .map_err(|source| StartError::File { path: recordings, source })?;
         let ledger = open_ledger(&config, clock)?;
         let grpc_server = grpc::Listener::bind(&config.grpc).await?;
         let http_server = http::bind(&config.http).await?;
@@ -290,6 +292,7 @@ fn settings(config: &Config, clock: Clock, recordings: PathBuf) -> Settings {
     Settings {
         epoch: clock.epoch(),
         codecs: config.media.codecs.clone(),
+        ptime: config.media.ptime,
         domain: config.sip.domain.clone(),
         media: config.sip.external.or_else(|| (!listen.is_unspecified()).then_some(listen)),
         recordings,
@@ -311,7 +314,8 @@ fn bind_sip(
     let listen: Vec<_> = (config.sip.listen.iter())
         .map(|listen| Listen { transport: listen.transport, address: listen.address })
         .collect();
-    Transports::bind(&listen, config.sip.external, incoming)
+    let limits = Limits { connections_max: config.sip.connections_max, ..Limits::default() };
+    Transports::bind_with(&listen, config.sip.external, incoming, limits)
 }
 
 fn start_switch(

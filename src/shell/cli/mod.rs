@@ -6,6 +6,7 @@
 mod cdr;
 pub mod check;
 mod client;
+pub mod demo;
 pub mod explain;
 mod json;
 mod print;

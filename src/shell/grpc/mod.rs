@@ -133,8 +133,7 @@ impl Listener {
             .layer(InterceptorLayer::new(check))
             .add_service(health)
             .add_service(reflection().build_v1().expect(compiled))
-            // Python's grpcio-reflection asks in the older words only.
-            .add_service(reflection().build_v1alpha().expect(compiled))
+            .add_service(reflection().build_v1alpha().expect(compiled)) // Python, older grpcurl
             .add_service(
                 proto::records_server::RecordsServer::new(records)
                     .max_decoding_message_size(REQUEST_BYTES_MAX),

@@ -250,7 +250,8 @@ impl Transports {
     /// Events since the start.
     pub fn counts(&self) -> Counts {
         let counters = &self.shared.counters;
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed); // a figure, orders nothing
+        // Relaxed: figures, which order nothing.
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Counts {
             received: read(&counters.received),
             dropped: read(&counters.dropped),

@@ -2,11 +2,11 @@
 //!
 //! Spec:     RFC 3261 §7, §20 and §25; RFC 3581 (rport); RFC 5626 §4.4.1 (keep-alive).
 //! In:       datagrams, or the frames that `stream` cuts from a connection.
-//! Out:      `Request` and `Response` to read, `Builder` to write, `bad_request` for what is broken.
+//! Out:      `Request` and `Response` to read, `Builder` to write, `bad_request` for the broken.
 //! Not here: what a message means (`transaction`, `dialog`, `registrar`).
 //!
-//! Reading allocates nothing in the usual case. A message with folded headers or with bytes that
-//! are not UTF-8 (older phones write Latin-1) is copied once, unfolded and transcoded, so that every
+//! Reading allocates nothing in the usual case. A message with folded headers, or with bytes that
+//! are no UTF-8 (older phones write Latin-1), is copied once, unfolded and transcoded, so that each
 //! accessor gives `&str`. Text that is passed on or hashed (URIs, credentials) is never re-printed.
 
 mod build;

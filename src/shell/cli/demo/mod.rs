@@ -1,0 +1,4 @@
+//! What `strowger demo` plays its call with.
+
+mod audio;
+pub mod phone;
