@@ -90,9 +90,6 @@ fn sip(config: &Config, findings: &mut Vec<Finding>) {
             findings.push(error(&["sip", key], "nothing could work; write 1 or more"));
         }
     }
-    if sip.digest.is_empty() {
-        findings.push(error(&["sip", "digest"], "no phone could log in; write [\"md5\"]"));
-    }
     if sip.external.is_some_and(|address| address.is_unspecified()) {
         let text = "outsiders cannot see this address; write a real one or leave it out";
         findings.push(error(&["sip", "external"], text));
