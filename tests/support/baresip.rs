@@ -75,6 +75,8 @@ pub struct Baresip {
     control: TcpStream,
     received: Vec<u8>,
     events: Vec<Event>,
+    /// Commands that were answered.
+    answers: u32,
     /// How many of `events` a `wait_for` has passed.
     seen: usize,
     folder: TempDir,
@@ -88,18 +90,16 @@ impl Baresip {
     ///
     /// If that takes too long, or the registrar refuses.
     pub fn start(account: &Account) -> Self {
-        let phone = Self::start_unregistered(account);
+        let mut phone = Self::start_without_account(account);
+        // Only then: what happens before it is controlled is told to nobody.
+        phone.command("uanew", &account_line(account, &phone.ports));
         if account.registrar.is_some() {
-            // Not by its event: that may come before anybody listens.
-            let registered = || phone.process.output().contains(" binding").then_some(());
-            let done = wait::within(SOON, registered);
-            assert!(done.is_some(), "not registered within {SOON:?}\n{}", phone.process.tail());
+            phone.wait_for("REGISTER_OK", SOON);
         }
         phone
     }
 
-    /// As `start`, without waiting for the registrar.
-    pub fn start_unregistered(account: &Account) -> Self {
+    fn start_without_account(account: &Account) -> Self {
         let folder = tempfile::tempdir().expect("a scratch folder can be made");
         let ports = Ports::new();
         write_files(&folder, &ports, account);
@@ -111,7 +111,16 @@ impl Baresip {
         let control =
             wait::until("baresip can be controlled", SOON, || TcpStream::connect(address).ok());
         control.set_nonblocking(true).expect("a socket can be made non-blocking");
-        Self { process, control, received: Vec::new(), events: Vec::new(), seen: 0, folder, ports }
+        Self {
+            process,
+            control,
+            received: Vec::new(),
+            events: Vec::new(),
+            answers: 0,
+            seen: 0,
+            folder,
+            ports,
+        }
     }
 
     /// The URI under which the phone itself can be called.
@@ -146,7 +155,8 @@ impl Baresip {
 
     /// Unregisters and ends.
     pub fn quit(mut self) {
-        self.command("quit", "");
+        // Its answer may be cut off by its end.
+        self.send("quit", "");
         self.process.end(SOON);
     }
 
@@ -181,10 +191,21 @@ impl Baresip {
         Some(self.events[self.seen - 1].clone())
     }
 
-    fn command(&mut self, command: &str, params: &str) {
+    fn send(&mut self, command: &str, params: &str) {
         let text = json!({"command": command, "params": params, "token": command}).to_string();
         let frame = format!("{}:{text},", text.len());
         self.control.write_all(frame.as_bytes()).expect("baresip takes a short command");
+    }
+
+    /// Sends a command and waits for its answer.
+    fn command(&mut self, command: &str, params: &str) {
+        let before = self.answers;
+        self.send(command, params);
+        let answered = wait::within(SOON, || {
+            self.read();
+            (self.answers > before).then_some(())
+        });
+        assert!(answered.is_some(), "no answer to {command}\n{}", self.process.tail());
     }
 
     /// Takes what has come and turns whole netstrings into events.
@@ -209,6 +230,7 @@ impl Baresip {
                     at_us: wait::wall_us(),
                 });
             } else {
+                self.answers += 1;
                 assert!(value["ok"] == true, "baresip refuses {value}\n{}", self.process.tail());
             }
         }
@@ -250,16 +272,20 @@ fn write_files(folder: &TempDir, ports: &Ports, account: &Account) {
     for module in ["account", "menu"] {
         writeln!(config, "module_app {module}.so").expect("a String takes everything");
     }
+    fs::write(path.join("config"), config).expect("a scratch folder can be written");
+    fs::write(path.join("accounts"), "").expect("a scratch folder can be written");
+}
+
+/// The account in the form of baresip's `accounts` file.
+fn account_line(account: &Account, ports: &Ports) -> String {
     let Account { user, password, registrar, transport, codecs, auto_answer, .. } = account;
     let answer = if *auto_answer { "auto" } else { "manual" };
-    let domain = registrar.unwrap_or(SocketAddrV4::new(Ipv4Addr::LOCALHOST, sip));
+    let domain = registrar.unwrap_or(SocketAddrV4::new(Ipv4Addr::LOCALHOST, ports.first));
     let interval = if registrar.is_some() { 60 } else { 0 };
-    let line = format!(
+    format!(
         "<sip:{user}@{domain};transport={transport}>;auth_pass={password};answermode={answer};\
-         regint={interval};audio_codecs={codecs};ptime=20\n"
-    );
-    fs::write(path.join("config"), config).expect("a scratch folder can be written");
-    fs::write(path.join("accounts"), line).expect("a scratch folder can be written");
+         regint={interval};audio_codecs={codecs};ptime=20"
+    )
 }
 
 const MODULES: &str = "/usr/lib/baresip/modules";
