@@ -8,6 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use strowger::config::problem::{Place, Problem};
 use strowger::config::{self, Config, Environment};
 use strowger::id::PromptId;
 
@@ -35,6 +36,27 @@ fn what_is_told_is_one_line_without_the_jargon_of_readers() {
             let jargon = ["invalid type", "invalid value", "unknown field", "struct ", "usize"];
             assert!(!told.contains('\n') && told.len() < 300, "{}: {told}", path.display());
             assert!(!jargon.iter().any(|word| told.contains(word)), "{}: {told}", path.display());
+        }
+    }
+}
+
+/// A file that is cut off anywhere is told, with a place inside it, or read; never a panic.
+#[test]
+fn a_file_cut_off_anywhere_is_told_or_read() {
+    for path in broken_files() {
+        let text = fs::read_to_string(&path).unwrap();
+        for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)).step_by(5) {
+            let cut = &text[..end];
+            match config::parse("cut", cut) {
+                Ok(config) => drop(config::lint(&config, None)),
+                Err(problems) => {
+                    for Problem { place, .. } in problems {
+                        let Place::At { line, column, .. } = place else { panic!("no line") };
+                        let line = cut.split('\n').nth(line - 1).unwrap();
+                        assert!(column <= line.chars().count() + 1, "{}: {end}", path.display());
+                    }
+                }
+            }
         }
     }
 }

@@ -354,6 +354,29 @@ async fn the_contract_can_be_asked_for() {
 }
 
 #[tokio::test]
+async fn the_contract_can_be_asked_for_in_the_old_way_too() {
+    use tonic_reflection::pb::v1alpha::ServerReflectionRequest;
+    use tonic_reflection::pb::v1alpha::server_reflection_client::ServerReflectionClient;
+    use tonic_reflection::pb::v1alpha::server_reflection_request::MessageRequest;
+    use tonic_reflection::pb::v1alpha::server_reflection_response::MessageResponse;
+
+    let node = TestNode::start().await;
+    let mut client = ServerReflectionClient::new(node.channel.clone());
+    let message_request = Some(MessageRequest::ListServices(String::new()));
+    let asked = ServerReflectionRequest { host: String::new(), message_request };
+
+    let mut answers =
+        client.server_reflection_info(tokio_stream::once(asked)).await.unwrap().into_inner();
+
+    let answer = answers.next().await.unwrap().unwrap().message_response.unwrap();
+    let MessageResponse::ListServicesResponse(list) = answer else { panic!("{answer:?}") };
+    let names: Vec<&str> = list.service.iter().map(|service| service.name.as_str()).collect();
+    for name in ["Agents", "Calls", "Node", "Phones", "Queues", "Records"] {
+        assert!(names.contains(&format!("strowger.v1.{name}").as_str()), "{names:?}");
+    }
+}
+
+#[tokio::test]
 async fn who_does_not_show_the_token_gets_nothing() {
     let grpc = Grpc { token: Some("open-sesame".to_owned().into()), ..grpc() };
     let node = TestNode::start_as(config(), grpc).await;

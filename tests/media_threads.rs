@@ -1,4 +1,5 @@
 //! Media threads with real sockets on loopback.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr, UdpSocket};

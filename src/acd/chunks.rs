@@ -17,8 +17,8 @@ impl<T> Chunks<T> {
 
     /// The place of `number`, which must be below the table's size.
     ///
-    /// Threads that come while a thousand are being made wait for that: once per chunk in a process's
-    /// life, no more than for the memory itself.
+    /// Threads that come while a thousand are being made wait for that: once per chunk in a
+    /// process's life, no more than for the memory itself.
     pub fn at(&self, number: u32) -> &T {
         let number = number as usize;
         let chunk =

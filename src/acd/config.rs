@@ -1,4 +1,5 @@
-//! `[acd]`, `[queues.X]` and `[agents.X]` of the configuration, and what no schema can find in them.
+//! `[acd]`, `[queues.X]` and `[agents.X]` of the configuration, and what no schema can find in
+//! them.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -180,11 +180,10 @@ impl Acd {
             self.fit(&current, &caller);
         }
         let mut step = Step::new(self, now, out);
-        if current.queues[number as usize].is_deserted(&self.logged_in) {
-            if step.close(&caller, |_| true) {
-                step.finish();
-                return Err(Refusal::Empty);
-            }
+        let deserted = current.queues[number as usize].is_deserted(&self.logged_in);
+        if deserted && step.close(&caller, |_| true) {
+            step.finish();
+            return Err(Refusal::Empty);
         }
         step.later(Again::Caller(caller));
         step.finish();
@@ -202,8 +201,8 @@ impl Acd {
 
     /// An agent's phone has answered or stopped ringing: whether the offer was still his.
     ///
-    /// For `Answered` that means that he won the caller, who is out of the queue then. To be told by
-    /// whoever rang the phone, as is `call_ended`.
+    /// For `Answered` that means that he won the caller, who is out of the queue then. To be told
+    /// by whoever rang the phone, as is `call_ended`.
     pub fn offer_ended(
         &self,
         now: Instant,
@@ -326,7 +325,8 @@ impl Step<'_> {
             Answer::Won(word) => {
                 let seat = self.seat(agent);
                 seat.set_call(caller.call);
-                seat.queue.store(caller.queue, Ordering::Release); // pairs with the load in `hung_up`
+                // Release: pairs with the loads in `hung_up` and `extend_wrap_up`.
+                seat.queue.store(caller.queue, Ordering::Release);
                 seat.calls.fetch_add(1, Ordering::Relaxed);
                 self.disarm(agent, ringing);
                 self.acd.forget(caller);
@@ -438,7 +438,7 @@ impl Step<'_> {
         let seat = self.seat(agent);
         loop {
             let word = seat.word.load();
-            if word.generation() != generation || seat.until.at() > self.now {
+            if word.generation() != generation {
                 return;
             }
             // A step that fails met another thread: what that made of the word is looked at again.

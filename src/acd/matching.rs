@@ -4,19 +4,20 @@
 //!
 //! 1. He publishes the change (a caller's open word in the line, an agent's bit among the free),
 //!    crosses the fence `sync::publish`, and only then looks for the other side.
-//! 2. A match claims the agent first (`Available` → `Reserved`), counts the offer at the caller, then
-//!    lets the phone ring (`Reserved` → `Ringing`). If a step is lost to another thread, the steps
-//!    before it are undone, and both sides look again: what was turned away in between is found.
-//! 3. An offer that rings is counted exactly once: whoever moves the agent out of `Ringing` takes it
-//!    from the count, whoever fails to move him into it does too.
-//! 4. Two who answer at once race for the caller's word; the winner sends the others away, the loser
-//!    goes back among the free. A caller who leaves closes his word, then frees all that were claimed
-//!    for him; a claim that comes later fails at the closed word.
+//! 2. A match claims the agent first (`Available` → `Reserved`), counts the offer at the caller,
+//!    then lets the phone ring (`Reserved` → `Ringing`). If a step is lost to another thread, the
+//!    steps before it are undone, and both sides look again: what was turned away in between is
+//!    found.
+//! 3. An offer that rings is counted exactly once: whoever moves the agent out of `Ringing` takes
+//!    it from the count, whoever fails to move him into it does too.
+//! 4. Two who answer at once race for the caller's word; the winner sends the others away, the
+//!    loser goes back among the free. A caller who leaves closes his word, then frees all that were
+//!    claimed for him; a claim that comes later fails at the closed word.
 //!
-//! The functions are generic over `Floor` so that `tests/acd_loom.rs` checks this very code in every
-//! interleaving, and shows that it fails without the fence or without the second look.
+//! The functions are generic over `Floor` so that `tests/acd_loom` checks this very code in
+//! every interleaving, and shows that it fails without the fence or without the second look.
 //!
-//! Not here: who may serve whom and in which order, what is written out (`floor`).
+//! Not here: who may serve whom and in which order, what is written out (`step`).
 
 use super::sync::publish;
 use super::word::{Agent, AgentWord, BREAK, Bits, Call, CallWord, LEAVING, PAUSED, Phase};
@@ -33,8 +34,8 @@ pub trait Floor {
     /// Where the caller is kept; nobody else's as long as anyone is claimed for him.
     fn slot(&self, caller: &Self::Caller) -> u32;
 
-    /// Whether the caller still has his slot. Asked between reading an agent's word and swapping it:
-    /// if the swap succeeds, the word named this caller and not a later one in the same slot.
+    /// Whether the caller still has his slot. Asked between reading an agent's word and swapping
+    /// it: if the swap succeeds, the word named this caller and not a later one in the same slot.
     fn holds(&self, caller: &Self::Caller) -> bool;
 
     /// How many phones may ring for him at once.

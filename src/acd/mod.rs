@@ -1,9 +1,9 @@
 //! The lock-free ACD core: callers wait in lines, agents serve them, nobody locks or polls.
 //!
 //! Every method takes `&self` and may be called from any thread at once: the Switch, gRPC and HTTP
-//! tasks, readers. Whoever makes a change that could match a caller and an agent completes the match
-//! and gets its outputs; `matching` says how, `tests/acd_loom.rs` shows that it holds in every
-//! interleaving, `tests/acd_simulation.rs` that it holds over a day.
+//! tasks, readers. Whoever makes a change that could match a caller and an agent completes the
+//! match and gets its outputs; `matching` says how, `tests/acd_loom` shows that it holds in
+//! every interleaving, `tests/simulation` that it holds over days.
 //!
 //! ```text
 //! config    [acd], [queues.X], [agents.X]          word      agent word, call word, sets of bits

@@ -5,6 +5,7 @@
 //! Not here: what calls do to agents (`core`).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::core::Acd;
 use super::event::{Change, ChangeError, Output, Withdrawn};
@@ -150,10 +151,10 @@ impl Step<'_> {
         let Some(extension) = auto.filter(|_| was.has(REACHABLE) != reachable) else { return };
         if !reachable {
             self.log_out(agent);
-        } else if was.phase() == Phase::LoggedOut {
-            if let Err(error) = self.log_in(agent, extension) {
-                tracing::warn!(agent, %error, "cannot log in by registration");
-            }
+        } else if was.phase() == Phase::LoggedOut
+            && let Err(error) = self.log_in(agent, extension)
+        {
+            tracing::warn!(agent, %error, "cannot log in by registration");
         }
     }
 
@@ -171,20 +172,26 @@ impl Step<'_> {
 
     fn extend_wrap_up(&mut self, agent: u32) -> Result<(), ChangeError> {
         let seat = self.seat(agent);
-        let word = seat.word.load();
-        if word.phase() != Phase::WrapUp {
-            return Err(ChangeError::NotInWrapUp);
-        }
-        let until = seat.until.at();
-        let queue = seat.queue.load(std::sync::atomic::Ordering::Acquire) as usize;
+        let queue = seat.queue.load(Ordering::Acquire) as usize; // pairs with `Step::answered`
         let more = self.acd.roster.load().queues[queue].wrap_up;
-        let extended = (until + more).min(seat.wrap_up_max.at());
-        if extended <= until {
-            return Err(ChangeError::WrapUpMax);
+        loop {
+            let word = seat.word.load();
+            if word.phase() != Phase::WrapUp {
+                return Err(ChangeError::NotInWrapUp);
+            }
+            let until = seat.until.at();
+            let extended = (until + more).min(seat.wrap_up_max.at());
+            if extended <= until {
+                return Err(ChangeError::WrapUpMax);
+            }
+            // A new generation, so that the former deadline means nothing.
+            let next = word.to(Phase::WrapUp, 0);
+            if seat.word.swap(word, next).is_ok() {
+                self.disarm(agent, word);
+                self.arm(agent, next, extended);
+                return Ok(());
+            }
         }
-        self.disarm(agent, word);
-        self.arm(agent, word, extended);
-        Ok(())
     }
 
     /// Sets a flag that keeps an agent from being free, or clears it; an offer that rings meanwhile

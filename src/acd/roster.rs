@@ -1,9 +1,9 @@
 //! The configuration as the ACD works with it: who serves which queue, and who can do what.
 //!
 //! A roster is never changed: a reload makes the next one from it and swaps the pointer, so that a
-//! reader has one consistent picture and waits for nobody. Agents and queues keep their numbers from
-//! roster to roster, also when the configuration names them no more, and with the numbers their words
-//! and lines.
+//! reader has one consistent picture and waits for nobody. Agents and queues keep their numbers
+//! from roster to roster, also when the configuration names them no more, and with the numbers
+//! their words and lines.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -1,12 +1,12 @@
 //! The words that callers and agents are claimed by: one `AtomicU64` each, changed only by
 //! compare-and-swap.
 //!
-//! An agent's word holds his phase, what keeps him from being free, the call he is claimed for and a
-//! generation that every change of phase counts up; a swap that succeeds therefore knows that
+//! An agent's word holds his phase, what keeps him from being free, the call he is claimed for and
+//! a generation that every change of phase counts up; a swap that succeeds therefore knows that
 //! nothing happened in between. A caller's word holds how many phones ring for him and, once
 //! decided, who took him.
 //!
-//! Not here: who is claimed for whom (`matching`), what a change means to people (`floor`).
+//! Not here: who is claimed for whom (`matching`), what a change means to people (`core`, `people`).
 
 use super::sync::{AtomicU64, Ordering};
 

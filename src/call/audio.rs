@@ -13,6 +13,7 @@ pub struct Audio {
     /// The address that the peer is told to send to.
     address: IpAddr,
     port: Port,
+    ptime: u8,
     /// The `o=` line's id and version (RFC 8866 §5.2).
     session: u64,
     version: u64,
@@ -32,10 +33,12 @@ pub enum Hold {
 }
 
 impl Audio {
-    pub fn new(address: IpAddr, port: Port, session: u64) -> Self {
+    /// `address` and `ptime` are what the peer is told; `session` names the description.
+    pub fn new((address, port): (IpAddr, Port), ptime: u8, session: u64) -> Self {
         Self {
             address,
             port,
+            ptime,
             session,
             version: 0,
             said: String::new(),
@@ -122,7 +125,7 @@ impl Audio {
             codecs: &[],
             digits: true,
             direction: Direction::SendRecv,
-            ptime: PTIME_MS,
+            ptime: self.ptime,
         }
     }
 
@@ -142,6 +145,3 @@ impl Audio {
 fn wants_audio(direction: Direction) -> bool {
     matches!(direction, Direction::SendRecv | Direction::SendOnly)
 }
-
-/// Milliseconds of audio in a packet, unless the peer asks for something else.
-const PTIME_MS: u8 = 20;

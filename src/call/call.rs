@@ -21,8 +21,8 @@ use crate::call::site::{Plan, Site};
 use crate::call::talking::Talking;
 use crate::cdr::entry::{Direction, Entry, Fact, HungUpBy, Quality};
 use crate::id::{AgentId, CallId, ExtensionId, LegId, PromptId, QueueId, SkillId, Target};
-use crate::ivr::machine::{Input as MenuInput, Session as Menu};
 use crate::ivr::collect::Input as CodeInput;
+use crate::ivr::machine::{Input as MenuInput, Session as Menu};
 use crate::media::control::{Command, Counts, Event, PlayId, Playback, Sound};
 use crate::route::rules::Dest;
 use crate::sdp::{Codec, Session};
@@ -50,19 +50,43 @@ pub enum Input {
 #[derive(Debug)]
 pub enum Output {
     /// An ACK of a 2xx: sent as it is, outside any transaction.
-    Ack { flow: Flow, request: Request },
-    Cancel { client: ClientId, reason: Option<&'static str> },
+    Ack {
+        flow: Flow,
+        request: Request,
+    },
+    Cancel {
+        client: ClientId,
+        reason: Option<&'static str>,
+    },
     /// A leg's dialog stands, or (`None`) it is over: what a later start needs to end it.
-    Dialog { leg: LegId, dialog: Option<Box<Dialog>> },
+    Dialog {
+        leg: LegId,
+        dialog: Option<Box<Dialog>>,
+    },
     Entry(Entry),
     /// A leg was made; requests with this Call-ID and this tag of ours are for it.
-    LegBegan { leg: LegId, sip_call_id: String, tag: String },
+    LegBegan {
+        leg: LegId,
+        sip_call_id: String,
+        tag: String,
+    },
     /// For the media thread with this number.
     Media(u8, Command),
     /// A private call began or ended at this phone: queue calls must not disturb it.
-    Occupied { extension: ExtensionId, is: bool },
-    Request { leg: LegId, client: ClientId, flow: Flow, request: Request },
-    Respond { key: ServerKey, response: Response },
+    Occupied {
+        extension: ExtensionId,
+        is: bool,
+    },
+    Request {
+        leg: LegId,
+        client: ClientId,
+        flow: Flow,
+        request: Request,
+    },
+    Respond {
+        key: ServerKey,
+        response: Response,
+    },
 }
 
 /// Who calls, as the credentials of the INVITE proved.
@@ -93,7 +117,10 @@ pub enum Stage {
     Echo,
     Ending(Ending),
     /// Hears a last prompt.
-    Listening { prompt: PromptId, reason: &'static str },
+    Listening {
+        prompt: PromptId,
+        reason: &'static str,
+    },
     /// Types what a feature code asks for.
     Dialling(Dialogue),
     Menu(Box<Menu>),
@@ -165,16 +192,24 @@ impl Call {
             hops: 0,
             thread: port.thread,
         };
-        call.fact(now, site, out, Fact::Setup {
-            direction: Direction::Internal,
-            from: call.caller.extension.to_string(),
-            name: call.caller.name.clone(),
-            extension: Some(call.caller.extension.clone()),
-            to: call.caller.dialled.clone(),
-            sip_call_id: invited.request.call_id().to_owned(),
-            config: call.plan.version,
-        });
-        let audio = Audio::new(site.media_address(&invited.flow), port, id.as_u64());
+        call.fact(
+            now,
+            site,
+            out,
+            Fact::Setup {
+                direction: Direction::Internal,
+                from: call.caller.extension.to_string(),
+                name: call.caller.name.clone(),
+                extension: Some(call.caller.extension.clone()),
+                to: call.caller.dialled.clone(),
+                sip_call_id: invited.request.call_id().to_owned(),
+                config: call.plan.version,
+            },
+        );
+        let audio = {
+            let address = site.media_address(&invited.flow);
+            Audio::new((address, port), site.settings.ptime, id.as_u64())
+        };
         let leg_id = LegId { call: id, index: 0 };
         let flow = invited.flow;
         let key = (invited.key, invited.request, flow);
@@ -369,19 +404,20 @@ impl Call {
             name: self.caller.name.as_deref(),
         };
         let session = self.id.as_u64() ^ u64::from(index);
-        let audio = Audio::new(site.media_address(&binding.path.flow), port, session);
+        let place = (site.media_address(&binding.path.flow), port);
+        let audio = Audio::new(place, site.settings.ptime, session);
         let codecs = self.codecs_for(site);
         let mut steps = Vec::new();
         let mut leg = Leg::inviting(id, &dial, audio, &codecs, site, &mut steps);
         leg.agent.clone_from(&agent);
         self.open_media.insert(id);
         self.leg_began(&leg, out);
-        self.fact(now, site, out, Fact::Offered {
-            leg: id,
-            extension: extension.clone(),
-            agent,
-            queue,
-        });
+        self.fact(
+            now,
+            site,
+            out,
+            Fact::Offered { leg: id, extension: extension.clone(), agent, queue },
+        );
         let sip_call_id = leg.dialog_key().0.to_owned();
         self.fact(now, site, out, Fact::LegSetup { leg: id, sip_call_id });
         self.legs.insert(index, leg);
@@ -533,14 +569,20 @@ impl Call {
             }
             Event::Recorded { leg, recording } => {
                 if self.open_recordings.remove(&leg) {
-                    self.fact(now, site, out, Fact::RecordingEnded {
-                        leg,
-                        path: recording.path.display().to_string(),
-                        length_us: u64::try_from(recording.length.as_micros()).unwrap_or(u64::MAX),
-                        bytes: recording.bytes,
-                        sha256: recording.sha256,
-                        fault: recording.fault,
-                    });
+                    self.fact(
+                        now,
+                        site,
+                        out,
+                        Fact::RecordingEnded {
+                            leg,
+                            path: recording.path.display().to_string(),
+                            length_us: u64::try_from(recording.length.as_micros())
+                                .unwrap_or(u64::MAX),
+                            bytes: recording.bytes,
+                            sha256: recording.sha256,
+                            fault: recording.fault,
+                        },
+                    );
                 }
             }
             Event::Spare { .. } => {}
@@ -577,7 +619,9 @@ impl Call {
             Stage::Dialling(_) => self.code_input(now, site, CodeInput::Tick, out),
             Stage::Ending(_) => self.settle(now, site, out),
             Stage::Menu(_) => self.menu_input(now, site, MenuInput::Tick, out),
-            Stage::Ringing(ringing) if now >= ringing.until => self.nobody_picked_up(now, site, out),
+            Stage::Ringing(ringing) if now >= ringing.until => {
+                self.nobody_picked_up(now, site, out)
+            }
             Stage::Waiting(_) => self.waiting_tick(now, site, out),
             Stage::Echo
             | Stage::Listening { .. }

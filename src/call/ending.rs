@@ -120,12 +120,15 @@ impl Call {
             return;
         }
         ending.recorded = true;
-        let (at, fact) = (ending.at, Fact::Ended {
-            by: ending.by,
-            status: ending.status,
-            cause: ending.cause,
-            reason: ending.reason.to_owned(),
-        });
+        let (at, fact) = (
+            ending.at,
+            Fact::Ended {
+                by: ending.by,
+                status: ending.status,
+                cause: ending.cause,
+                reason: ending.reason.to_owned(),
+            },
+        );
         self.fact(at, site, out, fact);
         for _ in 0..self.open_media.len() {
             site.ports.closed();

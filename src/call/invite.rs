@@ -3,8 +3,8 @@
 use crate::call::site::Settings;
 use crate::id::ExtensionId;
 use crate::sip::flow::{Flow, Transport};
-use crate::sip::registrar::nat::Path;
 use crate::sip::message::{Method, Name, Request, Response};
+use crate::sip::registrar::nat::Path;
 
 /// The methods that a leg understands (RFC 3261 §20.5).
 pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";

@@ -45,7 +45,9 @@ pub struct Winner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hears {
     /// The greeting; `finish` if nothing may cut it.
-    Greeting { finish: bool },
+    Greeting {
+        finish: bool,
+    },
     /// His place in the line.
     Position,
     Music,
@@ -80,11 +82,8 @@ impl Call {
             self.end(now, site, HungUpBy::Switch, (404, 1, "no-such-queue"), out);
             return;
         };
-        let ask = Ask {
-            priority_credit: Duration::ZERO,
-            skills: self.skills.clone(),
-            entered: now,
-        };
+        let ask =
+            Ask { priority_credit: Duration::ZERO, skills: self.skills.clone(), entered: now };
         let position = match site.acd.enter(now, self.id, &queue, ask, site.decided) {
             Ok(position) => position,
             Err(refusal) => {
@@ -317,10 +316,12 @@ impl Call {
     fn connect_agent(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
         let Stage::Waiting(waiting) = self.take_stage() else { return };
         let Waiting { queue, winner: Some(winner), .. } = *waiting else { return };
-        self.fact(now, site, out, Fact::QueueLeft {
-            queue: queue.clone(),
-            why: QueueLeft::Answered,
-        });
+        self.fact(
+            now,
+            site,
+            out,
+            Fact::QueueLeft { queue: queue.clone(), why: QueueLeft::Answered },
+        );
         let (peer, agent, music) = (winner.leg, Some(winner.agent), Some(queue));
         self.stage = Stage::Talking(Talking { peer, agent, music });
         self.join(now, site, peer, out);

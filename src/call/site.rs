@@ -48,6 +48,8 @@ pub struct Settings {
     pub domain: String,
     /// The address in session descriptions; without it, the one that the phone's SIP came to.
     pub media: Option<IpAddr>,
+    /// Milliseconds of audio in a packet that phones are asked for, 10 to 60.
+    pub ptime: u8,
     /// The folder of recordings.
     pub recordings: PathBuf,
 }

@@ -197,7 +197,7 @@ impl<'a> Reader<'a> {
             layers.push(Layer(map));
         }
         layers.push(Layer([("routes".to_owned(), Value::from(routes))].into_iter().collect()));
-        let base = Config::from(build(&layers).ok()?);
+        let mut file = build(&layers).ok()?;
         for (name, value) in self.environment {
             let Some(key) = name.strip_prefix("STROWGER__") else { continue };
             let layer = self.variable(key, value, &layers);
@@ -208,7 +208,8 @@ impl<'a> Reader<'a> {
                     let text = "files are included by the first file alone; write it there";
                     self.refuse(name, text.to_owned());
                 }
-                Ok(_) => {
+                Ok(changed) => {
+                    file = changed;
                     layers = with;
                     self.variables.push((layer.1, name.clone()));
                 }
@@ -219,7 +220,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        Some(build(&layers).map_or(base, Config::from))
+        Some(Config::from(file))
     }
 
     fn unusable(&self) -> impl Iterator<Item = &Path> {

@@ -217,6 +217,9 @@ const LOOP: u16 = 482;
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -363,6 +366,27 @@ mod tests {
 
         assert_eq!(caller.session.menu().as_str(), "sub");
         assert_eq!(caller.gets(Pressed('9')), [Output::StopPlaying, plays(&["invalid", "ask"])]);
+    }
+
+    proptest! {
+        /// Whatever a caller does: one `Go` at the end, nothing after it, no playing left over.
+        #[test]
+        fn every_caller_comes_out_once(steps in vec((0..6_u8, 0..7000_u64), 0..200)) {
+            let mut caller = Caller::in_menu("main");
+            let mut out = caller.start();
+            for (what, wait) in steps {
+                let keys = [Pressed('1'), Pressed('2'), Pressed('*'), Pressed('8'), Ended, Tick];
+                out.extend(caller.gets(keys[usize::from(what)]));
+                out.extend(caller.after(Duration::from_millis(wait)));
+            }
+            out.extend(caller.after(Duration::from_secs(365 * 24 * 3600)));
+
+            prop_assert!(caller.session.is_done());
+            let gone = out.iter().filter(|out| matches!(out, Output::Go { .. })).count();
+            prop_assert_eq!(gone, 1);
+            let is_last = matches!(out.last(), Some(Output::Go { .. }));
+            prop_assert!(is_last, "{:?}", out.last());
+        }
     }
 
     const MENUS: &str = r##"

@@ -105,9 +105,9 @@ impl PortRange {
 
     /// The RTP ports: every even port whose successor is in the range too.
     pub fn even_ports(self) -> impl DoubleEndedIterator<Item = u16> + Clone {
-        let first = u32::from(self.first).next_multiple_of(2) / 2;
-        let end = (u32::from(self.last) + 1) / 2;
-        (first..end.max(first)).map(|half| u16::try_from(2 * half).expect("below the last port"))
+        let first = self.first.div_ceil(2);
+        let end = self.last / 2 + self.last % 2;
+        (first..end.max(first)).map(|half| 2 * half)
     }
 
     pub fn contains(self, port: u16) -> bool {

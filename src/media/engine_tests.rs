@@ -423,6 +423,66 @@ fn orders_that_make_no_sense_change_nothing() {
     assert_eq!((hall.engine.legs(), hall.events.len(), hall.closed.len()), (1, 0, 0));
 }
 
+/// Whatever is ordered and received, in whatever order: no panic, and nothing is left over.
+#[test]
+fn chaos_leaves_nothing_behind() {
+    for seed in 0..20 {
+        let mut rng = Rng::from_number(seed);
+        let mut hall = Hall::new();
+        for _ in 0..1500 {
+            let [a, b] = [0; 2].map(|_| rng.below(4) as usize);
+            match rng.below(16) {
+                0 => hall.open(a),
+                1 => hall.order(Command::Close { leg: leg(a) }),
+                2 => hall.order(Command::Bridge { a: leg(a), b: leg(b) }),
+                3 => hall.order(Command::Unbridge { leg: leg(a) }),
+                4 => hall.order(Command::Record { leg: leg(a), path: "a.wav".into() }),
+                5 => hall.order(Command::StopRecording { leg: leg(a) }),
+                6 => hall.play(a, &["short", "gone"], b == 0),
+                7 => hall.order(Command::Stop { leg: leg(a) }),
+                8 => {
+                    let codec = [Codec::Pcma, Codec::Pcmu, Codec::G722][rng.below(3) as usize];
+                    let ptime = rng.below(256) as u8;
+                    let audio = Box::new(Negotiated { ptime, ..negotiated(b, codec) });
+                    hall.order(Command::Connect { leg: leg(a), audio });
+                }
+                9 => hall.presses(a, rng.below(20) as u8, 2, b == 0),
+                10 => hall.pass(rng.below(400).into()),
+                11 => {
+                    let bytes = noise(&mut rng);
+                    hall.engine.rtcp(hall.now, Slot::of(port(a).rtp), address(b), &bytes);
+                }
+                12 => hall.datagram(a, address(b), &mut noise(&mut rng)),
+                _ => hall.speaks(a, rng.below(4)),
+            }
+        }
+        for index in 0..4 {
+            hall.order(Command::Close { leg: leg(index) });
+        }
+
+        assert_eq!(hall.engine.legs(), 0);
+        assert!(hall.tapes.iter().all(|tape| tape.ended));
+        let opened = hall.served.len();
+        assert_eq!(hall.closed.len(), opened);
+        let is_closed = |event: &&Event| matches!(event, Event::Closed { .. });
+        assert_eq!(hall.events.iter().filter(is_closed).count(), opened);
+        hall.pass(10_000);
+        assert_eq!(hall.engine.next_tick(), None);
+    }
+}
+
+/// Bytes that begin like RTP or RTCP, mostly.
+fn noise(rng: &mut Rng) -> Vec<u8> {
+    let mut bytes: Vec<_> = (0..rng.below(400)).map(|_| rng.below(256) as u8).collect();
+    if let [first, second, ..] = &mut bytes[..] {
+        *first = *first & 0x3f | 0x80;
+        if rng.below(2) == 0 {
+            *second = [0, 8, 9, 96, 97, 200, 201][rng.below(7) as usize];
+        }
+    }
+    bytes
+}
+
 fn leg(index: usize) -> LegId {
     LegId { call: CallId::from_u64(1), index: u16::try_from(index).unwrap() }
 }
@@ -511,6 +571,7 @@ struct Hall {
     reports: Vec<(Slot, Vec<u8>)>,
     events: Vec<Event>,
     tapes: Vec<Tape>,
+    served: Vec<Slot>,
     closed: Vec<Slot>,
 }
 
@@ -545,6 +606,7 @@ impl Hall {
             reports: Vec::new(),
             events: Vec::new(),
             tapes: Vec::new(),
+            served: Vec::new(),
             closed: Vec::new(),
         }
     }
@@ -673,7 +735,8 @@ impl Hall {
                     let tape = self.tape(id);
                     (tape.ended, tape.fault) = (true, fault);
                 }
-                Output::Return { .. } | Output::Serve { .. } => {}
+                Output::Return { .. } => {}
+                Output::Serve { slot } => self.served.push(slot),
                 Output::Rtcp { slot, packet, .. } => self.reports.push((slot, packet)),
                 Output::Rtp { slot, to, packet } => self.got(slot, to, &packet),
                 Output::Samples { id, block } => self.tape(id).samples.extend(block),

@@ -5,7 +5,6 @@
 //! Out:      blocks of interleaved 8 kHz samples, each block right after the one before.
 //! Not here: decoding (`codec`), the file (`shell::media::file`).
 
-use crate::media::outgoing::samples_of;
 use crate::time::{Duration, Instant};
 
 /// Who is heard on a channel.
@@ -63,13 +62,13 @@ impl Recorder {
 
     /// Places the samples of one packet.
     pub fn place(&mut self, now: Instant, side: Side, ssrc: u32, timestamp: u32, samples: &[i16]) {
-        let length = i64::try_from(samples.len()).expect("a datagram's worth");
-        let arrival = i64::from(samples_of(now.since(self.began))) - length;
+        let length = samples.len() as i64;
+        let arrival = frames_in(now.since(self.began)) as i64 - length;
         let track = &mut self.tracks[side as usize];
         let anchor = match track.anchor {
             Some(anchor) if anchor.ssrc == ssrc => {
                 let off = anchor.frame_of(timestamp) - arrival;
-                if off > AHEAD_MAX || off < -BEHIND_MAX {
+                if !(-BEHIND_MAX..=AHEAD_MAX).contains(&off) {
                     track.astray += 1;
                 } else {
                     track.astray = 0;
@@ -275,13 +274,13 @@ mod tests {
     fn a_thread_that_slept_for_long_gives_bounded_blocks() {
         let mut tape = Tape::new();
         tape.packet(20, Phone, 0, 5);
-        tape.now(3_600_000);
+        tape.now(60_000);
 
         let block = tape.recorder.flush(tape.now);
         assert_eq!(block.len(), 2 * WINDOW as usize);
 
-        let (left, _) = tape.rewind(3_600_000);
-        assert_eq!(left.len(), 8 * 3_600_000 - WINDOW as usize);
+        let (left, _) = tape.rewind(60_000);
+        assert_eq!(left.len(), 8 * 60_000 - WINDOW as usize);
     }
 
     struct Tape {

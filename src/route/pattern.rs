@@ -5,7 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use regex::{Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
@@ -25,7 +25,9 @@ impl Pattern {
     pub fn matches(&self, number: &str) -> bool {
         match self {
             Self::Exact(exact) => number == exact,
-            Self::Expression(regex) => number.len() <= NUMBER_BYTES_MAX && regex.is_match(number),
+            Self::Expression(regex) => {
+                number.len() <= NUMBER_BYTES_MAX && regex.is_match(number.as_bytes())
+            }
             Self::Prefix(prefix) => number.starts_with(prefix.as_str()),
         }
     }
@@ -70,6 +72,7 @@ impl FromStr for Pattern {
         }
         if let Some(expression) = text.strip_prefix('~') {
             let regex = RegexBuilder::new(expression)
+                .unicode(false) // `\d` is 0 to 9
                 .size_limit(REGEX_BYTES_MAX)
                 .dfa_size_limit(REGEX_BYTES_MAX)
                 .build()
@@ -143,6 +146,8 @@ mod tests {
         assert!(pattern("*").matches("anything"));
         assert!(pattern(r"~^0(\d+)$").matches("013800138000"));
         assert!(!pattern(r"~^0(\d+)$").matches("0x"));
+        assert!(!pattern(r"~^\d+$").matches("٣٤"));
+        assert!(pattern("~^1.*9$").matches("1009"));
         assert!(pattern("*43").matches("*43"));
     }
 

@@ -21,12 +21,12 @@ use crate::id::ExtensionId;
 use crate::shell::clock::Clock;
 use crate::shell::driver::{self, Ends, Orders};
 use crate::shell::grpc::handle::{Asked, SwitchHandle};
+use crate::shell::http::{self, HttpError, Pages, Readiness};
 use crate::shell::ledger::{self, Ledger, LedgerError};
 use crate::shell::media::prompts::Source;
 use crate::shell::media::{MediaThreads, Setup, measure};
-use crate::shell::sip::{Incoming, Listen, TransportError, Transports};
-use crate::shell::http::{self, HttpError, Pages, Readiness};
 use crate::shell::metrics::Metrics;
+use crate::shell::sip::{Incoming, Limits, Listen, TransportError, Transports};
 use crate::shell::{entropy, grpc, systemd};
 use crate::sip::digest::{self, Auth, Secret};
 use crate::sip::registrar::{self, Registrar};
@@ -81,6 +81,8 @@ impl Node {
         let mut rng = entropy::rng()?;
         make_private_folder(&config.node.data)?;
         let recordings = config.node.data.join(&config.media.recordings);
+        let recordings = std::path::absolute(&recordings)
+            .map_err(|source| StartError::File { path: recordings, source })?;
         let ledger = open_ledger(&config, clock)?;
         let grpc_server = grpc::Listener::bind(&config.grpc).await?;
         let http_server = http::bind(&config.http).await?;
@@ -101,7 +103,11 @@ impl Node {
         let listening = sip.listening();
         let metrics = Metrics::default();
 
-        let auth = digest::Config { nonce_lifetime: config.sip.nonce_lifetime, ..digest::Config::default() };
+        let auth = digest::Config {
+            algorithms: config.sip.digest.clone(),
+            nonce_lifetime: config.sip.nonce_lifetime,
+            ..digest::Config::default()
+        };
         let parts = Parts {
             acd: Arc::new(Acd::new()),
             auth: Auth::new(config.sip.realm(), &auth, &mut rng),
@@ -286,6 +292,7 @@ fn settings(config: &Config, clock: Clock, recordings: PathBuf) -> Settings {
     Settings {
         epoch: clock.epoch(),
         codecs: config.media.codecs.clone(),
+        ptime: config.media.ptime,
         domain: config.sip.domain.clone(),
         media: config.sip.external.or_else(|| (!listen.is_unspecified()).then_some(listen)),
         recordings,
@@ -307,7 +314,8 @@ fn bind_sip(
     let listen: Vec<_> = (config.sip.listen.iter())
         .map(|listen| Listen { transport: listen.transport, address: listen.address })
         .collect();
-    Transports::bind(&listen, config.sip.external, incoming)
+    let limits = Limits { connections_max: config.sip.connections_max, ..Limits::default() };
+    Transports::bind_with(&listen, config.sip.external, incoming, limits)
 }
 
 fn start_switch(

@@ -4,6 +4,7 @@
     missing_docs,
     clippy::all,
     clippy::allow_attributes_without_reason,
+    clippy::too_many_lines,
     reason = "generated; the documentation is in the contract"
 )]
 

@@ -8,6 +8,7 @@ use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
+use crate::sip::digest::Algorithm;
 use crate::sip::flow::Transport;
 use crate::time::Duration;
 
@@ -15,16 +16,15 @@ use crate::time::Duration;
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Wrong passwords for one account from one address before it is refused for `auth_lockout`.
-    /// Default 10.
-    pub auth_failures_max: u32,
-    /// How long an address that guessed too often is refused for that account. Default `"1m"`.
-    #[serde(with = "humantime_serde")]
-    pub auth_lockout: Duration,
     /// Open TCP connections of phones, in all; further ones are closed at once. Default 4096.
     pub connections_max: usize,
-    /// Phones that one account can have registered; a further one gets `503`. Default 10.
+    /// Phones that one account can have registered; a further one takes the
+    /// place of the one that was heard longest ago. Default 10.
     pub contacts_max: usize,
+    /// The hashes that digest challenges offer, the preferred first: `"sha-256"`, `"md5"`. Default
+    /// `["md5"]`; `["sha-256", "md5"]` is better where every phone knows RFC 8760, but some of those
+    /// that do not give up when they see a hash that they do not know.
+    pub digest: Vec<Algorithm>,
     /// The domain of the accounts. Default `""`: whatever domain or address a phone names.
     pub domain: String,
     /// How long a registration lasts if the phone does not say. Default `"1h"`.
@@ -54,10 +54,9 @@ impl Default for Config {
     fn default() -> Self {
         let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5060));
         Self {
-            auth_failures_max: 10,
-            auth_lockout: Duration::from_secs(60),
             connections_max: 4096,
             contacts_max: 10,
+            digest: vec![Algorithm::Md5],
             domain: String::new(),
             expires: Duration::from_secs(3600),
             expires_max: Duration::from_secs(3600),

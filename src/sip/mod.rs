@@ -7,3 +7,6 @@ pub mod flow;
 pub mod message;
 pub mod registrar;
 pub mod transaction;
+
+#[cfg(test)]
+mod hostile_tests;

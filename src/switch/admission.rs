@@ -163,13 +163,7 @@ impl Switch {
         self.respond(now, key, response.response(), out);
     }
 
-    fn respond(
-        &mut self,
-        now: Instant,
-        key: ServerKey,
-        response: Response,
-        out: &mut Vec<Output>,
-    ) {
+    fn respond(&mut self, now: Instant, key: ServerKey, response: Response, out: &mut Vec<Output>) {
         self.transact(now, transaction::Input::Respond { key, response }, out);
     }
 
@@ -196,9 +190,9 @@ enum Unserved {
 impl Unserved {
     fn response(self, request: &Request, tag: &str) -> Response {
         match self {
-            Self::Extension(names) => Response::build(request, 420, Some(tag))
-                .header(Name::Unsupported, names)
-                .response(),
+            Self::Extension(names) => {
+                Response::build(request, 420, Some(tag)).header(Name::Unsupported, names).response()
+            }
             Self::MediaType => Response::build(request, 415, Some(tag))
                 .header(Name::Accept, "application/sdp")
                 .response(),

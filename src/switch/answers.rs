@@ -25,7 +25,8 @@ impl Switch {
                 Reply::Agents(agents.into_iter().map(|view| self.agent_view(view)).collect())
             }
             Request::Calls => {
-                let mut calls: Vec<_> = self.calls.values().map(|call| self.call_view(call)).collect();
+                let mut calls: Vec<_> =
+                    self.calls.values().map(|call| self.call_view(call)).collect();
                 calls.sort_by_key(|call| call.call);
                 Reply::Calls(calls)
             }

@@ -24,13 +24,7 @@ impl Switch {
         call.has_leg(leg.index, request.call_id()).then_some(leg)
     }
 
-    pub(super) fn leg(
-        &mut self,
-        now: Instant,
-        leg: LegId,
-        input: LegInput,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn leg(&mut self, now: Instant, leg: LegId, input: LegInput, out: &mut Vec<Output>) {
         self.drive(now, leg.call, CallInput::Leg(leg.index, input), out);
     }
 

@@ -36,14 +36,20 @@ pub struct AskId(pub u64);
 #[derive(Debug)]
 pub enum Input {
     /// Somebody asks or orders something; answered by `Output::Answer` with the same id.
-    Ask { id: AskId, request: request::Request },
+    Ask {
+        id: AskId,
+        request: request::Request,
+    },
     /// A stream connection is gone, or could not be made.
     Closed(Flow),
     /// What the ACD decided for someone else who changed it.
     Decided(Vec<acd::Output>),
     Media(Event),
     /// A message came.
-    Message { flow: Flow, message: Message },
+    Message {
+        flow: Flow,
+        message: Message,
+    },
     /// A new configuration, from the next call on.
     Plan(Box<Plan>, HashMap<ExtensionId, Secret>),
     /// Whether the ledger has room: without it no new call is taken.
@@ -56,13 +62,22 @@ pub enum Input {
 /// What the Switch asks of the shell, in order.
 #[derive(Debug)]
 pub enum Output {
-    Answer { id: AskId, reply: request::Reply },
+    Answer {
+        id: AskId,
+        reply: request::Reply,
+    },
     Entry(Entry),
     /// For the media thread with this number.
     Media(u8, Command),
-    Send { flow: Flow, message: Message },
+    Send {
+        flow: Flow,
+        message: Message,
+    },
     /// A fact to be found again at the next start; `None` forgets it.
-    Store { key: String, value: Option<String> },
+    Store {
+        key: String,
+        value: Option<String>,
+    },
 }
 
 /// What a Switch is made of, besides its plan.

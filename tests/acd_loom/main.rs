@@ -2,7 +2,10 @@
 //! `src/acd/matching.rs` as they are, over loom's atomics.
 //!
 //! `sound` is the protocol itself. The others are the same files with one thing taken away, and a
-//! test shows that the same models then fail: each of those things is needed, and the models see it.
+//! test shows that the same models then fail: each of those things is needed, and the models see
+//! it.
+
+#![allow(clippy::duplicate_mod, reason = "the same files over other atomics are the point")]
 
 /// The protocol as it is.
 mod sound;
@@ -72,7 +75,7 @@ fn without_the_second_look_for_callers_a_caller_is_lost() {
 }
 
 #[test]
-#[should_panic]
+#[should_panic(expected = "one has the call")]
 fn with_torn_words_two_agents_win() {
     torn::model::answers();
 }

@@ -3,7 +3,9 @@
 //! Each end of a call sends 50 packets a second, numbered, with the time in their payload; whatever
 //! relays them must leave the payload alone. Ends share a few sockets, so that thousands of streams
 //! need a few threads only. Uses the standard library alone, for tests and `cargo xtask load`.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, dead_code)]
+#![allow(clippy::disallowed_methods, reason = "real sockets need the real clock")]
+#![allow(clippy::unwrap_used, reason = "a tool of tests: what fails must be seen")]
+#![allow(dead_code, reason = "each user needs a part of it")]
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};

@@ -7,8 +7,8 @@ use crate::call::site::Site;
 use crate::sdp::{Refusal, Session};
 use crate::sip::dialog::{Accepted, Dialog, accepted};
 use crate::sip::flow::Flow;
-use crate::sip::registrar::nat::Path;
 use crate::sip::message::{Method, Name, Request, Response};
+use crate::sip::registrar::nat::Path;
 use crate::sip::transaction::{ClientId, ServerKey};
 use crate::time::Instant;
 
@@ -182,7 +182,7 @@ impl Leg {
         out: &mut Vec<Output>,
     ) {
         if request.body().is_empty() {
-                out.push(respond(key, request, 200, ""));
+            out.push(respond(key, request, 200, ""));
             return;
         }
         if self.audio.is_offering() {

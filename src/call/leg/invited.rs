@@ -4,8 +4,8 @@ use super::{Confirmed, Event, Input, Leg, Output, State, Unacknowledged, respond
 use crate::call::invite;
 use crate::sdp::Codec;
 use crate::sip::dialog::{Accepted, Dialog};
-use crate::sip::registrar::nat::Path;
 use crate::sip::message::{Method, Name, Request, Response};
+use crate::sip::registrar::nat::Path;
 use crate::sip::transaction::ServerKey;
 use crate::time::Instant;
 
@@ -26,9 +26,7 @@ impl Leg {
                 out.push(Output::Respond { key: server.clone(), response });
                 State::Invited { server, invite, tag }
             }
-            Input::Answer(codecs) => {
-                self.answer_invite(now, (server, invite, tag), &codecs, out)
-            }
+            Input::Answer(codecs) => self.answer_invite(now, (server, invite, tag), &codecs, out),
             Input::Refuse(status) => {
                 out.push(respond(server, &invite, status, &tag));
                 self.gone(out)

@@ -6,8 +6,8 @@ use crate::call::site::Site;
 use crate::sdp::Session;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
-use crate::sip::registrar::nat::Path;
 use crate::sip::message::{Method, Request, Response};
+use crate::sip::registrar::nat::Path;
 use crate::sip::transaction::ClientId;
 
 impl Leg {
@@ -28,7 +28,9 @@ impl Leg {
                         }
                         State::Inviting { client, invite, ringing: true }
                     }
-                    200..=299 => self.accepted_by_peer(site, (client, invite), (response, flow), out),
+                    200..=299 => {
+                        self.accepted_by_peer(site, (client, invite), (response, flow), out)
+                    }
                     status => {
                         out.push(Output::Event(Event::Refused(status)));
                         self.gone(out)
@@ -68,7 +70,8 @@ impl Leg {
         (response, flow): (Response, Flow),
         out: &mut Vec<Output>,
     ) -> State {
-        let Ok(mut dialog) = Dialog::as_uac(Path { flow, direct: self.direct }, &invite, &response) else {
+        let Ok(mut dialog) = Dialog::as_uac(Path { flow, direct: self.direct }, &invite, &response)
+        else {
             out.push(Output::Event(Event::Refused(502)));
             return self.gone(out);
         };

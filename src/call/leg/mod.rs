@@ -39,9 +39,17 @@ pub enum Input {
     /// The call wants the INVITE refused.
     Refuse(u16),
     /// A request within the dialog.
-    Request { key: ServerKey, flow: Flow, request: Request },
+    Request {
+        key: ServerKey,
+        flow: Flow,
+        request: Request,
+    },
     /// An answer to a request of ours, and the flow it came over.
-    Response { client: ClientId, response: Response, flow: Flow },
+    Response {
+        client: ClientId,
+        response: Response,
+        flow: Flow,
+    },
     /// The call wants the phone told that the other side rings.
     Ring,
     Tick,
@@ -51,15 +59,28 @@ pub enum Input {
 #[derive(Debug)]
 pub enum Output {
     /// An ACK of a 2xx: sent as it is, outside any transaction.
-    Ack { flow: Flow, request: Request },
+    Ack {
+        flow: Flow,
+        request: Request,
+    },
     /// Our INVITE is not wanted any more; the reason goes into the CANCEL (RFC 3326).
-    Cancel { client: ClientId, reason: Option<&'static str> },
+    Cancel {
+        client: ClientId,
+        reason: Option<&'static str>,
+    },
     /// The dialog stands, or (`None`) it is over: what a later start needs to end it.
     Dialog(Option<Box<Dialog>>),
     Event(Event),
     Media(Command),
-    Request { client: ClientId, flow: Flow, request: Request },
-    Respond { key: ServerKey, response: Response },
+    Request {
+        client: ClientId,
+        flow: Flow,
+        request: Request,
+    },
+    Respond {
+        key: ServerKey,
+        response: Response,
+    },
 }
 
 /// What a call must know of a leg.

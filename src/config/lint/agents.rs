@@ -92,6 +92,11 @@ fn extensions(config: &Config, findings: &mut Vec<Finding>) {
 fn seats(config: &Config, findings: &mut Vec<Finding>) {
     let mut taken = BTreeMap::new();
     for (id, agent) in &config.acd.agents {
+        if agent.pin.is_some() && !id.as_str().bytes().all(|digit| digit.is_ascii_digit()) {
+            let text =
+                "nobody can dial this id to log in; name the agent by digits, or write no PIN";
+            findings.push(warning(&["agents", id.as_str()], text));
+        }
         let Some(seat) = &agent.extension else { continue };
         let path = ["agents", id.as_str(), "extension"];
         if !config.extensions.contains_key(seat) {

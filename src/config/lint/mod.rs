@@ -70,18 +70,18 @@ fn sip(config: &Config, findings: &mut Vec<Finding>) {
         let text = "`expires` must lie between `expires_min` and `expires_max`; change one of them";
         findings.push(error(&["sip", "expires"], text));
     }
+    if sip.digest.is_empty() {
+        findings
+            .push(error(&["sip", "digest"], "no phone could register; write [\"md5\"] at least"));
+    }
     let second = Duration::from_secs(1);
-    for (key, length) in [
-        ("auth_lockout", sip.auth_lockout),
-        ("expires_min", sip.expires_min),
-        ("nonce_lifetime", sip.nonce_lifetime),
-    ] {
+    for (key, length) in [("expires_min", sip.expires_min), ("nonce_lifetime", sip.nonce_lifetime)]
+    {
         if length < second {
             findings.push(error(&["sip", key], "this is too short; write \"1s\" or more"));
         }
     }
     for (key, limit) in [
-        ("auth_failures_max", sip.auth_failures_max as usize),
         ("connections_max", sip.connections_max),
         ("contacts_max", sip.contacts_max),
         ("transactions_max", sip.transactions_max),

@@ -112,3 +112,32 @@ fn summary(loaded: &Loaded) -> String {
 
 /// The configuration that is read if none is named.
 const FILE: &str = "conf/strowger.toml";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_site_is_without_mistake_and_has_its_prompts() {
+        let loaded = config::load_builtin(&Environment::new(), Some(&has_prompt)).unwrap();
+
+        assert_eq!(loaded.warnings, []);
+        assert!(!has_prompt(&loaded.config, &PromptId::from("no-such-prompt")));
+        assert_eq!(
+            summary(&loaded),
+            "built-in configuration: no mistakes; 10 extensions, 10 agents, 1 queue, 1 menu, \
+             0 routes of the built-in site"
+        );
+    }
+
+    #[test]
+    fn a_problem_for_programs_has_its_place_in_parts() {
+        let place = Place::At { file: "a.toml".to_owned(), line: 3, column: 7 };
+        let problem = Problem { place, severity: Severity::Warning, text: "no; yes".to_owned() };
+
+        let expected = json!({
+            "file": "a.toml", "line": 3, "column": 7, "severity": "warning", "text": "no; yes",
+        });
+        assert_eq!(object(&problem), expected);
+    }
+}

@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, anyhow};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::{Config, Loaded, generate_password};
 use crate::config::problem::Problem;
+use crate::config::{Config, Loaded, generate_password};
 use crate::id::ExtensionId;
 use crate::shell::cli::check;
 use crate::shell::node::Node;

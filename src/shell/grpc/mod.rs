@@ -121,17 +121,19 @@ impl Listener {
             server = server.tls_config(tls).map_err(GrpcError::Server)?;
         }
         let (reporter, health) = tonic_health::server::health_reporter();
-        let reflection = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            .build_v1()
-            .expect("the contract was compiled with the program");
+        let reflection = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        let compiled = "the contract was compiled with the program";
         let records = records::Service::new(ledger.clone(), clock);
         let node = node::Service { switch: switch.clone(), ledger: ledger.clone() };
         let router = server
             .layer(InterceptorLayer::new(check))
             .add_service(health)
-            .add_service(reflection)
+            .add_service(reflection().build_v1().expect(compiled))
+            .add_service(reflection().build_v1alpha().expect(compiled)) // Python, older grpcurl
             .add_service(
                 proto::records_server::RecordsServer::new(records)
                     .max_decoding_message_size(REQUEST_BYTES_MAX),

@@ -54,7 +54,7 @@ impl Recordings {
     pub fn start(config: &Config, folder: &Path, report: Report) -> io::Result<Self> {
         let block_bytes = 4 * u64::from(RATE) * BLOCK.as_millis() as u64 / 1000;
         let waiting_max = (config.record_waiting_bytes.0 / block_bytes).clamp(64, 1 << 20);
-        let (jobs, taken) = bounded(usize::try_from(waiting_max).expect("below 2^20"));
+        let (jobs, taken) = bounded(waiting_max as usize);
         let (finished, sealed) = bounded(SEALING_MAX);
         let appender = Appender {
             folder: folder.to_owned(),

@@ -121,7 +121,7 @@ impl MediaThreads {
 
     /// How many media threads there are; `Port::thread` is below it.
     pub fn threads(&self) -> u8 {
-        u8::try_from(self.threads.len()).expect("counted by a u8")
+        self.threads.len() as u8 // at most `THREADS_MAX`
     }
 
     /// Gives an order to a thread without waiting; false, and counted, if it found no room.

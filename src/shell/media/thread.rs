@@ -235,6 +235,11 @@ impl Worker {
                 }
                 self.thread.ports.release(now, slot);
             }
+            // A phone can press keys faster than a stalled Switch takes them; all other events
+            // are bounded by the legs.
+            Output::Event(Event::Digit { leg, .. }) if self.backlog.len() >= BACKLOG_MAX => {
+                tracing::warn!(%leg, "the Switch does not keep up: a key is lost");
+            }
             Output::Event(event) => self.backlog.push_back(event),
             Output::Record { id: recording, leg, path } => {
                 self.thread.recordings.begin(id(recording), leg, path);
@@ -360,6 +365,8 @@ const ROUND_MAX: usize = 2048;
 const ORDERS_MAX: usize = 256;
 /// The longest a thread sleeps.
 const WAIT_MAX: Duration = Duration::from_secs(1);
+/// Events that may wait for the Switch before keys are dropped.
+const BACKLOG_MAX: usize = 10_000;
 /// How often events that found no room are tried again.
 const BACKLOG_RETRY: Duration = Duration::from_millis(5);
 /// The length of a round under load.

@@ -1,10 +1,5 @@
 //! Dialogs: what two user agents remember of one another (RFC 3261 §12).
 
-#![allow(
-    clippy::large_enum_variant,
-    reason = "a message holds its index: inputs and outputs move it, states box it"
-)]
-
 pub mod accepted;
 #[expect(clippy::module_inception, reason = "the RFC's word for the machine and for its folder")]
 pub mod dialog;

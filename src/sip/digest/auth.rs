@@ -1,6 +1,6 @@
 //! The server's side: challenges requests, and tells who they are from.
 //!
-//! Spec:     RFC 7616, RFC 8760 (SHA-256 before MD5), RFC 3261 §22.
+//! Spec:     RFC 7616, RFC 8760, RFC 3261 §22.
 //! In:       requests, with the accounts' secrets.
 //! Out:      the user's name, or the 401 or 403 that the sender gets.
 //! Not here: what a user may do.
@@ -23,10 +23,16 @@ use super::guard::Guard;
 use super::hash::{Algorithm, Question, Secret};
 use super::nonce::{Judgement, Nonces};
 
-/// How long challenges are good for.
+/// What challenges ask for, and how long they are good for.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// The hashes that phones are offered, the preferred first. Default `["md5"]`.
+    ///
+    /// `["sha-256", "md5"]` is better where every phone knows RFC 8760. Many do not, and some of
+    /// those (baresip before 2.0, SIPp 3.6) give up when they see a hash that they do not know,
+    /// wherever it stands in the list.
+    pub algorithms: Vec<Algorithm>,
     /// How long a phone may use one challenge before it gets another. Default `"10m"`.
     #[serde(with = "humantime_serde")]
     pub nonce_lifetime: Duration,
@@ -36,7 +42,11 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { nonce_lifetime: Duration::from_secs(600), nonces_max: 100_000 }
+        Self {
+            algorithms: vec![Algorithm::Md5],
+            nonce_lifetime: Duration::from_secs(600),
+            nonces_max: 100_000,
+        }
     }
 }
 
@@ -54,6 +64,7 @@ pub enum Verdict {
 /// Challenges requests and checks their credentials.
 #[derive(Debug)]
 pub struct Auth {
+    algorithms: Vec<Algorithm>,
     realm: String,
     opaque: String,
     nonces: Nonces,
@@ -68,6 +79,7 @@ impl Auth {
         let mut key = [0; 32];
         key.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&rng.u64().to_be_bytes()));
         Self {
+            algorithms: config.algorithms.clone(),
             realm: realm.to_owned(),
             opaque: rng.token(8),
             nonces: Nonces::new(key, config.nonce_lifetime, config.nonces_max),
@@ -108,18 +120,18 @@ impl Auth {
         }
     }
 
-    /// The values of the WWW-Authenticate headers of a 401, the strongest first.
-    pub fn challenges(&mut self, now: Instant, source: IpAddr, stale: bool) -> [String; 2] {
-        [Algorithm::Sha256, Algorithm::Md5].map(|algorithm| {
+    /// The values of the WWW-Authenticate headers of a 401, the preferred first.
+    pub fn challenges(&mut self, now: Instant, source: IpAddr, stale: bool) -> Vec<String> {
+        let challenge = |algorithm: &Algorithm| {
             let nonce = self.nonces.issue(now, source);
+            let (realm, opaque, name) = (Quoted(&self.realm), &self.opaque, algorithm.name());
             let stale = if stale { ", stale=true" } else { "" };
             format!(
-                "Digest realm={}, nonce=\"{nonce}\", opaque=\"{}\", algorithm={}, qop=\"auth\"{stale}",
-                Quoted(&self.realm),
-                self.opaque,
-                algorithm.name(),
+                "Digest realm={realm}, nonce=\"{nonce}\", opaque=\"{opaque}\", \
+                 algorithm={name}, qop=\"auth\"{stale}"
             )
-        })
+        };
+        self.algorithms.iter().map(challenge).collect()
     }
 
     /// Judges the credentials of a request (its Authorization header), once.
@@ -135,9 +147,9 @@ impl Auth {
             (fields.get("realm") == Some(&self.realm)).then_some(fields)
         });
         let Some(fields) = ours else { return Verdict::Challenge { stale: false } };
-        let Some(given) = Given::read(&fields, request) else {
-            return Verdict::Challenge { stale: false };
-        };
+        let given = Given::read(&fields, request)
+            .filter(|given| self.algorithms.contains(&given.question.algorithm));
+        let Some(given) = given else { return Verdict::Challenge { stale: false } };
         if let Some(wait) = self.guard.locked(now, source, given.user) {
             return Verdict::Locked { wait };
         }
@@ -203,14 +215,17 @@ impl<'a> Given<'a> {
 
 /// Whether the credentials' `uri` is that of the request: as text, or else as a place to go.
 ///
-/// Some phones leave the parameters out, or name the registrar with its port.
+/// Some phones leave the parameters out, or name the registrar with its port; some (SIPp) name the
+/// server without the user. That still binds the credentials to this server, and the nonce count to
+/// this one request.
 fn is_for(uri: &str, request: &Request) -> bool {
     if uri == request.uri_text() {
         return true;
     }
     let (Ok(given), Ok(asked)) = (Uri::parse(uri), request.uri()) else { return false };
+    let user = given.user_unescaped();
     given.scheme() == asked.scheme()
-        && given.user_unescaped() == asked.user_unescaped()
+        && (user.is_none() || user == asked.user_unescaped())
         && given.host().is_same(&asked.host())
         && given.port().unwrap_or(5060) == asked.port().unwrap_or(5060)
 }
@@ -219,9 +234,9 @@ fn is_for(uri: &str, request: &Request) -> bool {
 mod tests {
     use bytes::Bytes;
 
-    use super::super::answer::{Credentials, answer};
-    use super::super::guard::FAILURES_MAX;
     use super::*;
+    use crate::sip::digest::answer::{Credentials, answer};
+    use crate::sip::digest::guard::FAILURES_MAX;
     use crate::sip::message::{Message, Method};
 
     #[test]
@@ -255,6 +270,27 @@ mod tests {
         let silent = value.replace(", algorithm=MD5", "");
         // The same count once more: right, but used.
         assert_eq!(server.checks(&request(Some(&silent))), stale());
+    }
+
+    /// A phone that knows only MD5 may give up when it sees anything else.
+    #[test]
+    fn what_is_not_offered_is_not_accepted() {
+        let mut both = Server::new();
+        let mut server = Server {
+            auth: Auth::new(REALM, &Config::default(), &mut Rng::from_number(1)),
+            ..Server::new()
+        };
+        let refusal = server.refuses(&request(None));
+        let challenges: Vec<_> = refusal.lines(Name::WwwAuthenticate).collect();
+        assert_eq!(challenges.len(), 1);
+        assert!(challenges[0].contains("algorithm=MD5"));
+
+        // The same key, so the nonce is known; but nobody asked for SHA-256.
+        let sha_256 = credentials(&both.refuses(&request(None)), "password", 1);
+        let verdict = server.checks(&request(Some(&sha_256)));
+        assert_eq!(verdict, Verdict::Challenge { stale: false });
+        let md5 = credentials(&refusal, "password", 1);
+        assert_eq!(server.checks(&request(Some(&md5))), known());
     }
 
     /// The header of somebody else's request is worth nothing.
@@ -403,7 +439,9 @@ mod tests {
 
     impl Server {
         fn new() -> Self {
-            let auth = Auth::new(REALM, &Config::default(), &mut Rng::from_number(1));
+            let both = vec![Algorithm::Sha256, Algorithm::Md5];
+            let config = Config { algorithms: both, ..Config::default() };
+            let auth = Auth::new(REALM, &config, &mut Rng::from_number(1));
             Self { auth, secret: Secret::new("1001", REALM, "password"), now: Instant::START }
         }
 

@@ -78,7 +78,8 @@ mod tests {
     #[test]
     fn fields_are_read_as_phones_write_them() {
         let fields = Fields::parse(
-            "digest username=\"a \\\"b\\\", c\",realm=\"\" , nc=0000001f,uri=\"sip:x;y=z\" , qop = auth",
+            "digest username=\"a \\\"b\\\", c\",realm=\"\" , nc=0000001f,uri=\"sip:x;y=z\" \
+             , qop = auth",
         )
         .unwrap();
 

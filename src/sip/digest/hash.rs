@@ -6,10 +6,12 @@ use md5::Md5;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-/// The hash of a challenge, in order of preference (RFC 8760 §2.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The hash of a challenge, the stronger one first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Algorithm {
+    #[serde(rename = "sha-256")]
     Sha256,
+    #[serde(rename = "md5")]
     Md5,
 }
 

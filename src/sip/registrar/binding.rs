@@ -23,11 +23,12 @@ pub type Bindings = Arc<DashMap<ExtensionId, Vec<Binding>>>;
 pub struct Binding {
     /// The Contact's URI, as written: the Request-URI of calls to the phone.
     pub contact: String,
-    /// Preference in thousandths, 0 to 1000; the phone that gives none has 1000 (RFC 3261 §10.2.1.2).
+    /// Preference in thousandths, 0 to 1000 (RFC 3261 §10.2.1.2); 1000 if the phone gives none.
     pub q: u16,
     pub registered_at: Instant,
     pub expires_at: Instant,
-    /// How the phone was heard.
+    /// How the phone is reached: over the flow that it registered by or, if no NAT lies between,
+    /// where its Contact points.
     pub path: Path,
     /// The phone's lasting name (RFC 5626 §4.1), if it has one.
     pub instance: Option<String>,
@@ -37,9 +38,9 @@ pub struct Binding {
 }
 
 impl Binding {
-    /// The way to the phone: the flow it registered over, or without NAT where its Contact points.
+    /// Over which requests are sent to the phone.
     pub fn flow(&self) -> Flow {
-        Uri::parse(&self.contact).map_or(self.path.flow, |uri| self.path.towards(&uri))
+        self.path.flow
     }
 }
 

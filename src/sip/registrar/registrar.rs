@@ -342,6 +342,8 @@ impl Registrar {
                 });
                 continue;
             }
+            let path = Uri::parse(&wish.contact)
+                .map_or(path, |contact| Path { flow: path.towards(&contact), ..path });
             let binding = Binding {
                 q: wish.q,
                 registered_at: now,

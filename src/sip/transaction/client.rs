@@ -119,8 +119,8 @@ impl Client {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ladder;
     use super::*;
+    use crate::sip::transaction::ladder;
 
     /// RFC 3261 §17.1.2.2, timers E and F: 0.5, 1.5, 3.5, 7.5, 11.5, … 31.5 s, then the end.
     #[test]

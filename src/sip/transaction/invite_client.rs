@@ -215,8 +215,8 @@ fn same_branch(invite: &Request, method: Method, to: Option<&str>) -> Builder {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ladder;
     use super::*;
+    use crate::sip::transaction::ladder;
 
     /// RFC 3261 §17.1.1.2, timers A and B: 0.5, 1.5, 3.5, 7.5, 15.5, 31.5 s, then the end.
     #[test]

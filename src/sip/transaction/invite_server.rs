@@ -155,8 +155,8 @@ impl InviteServer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ladder;
     use super::*;
+    use crate::sip::transaction::ladder;
 
     /// RFC 3261 §17.2.1, timers G and I.
     #[test]

@@ -1,10 +1,5 @@
 //! Transactions: what makes a request and its responses arrive once (RFC 3261 §17, RFC 6026).
 
-#![allow(
-    clippy::large_enum_variant,
-    reason = "a message holds its index: inputs and outputs move it, states box it"
-)]
-
 pub mod client;
 mod clients;
 pub mod invite_client;

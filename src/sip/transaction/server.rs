@@ -109,8 +109,8 @@ impl Server {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ladder;
     use super::*;
+    use crate::sip::transaction::ladder;
 
     /// RFC 3261 §17.2.2, timer J.
     #[test]

@@ -1,0 +1,188 @@
+//! The whole ACD under real threads: everything at once, as fast as it goes, then what must hold.
+//!
+//! loom shows the protocol in every interleaving of a few steps; this runs the whole core, with its
+//! lines, slots and deadlines, through millions of them by chance.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use strowger::acd::config::{Agent, Config, Queue, Strategy};
+use strowger::acd::{Acd, Ask, Change, Outcome, Output, State};
+use strowger::id::{AgentId, CallId, QueueId};
+use strowger::rng::Rng;
+use strowger::time::{Duration, Instant};
+
+#[test]
+fn everything_at_once_leaves_nothing_behind() {
+    for round in 0..ROUNDS {
+        let world = World::new();
+        thread::scope(|scope| {
+            for number in 0..THREADS {
+                let world = &world;
+                scope.spawn(move || world.works(Rng::from_number(round * THREADS + number)));
+            }
+        });
+        world.holds();
+        world.goes_home();
+    }
+}
+
+const ROUNDS: u64 = 8;
+const THREADS: u64 = 4;
+const STEPS: u32 = 1_500;
+const AGENTS: u32 = 6;
+const QUEUES: u32 = 3;
+
+struct World {
+    acd: Acd,
+    configs: [Config; 2],
+    clock: AtomicU64,
+}
+
+impl World {
+    fn new() -> Self {
+        let configs = [0, 1].map(config);
+        let acd = Acd::new();
+        acd.configure(Instant::START, &configs[0], &mut vec![]);
+        Self { acd, configs, clock: AtomicU64::new(1_000_000) }
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_micros(self.clock.fetch_add(50_000, Ordering::Relaxed))
+    }
+
+    /// One thread: its callers, its agents' whims, and the phones of the offers it is handed.
+    fn works(&self, mut rng: Rng) {
+        let mut mine: BTreeSet<CallId> = BTreeSet::new();
+        let mut ringing: Vec<(CallId, AgentId)> = vec![];
+        let mut talking: Vec<(CallId, AgentId)> = vec![];
+        let mut out = vec![];
+        for _ in 0..STEPS {
+            let now = self.now();
+            let agent = id(rng.below(AGENTS));
+            match rng.below(16) {
+                0..=3 => {
+                    let call = CallId::from_u64(now.as_micros());
+                    let queue: QueueId = rng.below(QUEUES).to_string().as_str().into();
+                    let ask = Ask { entered: now, ..Ask::default() };
+                    if self.acd.enter(now, call, &queue, ask, &mut out).is_ok() {
+                        mine.insert(call);
+                    }
+                }
+                4 => {
+                    if let Some(call) = mine.pop_first() {
+                        self.acd.leave(now, call, &mut out);
+                    }
+                }
+                5..=8 => {
+                    if let Some((call, agent)) = ringing.pop() {
+                        let outcome = match rng.below(6) {
+                            0 => Outcome::Rejected,
+                            1 => Outcome::NoAnswer,
+                            _ => Outcome::Answered,
+                        };
+                        let his = self.acd.offer_ended(now, call, &agent, outcome, &mut out);
+                        if his && outcome == Outcome::Answered {
+                            talking.push((call, agent));
+                        }
+                    }
+                }
+                9..=10 => {
+                    if let Some((call, agent)) = talking.pop() {
+                        self.acd.call_ended(now, call, &agent, &mut out);
+                    }
+                }
+                11 => self.acd.tick(now, &mut out),
+                12 if rng.below(20) == 0 => {
+                    let config = &self.configs[rng.below(2) as usize];
+                    self.acd.configure(now, config, &mut out);
+                }
+                what => {
+                    let extension = format!("seat-{agent}").as_str().into();
+                    let change = match (what, rng.below(5)) {
+                        (13, 0) => Change::Logout,
+                        (13, 1) => Change::Away { reason: "break".into() },
+                        (13, 2) => Change::Reachable(false),
+                        (13, 3) => Change::BusyElsewhere(true),
+                        (_, 0 | 1) => Change::Login { extension },
+                        (_, 2) => Change::Reachable(true),
+                        (_, 3) => Change::BusyElsewhere(false),
+                        _ => Change::Available,
+                    };
+                    let _ = self.acd.change(now, &agent, change, &mut out);
+                }
+            }
+            for output in out.drain(..) {
+                if let Output::Offer { call, agent, .. } = output {
+                    ringing.push((call, agent));
+                }
+            }
+        }
+        for (call, agent) in talking {
+            self.acd.call_ended(self.now(), call, &agent, &mut out);
+        }
+    }
+
+    /// With nothing in progress: nobody is lost, nothing is claimed twice or for nobody.
+    fn holds(&self) {
+        let agents = self.acd.agents();
+        let mut rings: BTreeMap<CallId, u32> = BTreeMap::new();
+        for agent in agents.iter().filter(|agent| agent.state == State::Ringing) {
+            *rings.entry(agent.call.expect("he rings for somebody")).or_default() += 1;
+        }
+        for queue in self.acd.queues() {
+            let members: BTreeSet<_> = queue.agents.iter().map(|(agent, _)| agent).collect();
+            for caller in queue.callers {
+                let ringing = rings.remove(&caller.call).unwrap_or(0);
+                assert_eq!(caller.offers, ringing, "{:?} in {}", caller.call, queue.queue);
+                let free = agents.iter().filter(|a| a.free && members.contains(&a.agent)).count();
+                assert!(caller.offers > 0 || free == 0, "{:?} waits in vain", caller.call);
+                assert_eq!(self.acd.position(caller.call), Some(caller.position));
+            }
+        }
+        assert_eq!(rings, BTreeMap::new(), "phones ring for nobody");
+    }
+
+    /// Everyone leaves: no deadline, no caller, no seat is left over.
+    fn goes_home(&self) {
+        let mut out = vec![];
+        for agent in 0..AGENTS {
+            self.acd.change(self.now(), &id(agent), Change::Logout, &mut out).expect("known");
+        }
+        let end = self.now() + Duration::from_secs(100_000);
+        self.acd.tick(end, &mut out);
+        self.acd.tick(end, &mut out);
+        assert_eq!(self.acd.next_tick(), None);
+        for queue in self.acd.queues() {
+            assert_eq!(queue.callers, [], "{}", queue.queue);
+        }
+        let login = Change::Login { extension: "seat-0".into() };
+        self.acd.change(end, &id(5), login, &mut out).expect("the seat is free");
+        for agent in self.acd.agents() {
+            assert_eq!(agent.state == State::LoggedOut, agent.agent != id(5), "{agent:?}");
+        }
+    }
+}
+
+fn config(variant: u32) -> Config {
+    let mut config = Config::default();
+    config.acd.ring_timeout = Duration::from_secs(5);
+    config.acd.refusal_pause = Duration::from_millis(500);
+    config.acd.wrap_up = Duration::from_millis(200);
+    config.agents = (0..AGENTS).map(|agent| (id(agent), Agent::default())).collect();
+    for (number, strategy) in
+        (0..).zip([Strategy::MostIdle, Strategy::RingAll, Strategy::RoundRobin])
+    {
+        let members = (0..4).map(|member| id((number * 2 + member + variant) % AGENTS)).collect();
+        let queue = Queue { strategy, members, callers_max: Some(20), ..Queue::default() };
+        config.queues.insert(number.to_string().as_str().into(), queue);
+    }
+    config.queues.get_mut("2").expect("inserted").on_empty =
+        Some("hangup:480".parse().expect("a target"));
+    config
+}
+
+fn id(agent: u32) -> AgentId {
+    agent.to_string().as_str().into()
+}
