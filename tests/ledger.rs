@@ -483,7 +483,7 @@ fn talking_call(call: u64) -> Vec<Entry> {
 fn finished_call(call: u64) -> Vec<Entry> {
     let mut entries = talking_call(call);
     let (a, b) = (leg(call, 0), leg(call, 1));
-    let reason = "caller-hung-up".to_owned();
+    let reason = "caller_hung_up".to_owned();
     entries.push(at(9, call, Fact::TalkEnded { a, b }));
     let end = Fact::Ended { by: HungUpBy::Caller, status: 200, cause: 16, reason };
     entries.push(at(9, call, end));

@@ -18,6 +18,7 @@ use crate::acd::Acd;
 use crate::call::{Plan, Settings};
 use crate::config::{Changes, Config};
 use crate::id::ExtensionId;
+use crate::rng::Rng;
 use crate::shell::clock::Clock;
 use crate::shell::driver::{self, Ends, Orders};
 use crate::shell::grpc::handle::{Asked, SwitchHandle};
@@ -78,7 +79,7 @@ impl Node {
     /// If a folder, a file, an address or a port cannot be had.
     pub async fn start(config: Config, reread: Reread) -> Result<Self, StartError> {
         let clock = Clock::start();
-        let mut rng = entropy::rng()?;
+        let rng = entropy::rng()?;
         make_private_folder(&config.node.data)?;
         let recordings = config.node.data.join(&config.media.recordings);
         let recordings = std::path::absolute(&recordings)
@@ -87,42 +88,20 @@ impl Node {
         let grpc_server = grpc::Listener::bind(&config.grpc).await?;
         let http_server = http::bind(&config.http).await?;
         let (media_sender, media_events) = bounded(MEDIA_EVENTS_MAX);
-        let media = MediaThreads::start(
-            Setup {
-                config: config.media.clone(),
-                prompts: prompts(&config),
-                recordings: recordings.clone(),
-                clock,
-                rng: entropy::rng()?,
-            },
-            media_sender,
-        )
-        .map_err(StartError::Media)?;
+        let setup = Setup {
+            config: config.media.clone(),
+            prompts: prompts(&config),
+            recordings: recordings.clone(),
+            clock,
+            rng: entropy::rng()?,
+        };
+        let media = MediaThreads::start(setup, media_sender).map_err(StartError::Media)?;
         let (sip_sender, sip_incoming) = bounded(MESSAGES_MAX);
         let sip = bind_sip(&config, sip_sender)?;
         let listening = sip.listening();
         let metrics = Metrics::default();
 
-        let auth = digest::Config {
-            algorithms: config.sip.digest.clone(),
-            nonce_lifetime: config.sip.nonce_lifetime,
-            ..digest::Config::default()
-        };
-        let parts = Parts {
-            acd: Arc::new(Acd::new()),
-            auth: Auth::new(config.sip.realm(), &auth, &mut rng),
-            name: config.node.name.clone(),
-            node: config.node.number,
-            registrar: Registrar::new(registrar::Config {
-                contacts_max: config.sip.contacts_max,
-                expires_default: config.sip.expires,
-                expires_max: config.sip.expires_max,
-                expires_min: config.sip.expires_min,
-            }),
-            rng,
-            settings: settings(&config, clock, recordings),
-            transactions: Table::new(0, config.sip.transactions_max),
-        };
+        let parts = parts(&config, settings(&config, clock, recordings), rng);
         let switch = Switch::new(clock.now(), parts, plan(&config, 1), secrets(&config));
         let (orders, thread) = start_switch(
             switch,
@@ -252,6 +231,31 @@ async fn reload_on_demand(
             tracing::warn!(?mistakes, "configuration not reloaded");
         }
         let _ = reply.send(outcome); // who asked may have left
+    }
+}
+
+/// What the Switch is made of.
+fn parts(config: &Config, settings: Settings, mut rng: Rng) -> Parts {
+    let auth = digest::Config {
+        algorithms: config.sip.digest.clone(),
+        nonce_lifetime: config.sip.nonce_lifetime,
+        ..digest::Config::default()
+    };
+    let registrar = registrar::Config {
+        contacts_max: config.sip.contacts_max,
+        expires_default: config.sip.expires,
+        expires_max: config.sip.expires_max,
+        expires_min: config.sip.expires_min,
+    };
+    Parts {
+        acd: Arc::new(Acd::new()),
+        auth: Auth::new(config.sip.realm(), &auth, &mut rng),
+        name: config.node.name.clone(),
+        node: config.node.number,
+        registrar: Registrar::new(registrar),
+        rng,
+        settings,
+        transactions: Table::new(0, config.sip.transactions_max),
     }
 }
 
