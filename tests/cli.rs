@@ -1,5 +1,7 @@
 //! The client verbs: the built program against a gRPC server in this process.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
 use std::net::SocketAddr;
 use std::process::{Command, Output};
 

@@ -1,5 +1,7 @@
 //! The gRPC server over a real connection, with a real ledger and a Switch that is played.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};

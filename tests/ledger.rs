@@ -1,5 +1,7 @@
 //! The ledger against restarts, kill -9, a full disk, retention, and consumers that lag.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
