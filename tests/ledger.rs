@@ -98,9 +98,11 @@ fn calls_cut_off_by_kill_9_are_closed_once_with_true_times() {
     assert!(items.len() as u64 >= announced, "what was announced is there");
     let sequences: Vec<u64> = items.iter().map(|item| item.sequence).collect();
     assert_eq!(sequences, (1..=items.len() as u64).collect::<Vec<_>>());
+    // The short call that was being written when the process died may be among them.
     let closed: Vec<CallRecord> = records(&items)
         .into_iter()
         .filter(|record| record.ended.as_ref().unwrap().reason == NODE_RESTART)
+        .filter(|record| record.call.as_u64() > 1000)
         .collect();
     assert_eq!(closed.len(), 20);
     assert_eq!(asked.len(), 20);
