@@ -20,6 +20,8 @@ enum Verb {
     Check(cli::check::Args),
     #[command(flatten)]
     Client(cli::Verb),
+    /// Play a whole call on this machine: phones, menu, queue, agent, record
+    Demo,
     /// Say which rule a call would take, and why not those before it
     Explain(cli::explain::Args),
     /// Run the daemon
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
     match Command::parse().verb {
         Verb::Check(args) => cli::check::run(&args),
         Verb::Client(verb) => ask_node(verb),
+        Verb::Demo => cli::demo::run(),
         Verb::Explain(args) => cli::explain::run(&args),
         Verb::Run(args) => cli::run::run(&args),
     }

@@ -41,7 +41,7 @@ impl Call {
             legs.extend(self.dial(now, site, &extension, phone, (agent.clone(), None), out));
         }
         if legs.is_empty() {
-            self.end(now, site, HungUpBy::Switch, (480, 20, "not-registered"), out);
+            self.end(now, site, HungUpBy::Switch, (480, 20, "not_registered"), out);
             return;
         }
         if self.answered.is_some() {
@@ -62,7 +62,7 @@ impl Call {
         let fixed = || self.plan.acd.agents.get(agent).and_then(|agent| agent.extension.clone());
         match seat.and_then(|view| view.extension).or_else(fixed) {
             Some(extension) => self.ring(now, site, extension, None, out),
-            None => self.end(now, site, HungUpBy::Switch, (480, 20, "agent-logged-out"), out),
+            None => self.end(now, site, HungUpBy::Switch, (480, 20, "agent_logged_out"), out),
         }
     }
 
@@ -124,7 +124,7 @@ impl Call {
         site: &mut Site<'_>,
         out: &mut Vec<Output>,
     ) {
-        self.end(now, site, HungUpBy::Switch, (480, 19, "no-answer"), out);
+        self.end(now, site, HungUpBy::Switch, (480, 19, "no_answer"), out);
     }
 
     /// Stops one rung phone.

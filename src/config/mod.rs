@@ -20,6 +20,7 @@ pub mod builtin;
 mod lint;
 pub mod load;
 mod message;
+mod plan;
 pub mod problem;
 mod secrets;
 pub mod sections;

@@ -1,6 +1,5 @@
 //! A node: builds everything from the configuration, reloads it, stops.
 
-use std::collections::HashMap;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::net::SocketAddr;
@@ -15,9 +14,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::acd::Acd;
-use crate::call::{Plan, Settings};
 use crate::config::{Changes, Config};
-use crate::id::ExtensionId;
+use crate::rng::Rng;
 use crate::shell::clock::Clock;
 use crate::shell::driver::{self, Ends, Orders};
 use crate::shell::grpc::handle::{Asked, SwitchHandle};
@@ -28,8 +26,8 @@ use crate::shell::media::{MediaThreads, Setup, measure};
 use crate::shell::metrics::Metrics;
 use crate::shell::sip::{Incoming, Limits, Listen, TransportError, Transports};
 use crate::shell::{entropy, grpc, systemd};
-use crate::sip::digest::{self, Auth, Secret};
-use crate::sip::registrar::{self, Registrar};
+use crate::sip::digest::Auth;
+use crate::sip::registrar::Registrar;
 use crate::sip::transaction::Table;
 use crate::switch::request::Reload;
 use crate::switch::{Parts, Switch};
@@ -78,7 +76,7 @@ impl Node {
     /// If a folder, a file, an address or a port cannot be had.
     pub async fn start(config: Config, reread: Reread) -> Result<Self, StartError> {
         let clock = Clock::start();
-        let mut rng = entropy::rng()?;
+        let rng = entropy::rng()?;
         make_private_folder(&config.node.data)?;
         let recordings = config.node.data.join(&config.media.recordings);
         let recordings = std::path::absolute(&recordings)
@@ -87,43 +85,21 @@ impl Node {
         let grpc_server = grpc::Listener::bind(&config.grpc).await?;
         let http_server = http::bind(&config.http).await?;
         let (media_sender, media_events) = bounded(MEDIA_EVENTS_MAX);
-        let media = MediaThreads::start(
-            Setup {
-                config: config.media.clone(),
-                prompts: prompts(&config),
-                recordings: recordings.clone(),
-                clock,
-                rng: entropy::rng()?,
-            },
-            media_sender,
-        )
-        .map_err(StartError::Media)?;
+        let setup = Setup {
+            config: config.media.clone(),
+            prompts: prompts(&config),
+            recordings: recordings.clone(),
+            clock,
+            rng: entropy::rng()?,
+        };
+        let media = MediaThreads::start(setup, media_sender).map_err(StartError::Media)?;
         let (sip_sender, sip_incoming) = bounded(MESSAGES_MAX);
         let sip = bind_sip(&config, sip_sender)?;
         let listening = sip.listening();
         let metrics = Metrics::default();
 
-        let auth = digest::Config {
-            algorithms: config.sip.digest.clone(),
-            nonce_lifetime: config.sip.nonce_lifetime,
-            ..digest::Config::default()
-        };
-        let parts = Parts {
-            acd: Arc::new(Acd::new()),
-            auth: Auth::new(config.sip.realm(), &auth, &mut rng),
-            name: config.node.name.clone(),
-            node: config.node.number,
-            registrar: Registrar::new(registrar::Config {
-                contacts_max: config.sip.contacts_max,
-                expires_default: config.sip.expires,
-                expires_max: config.sip.expires_max,
-                expires_min: config.sip.expires_min,
-            }),
-            rng,
-            settings: settings(&config, clock, recordings),
-            transactions: Table::new(0, config.sip.transactions_max),
-        };
-        let switch = Switch::new(clock.now(), parts, plan(&config, 1), secrets(&config));
+        let parts = parts(&config, clock, recordings, rng);
+        let switch = Switch::new(clock.now(), parts, config.plan(1), config.secrets());
         let (orders, thread) = start_switch(
             switch,
             Ends {
@@ -237,7 +213,7 @@ async fn reload_on_demand(
             Err(mistakes) => Reload::Refused { mistakes },
             Ok(config) => {
                 let changes = Changes::between(&running, &config);
-                if orders.plan(plan(&config, version + 1), secrets(&config)) {
+                if orders.plan(config.plan(version + 1), config.secrets()) {
                     version += 1;
                     running = config;
                     let restart_for = changes.restart.into_iter().map(str::to_owned).collect();
@@ -255,47 +231,17 @@ async fn reload_on_demand(
     }
 }
 
-/// One configuration as calls use it.
-fn plan(config: &Config, version: u64) -> Plan {
-    let mut seats: HashMap<ExtensionId, Vec<_>> = HashMap::new();
-    for (id, agent) in &config.acd.agents {
-        if let Some(extension) = &agent.extension {
-            seats.entry(extension.clone()).or_default().push(id.clone());
-        }
-    }
-    Plan {
-        version,
-        acd: config.acd.clone(),
-        calls_max: config.node.calls_max,
-        codes: config.codes.clone(),
-        extensions: config.extensions.clone(),
-        ivr: config.ivr.clone(),
-        locale: config.node.locale,
-        menus: config.menus.clone(),
-        routes: config.compile_routes(),
-        seats,
-    }
-}
-
-/// What each account's credentials are checked against.
-fn secrets(config: &Config) -> HashMap<ExtensionId, Secret> {
-    let realm = config.sip.realm();
-    let accounts = config.extensions.iter().filter_map(|(id, account)| {
-        let password = account.password.as_ref()?.expose();
-        Some((id.clone(), Secret::new(id.as_str(), realm, password)))
-    });
-    accounts.collect()
-}
-
-fn settings(config: &Config, clock: Clock, recordings: PathBuf) -> Settings {
-    let listen = config.media.listen;
-    Settings {
-        epoch: clock.epoch(),
-        codecs: config.media.codecs.clone(),
-        ptime: config.media.ptime,
-        domain: config.sip.domain.clone(),
-        media: config.sip.external.or_else(|| (!listen.is_unspecified()).then_some(listen)),
-        recordings,
+/// What the Switch is made of.
+fn parts(config: &Config, clock: Clock, recordings: PathBuf, mut rng: Rng) -> Parts {
+    Parts {
+        acd: Arc::new(Acd::new()),
+        auth: Auth::new(config.sip.realm(), &config.digest(), &mut rng),
+        name: config.node.name.clone(),
+        node: config.node.number,
+        registrar: Registrar::new(config.registrar()),
+        rng,
+        settings: config.settings(clock.epoch(), recordings),
+        transactions: Table::new(0, config.sip.transactions_max),
     }
 }
 

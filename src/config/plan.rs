@@ -1,0 +1,77 @@
+//! What the Switch takes from the configuration: the plan of calls, settings, secrets.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use crate::call::{Plan, Settings};
+use crate::config::Config;
+use crate::id::ExtensionId;
+use crate::sip::digest::{self, Secret};
+use crate::sip::registrar;
+use crate::time::Epoch;
+
+impl Config {
+    /// This configuration as calls use it; `version` counts the configurations since the start.
+    pub fn plan(&self, version: u64) -> Plan {
+        let mut seats: HashMap<ExtensionId, Vec<_>> = HashMap::new();
+        for (id, agent) in &self.acd.agents {
+            if let Some(extension) = &agent.extension {
+                seats.entry(extension.clone()).or_default().push(id.clone());
+            }
+        }
+        Plan {
+            version,
+            acd: self.acd.clone(),
+            calls_max: self.node.calls_max,
+            codes: self.codes.clone(),
+            extensions: self.extensions.clone(),
+            ivr: self.ivr.clone(),
+            locale: self.node.locale,
+            menus: self.menus.clone(),
+            routes: self.compile_routes(),
+            seats,
+        }
+    }
+
+    /// What each account's credentials are checked against.
+    pub fn secrets(&self) -> HashMap<ExtensionId, Secret> {
+        let realm = self.sip.realm();
+        let accounts = self.extensions.iter().filter_map(|(id, account)| {
+            let password = account.password.as_ref()?.expose();
+            Some((id.clone(), Secret::new(id.as_str(), realm, password)))
+        });
+        accounts.collect()
+    }
+
+    /// What calls use that stays until the next start; `recordings` is an absolute folder.
+    pub fn settings(&self, epoch: Epoch, recordings: PathBuf) -> Settings {
+        let listen = self.media.listen;
+        Settings {
+            epoch,
+            codecs: self.media.codecs.clone(),
+            ptime: self.media.ptime,
+            domain: self.sip.domain.clone(),
+            media: self.sip.external.or_else(|| (!listen.is_unspecified()).then_some(listen)),
+            recordings,
+        }
+    }
+
+    /// How credentials are asked for.
+    pub fn digest(&self) -> digest::Config {
+        digest::Config {
+            algorithms: self.sip.digest.clone(),
+            nonce_lifetime: self.sip.nonce_lifetime,
+            ..digest::Config::default()
+        }
+    }
+
+    /// How long phones stay registered, and how many.
+    pub fn registrar(&self) -> registrar::Config {
+        registrar::Config {
+            contacts_max: self.sip.contacts_max,
+            expires_default: self.sip.expires,
+            expires_max: self.sip.expires_max,
+            expires_min: self.sip.expires_min,
+        }
+    }
+}
