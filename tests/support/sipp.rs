@@ -87,8 +87,8 @@ impl Scenario {
         self.option(&["-auth_uri", &format!("{number}@{node}")])
     }
 
-    /// Takes copies of messages as they come: a machine that stalls for T1 makes its peers send some,
-    /// and SIPp would abort the call.
+    /// Takes copies of messages as they come: a machine that stalls for T1 makes its peers send
+    /// some, and SIPp would abort the call.
     pub fn patient(self) -> Self {
         self.option(&["-default_behaviors", "all,-abortunexp"])
     }
