@@ -72,7 +72,7 @@ fn every_call_in_progress_has_its_record_after_kill_9() {
     assert_eq!(ids.len(), 20);
     assert!(!ids.contains(done.as_str().unwrap_or_default()), "it was acknowledged before");
     for record in &records {
-        assert_eq!(record["end"]["reason"], "node-restart", "{record:#}");
+        assert_eq!(record["end"]["reason"], "node_restart", "{record:#}");
         let late = moment_us(record, "end_time") - killed;
         assert!((-2_000_000..=200_000).contains(&late), "ended {late} µs after the kill");
         assert!(moment_us(record, "answer_time") <= talking + 200_000, "{record:#}");

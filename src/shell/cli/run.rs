@@ -17,7 +17,7 @@ use crate::shell::node::Node;
 use crate::shell::{entropy, log, systemd};
 
 /// What `strowger run` is given.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub struct Args {
     /// The configuration [default: conf/strowger.toml if it is there, else the built-in site]
     #[arg(short, long, value_name = "FILE")]
