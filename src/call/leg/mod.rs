@@ -94,7 +94,7 @@ pub enum Event {
     Held(bool),
     /// The peer ended the leg: BYE, CANCEL, or silence where an ACK was due.
     HungUp,
-    /// Our INVITE was refused, with this status.
+    /// Our INVITE was refused with this status, or we could not accept the peer's.
     Refused(u16),
     /// The phone rings.
     Ringing,
@@ -152,7 +152,7 @@ pub struct Leg {
     audio: Audio,
     /// The peer's offer in its INVITE, until it is answered.
     offer: Option<Session>,
-    /// The INVITE's 2xx was acknowledged.
+    /// The first INVITE's 2xx was acknowledged, by the peer or by us.
     answered: bool,
     /// Its media is closed.
     silent: bool,
