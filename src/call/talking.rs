@@ -34,8 +34,11 @@ impl Call {
     ) {
         let spoken = self.legs.get(&peer).and_then(|leg| leg.audio().agreed());
         let spoken = spoken.and_then(|agreed| agreed.codecs.first()).map(|payload| payload.codec);
-        self.stage = Stage::Talking(Talking { peer, agent: None, music: None });
         self.answer_caller(now, site, spoken, out);
+        if !matches!(self.stage, Stage::Routing) {
+            return; // the answer failed, and the call has ended
+        }
+        self.stage = Stage::Talking(Talking { peer, agent: None, music: None });
         self.join(now, site, peer, out);
     }
 
