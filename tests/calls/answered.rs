@@ -74,7 +74,8 @@ fn both_see_what_they_should() {
     assert_eq!(world.hears("1001"), Heard::Nothing);
     world.answer("1002");
     world.until("they talk", |world| world.talk("1001", "1002"));
-    assert_eq!(world.phone("1001").line().statuses, [100, 180, 200]);
+    world.settle();
+    assert_eq!(world.phone("1001").line().statuses, [180, 200]);
 
     world.hang_up("1001");
     world.close();
@@ -87,4 +88,5 @@ pub fn talking(world: &mut World) {
     world.until("they talk", |world| {
         world.talk("1001", "1002") && world.stage("1001") == Stage::Talking
     });
+    world.settle();
 }

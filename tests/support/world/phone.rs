@@ -17,11 +17,13 @@ use strowger::time::{Duration, Instant};
 pub enum Manner {
     /// Rings, and is answered after this time.
     Answers(Duration),
-    /// Is dead: says nothing at all.
+    /// Is dead: hears and says nothing.
     Dead,
     Refuses(u16),
     /// Rings until the test does something.
     Rings,
+    /// Says that it has the INVITE (100), and nothing more.
+    Silent,
 }
 
 /// How far one call at the phone is.
@@ -40,7 +42,7 @@ pub enum Stage {
 pub struct Line {
     pub stage: Stage,
     pub invite: Request,
-    /// Every response to the phone's INVITEs and UPDATEs, copies left out.
+    /// Every response to the phone's INVITEs and UPDATEs, but 100 and copies.
     pub statuses: Vec<u16>,
     /// The Reason of the CANCEL or BYE that ended it (RFC 3326).
     pub reason: Option<String>,
@@ -89,6 +91,8 @@ struct Sent {
     request: Request,
     line: Option<usize>,
     tries: u32,
+    /// The last status of its response.
+    status: u16,
 }
 
 impl Phone {
@@ -159,7 +163,9 @@ impl Phone {
     }
 
     pub fn receive(&mut self, now: Instant, message: Message) {
-        self.transact(now, Input::Received { flow: self.flow, message });
+        if self.manner != Manner::Dead {
+            self.transact(now, Input::Received { flow: self.flow, message });
+        }
     }
 
     /// Sends the REGISTER of its account; `expires` in seconds, 0 to leave.
@@ -173,7 +179,7 @@ impl Phone {
             .header(Name::Contact, self.contact())
             .header(Name::Expires, expires)
             .request();
-        self.send(now, Sent { request, line: None, tries: 0 });
+        self.send(now, Sent { request, line: None, tries: 0, status: 0 });
     }
 
     /// Calls a number; `body` is the offer, or empty for a late one.
@@ -190,7 +196,7 @@ impl Phone {
         }
         let request = invite.request();
         self.lines.push(Line::new(request.clone(), Stage::Calling));
-        self.send(now, Sent { request, line: Some(self.lines.len() - 1), tries: 0 });
+        self.send(now, Sent { request, line: Some(self.lines.len() - 1), tries: 0, status: 0 });
     }
 
     /// Answers the call that rings.
@@ -229,7 +235,7 @@ impl Phone {
             request = request.body(kind, body.as_bytes());
         }
         let request = request.request();
-        self.send(now, Sent { request, line: Some(index), tries: 0 });
+        self.send(now, Sent { request, line: Some(index), tries: 0, status: 0 });
     }
 
     /// Acknowledges the last 200 by hand.
@@ -244,7 +250,8 @@ impl Phone {
             line.sdp_version += 1;
             line.sdp_version
         });
-        let address = if address.is_empty() { self.address.ip().to_string() } else { address.into() };
+        let address =
+            if address.is_empty() { self.address.ip().to_string() } else { address.into() };
         format!(
             "v=0\r\no=- 1 {version} IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n\
              m=audio {} RTP/AVP {payloads} 101\r\na=rtpmap:101 telephone-event/8000\r\n\
@@ -327,7 +334,7 @@ impl Phone {
                 self.respond_to_invite(now, index, 180);
                 self.answer_at.insert(index, now + wait);
             }
-            Manner::Dead => {}
+            Manner::Dead | Manner::Silent => {}
             Manner::Refuses(status) => {
                 self.lines[index].stage = Stage::Over;
                 self.respond_to_invite(now, index, status);
@@ -403,7 +410,9 @@ impl Phone {
     }
 
     fn heard(&mut self, now: Instant, client: ClientId, response: Response) {
-        let Some(sent) = self.sent.get(&client).cloned() else { return };
+        let Some(sent) = self.sent.get_mut(&client) else { return };
+        let is_copy = std::mem::replace(&mut sent.status, response.status()) == response.status();
+        let sent = sent.clone();
         if matches!(response.status(), 401 | 407) && sent.tries == 0 && !self.password.is_empty() {
             self.send_with_credentials(now, &sent, &response);
             return;
@@ -413,8 +422,8 @@ impl Phone {
         }
         let Some(index) = sent.line else { return };
         let line = &mut self.lines[index];
-        let is_copy = line.statuses.last() == Some(&response.status()) && line.ack.is_some();
-        if matches!(response.cseq().method, Method::Invite | Method::Update) && !is_copy {
+        let counts = response.status() != 100 && !is_copy;
+        if matches!(response.cseq().method, Method::Invite | Method::Update) && counts {
             line.statuses.push(response.status());
         }
         if response.cseq().method == Method::Invite {
@@ -482,7 +491,7 @@ impl Phone {
             request = request.body(kind, old.body());
         }
         let (request, line) = (request.request(), sent.line);
-        self.send(now, Sent { request, line, tries: sent.tries + 1 });
+        self.send(now, Sent { request, line, tries: sent.tries + 1, status: 0 });
     }
 }
 
