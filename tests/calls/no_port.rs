@@ -7,7 +7,6 @@ use strowger::config;
 use strowger::switch::Input;
 use strowger::time::Duration;
 
-/// A port for the caller, none for the callee: he is told that nobody can be reached.
 #[test]
 fn no_port_for_anyone() {
     let mut world = site_with_ports(0);
@@ -20,18 +19,20 @@ fn no_port_for_anyone() {
     assert!(world.phone("1002").lines.is_empty());
 }
 
+/// A port for the caller, none for the callee.
 #[test]
 fn no_port_for_the_callee() {
     let mut world = site_with_ports(1);
     world.dial("1001", "1002");
     world.close();
 
-    assert_eq!(world.stage("1001"), Stage::Over);
-    assert_eq!(world.ends().len(), 1);
+    assert_eq!(world.ends(), [(503, "no-port".to_owned())]);
+    assert_eq!(world.status_of("1001"), 503);
+    assert!(world.phone("1001").line().retry_after.is_some());
     assert!(world.phone("1002").lines.is_empty());
 }
 
-/// Three ports, two calls: the second waits for nothing, and works when the first is over.
+/// Two ports are enough for any number of calls, one after the other.
 #[test]
 fn ports_come_back() {
     let mut world = site_with_ports(2);
