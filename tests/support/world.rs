@@ -170,7 +170,9 @@ impl World {
     pub fn press(&mut self, name: &str, digit: char) {
         let remote = self.phone(name).rtp();
         let leg = self.studio.leg_at(remote).expect("the phone is connected");
-        self.input(Input::Media(Event::Digit { leg, digit }));
+        let event = Event::Digit { leg, digit };
+        self.ladder.media(self.now, &event);
+        self.input(Input::Media(event));
     }
 
     /// What a phone hears at this moment.

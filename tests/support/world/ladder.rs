@@ -1,16 +1,19 @@
 //! What happened, as a ladder: one column for each phone, one for the switch.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use strowger::cdr::entry::Fact;
 use strowger::media::control::{Command, Event, Sound};
-use strowger::sip::message::Message;
+use strowger::sip::message::{Message, Method};
 use strowger::time::Instant;
 
 /// Everything that went over the network or came out of the switch.
 #[derive(Clone, Debug, Default)]
 pub struct Ladder {
     phones: Vec<String>,
+    /// INVITEs that the switch has refused, by Call-ID and CSeq number.
+    refused: BTreeSet<(String, u32)>,
     pub lines: Vec<Line>,
 }
 
@@ -38,10 +41,15 @@ impl Ladder {
     }
 
     pub fn received(&mut self, at: Instant, phone: &str, message: &Message) {
+        let number = (message.call_id().to_owned(), message.cseq().number);
         let modules = match message {
-            Message::Request(request) if request.to_tag().is_some() => "sip::dialog, call::leg",
-            Message::Request(_) => "sip::transaction, sip::digest, switch",
-            Message::Response(_) => "sip::transaction, call::leg",
+            Message::Request(request) => match request.method() {
+                Method::Register => "sip::transaction, switch::admission, sip::registrar",
+                Method::Ack if self.refused.contains(&number) => "sip::transaction",
+                _ if request.to_tag().is_some() => "sip::transaction, switch, call::leg",
+                _ => "sip::transaction, switch::admission, sip::digest",
+            },
+            Message::Response(_) => "sip::transaction, switch, call::leg",
         };
         self.message((at, phone, true), message, modules);
     }
@@ -49,9 +57,18 @@ impl Ladder {
     pub fn sent(&mut self, at: Instant, phone: &str, message: &Message) {
         let modules = match message {
             Message::Request(_) => "call::leg, sip::transaction",
-            Message::Response(response) if response.status() == 100 => "sip::transaction",
-            Message::Response(response) if response.status() == 401 => "sip::digest",
-            Message::Response(_) => "call::leg, sip::transaction",
+            Message::Response(response) => {
+                if response.status() >= 300 {
+                    let number = response.cseq().number;
+                    self.refused.insert((response.call_id().to_owned(), number));
+                }
+                match (response.status(), response.cseq().method) {
+                    (100, _) => "sip::transaction",
+                    (401, _) => "sip::digest, sip::transaction",
+                    (_, Method::Register) => "sip::registrar, sip::transaction",
+                    _ => "call::leg, sip::transaction",
+                }
+            }
         };
         self.message((at, phone, false), message, modules);
     }
@@ -61,6 +78,11 @@ impl Ladder {
             Fact::Agent { agent, from, to, .. } => {
                 (format!("agent {agent}: {} -> {}", from.name(), to.name()), "acd")
             }
+            Fact::Setup { from, to, .. } => (format!("{from} calls {to}"), "call"),
+            Fact::LegSetup { leg, .. } => (format!("Call-ID of leg {}", leg.index), "call"),
+            Fact::Ringing { leg } => (format!("leg {} rings", leg.index), "call"),
+            Fact::RecordingBegan { .. } => ("recording began".to_owned(), "call::talking"),
+            Fact::RecordingEnded { .. } => ("recording is complete".to_owned(), "call"),
             Fact::Menu { menu } => (format!("menu {menu}"), "ivr"),
             Fact::Key { digit, .. } => (format!("key {digit}"), "ivr"),
             Fact::Routed { rule, target } => (format!("routed: {rule} -> {target}"), "route"),
@@ -70,8 +92,11 @@ impl Ladder {
             Fact::QueueLeft { queue, why } => {
                 (format!("leaves queue {queue}: {why:?}"), "acd, call::queueing")
             }
-            Fact::Offered { extension, .. } => (format!("rings {extension}"), "call::queueing"),
-            Fact::OfferEnded { outcome, .. } => (format!("rang: {outcome:?}"), "call::queueing"),
+            Fact::Offered { extension, queue, .. } => {
+                let by = if queue.is_some() { "call::queueing" } else { "call::ringing" };
+                (format!("rings {extension}"), by)
+            }
+            Fact::OfferEnded { outcome, .. } => (format!("rang: {outcome:?}"), "call"),
             Fact::TalkBegan { .. } => ("talk began".to_owned(), "call::talking"),
             Fact::TalkEnded { .. } => ("talk ended".to_owned(), "call::talking"),
             Fact::Ended { by, status, reason, .. } => {
@@ -83,6 +108,7 @@ impl Ladder {
         self.inside(at, &format!("ledger: {text}"), &format!("{modules}, cdr"));
     }
 
+    /// An order to the media threads.
     pub fn order(&mut self, at: Instant, command: &Command) {
         let text = match command {
             Command::Bridge { a, b } => format!("bridge legs {} and {}", a.index, b.index),
@@ -109,6 +135,7 @@ impl Ladder {
         self.inside(at, &format!("media: {text}"), "call, media");
     }
 
+    /// A report of the media threads.
     pub fn media(&mut self, at: Instant, event: &Event) {
         let text = match event {
             Event::Closed { leg, .. } => format!("leg {} is closed", leg.index),
@@ -141,17 +168,16 @@ impl Ladder {
         self.lines.push(Line { at, phone: None, to_switch: false, text, modules });
     }
 
+    /// The first phone stands left of the switch, all others right of it.
     fn arrow(&self, line: &Line) -> String {
-        let Some(phone) = &line.phone else { return format!("* {}", line.text) };
-        // The first phone stands left of the switch, all others right of it.
+        let Some(phone) = &line.phone else { return format!("       {:16}* {}", "", line.text) };
         let is_left = self.phones.first() == Some(phone);
-        let name = if is_left { String::new() } else { format!(" ({phone})") };
         let label = format!(" {} ", line.text);
         match (is_left, line.to_switch) {
-            (true, true) => format!("{phone} --{label}--> switch"),
-            (true, false) => format!("{phone} <-{label}--- switch"),
-            (false, true) => format!("{:24}switch <-{label}---{name}", ""),
-            (false, false) => format!("{:24}switch --{label}-->{name}", ""),
+            (true, true) => format!("{phone:>6} {label:-^15}> |"),
+            (true, false) => format!("{phone:>6} <{label:-^15} |"),
+            (false, true) => format!("       {:16}| <{label:-^15} {phone}", ""),
+            (false, false) => format!("       {:16}| {label:-^15}> {phone}", ""),
         }
     }
 }
@@ -169,7 +195,7 @@ impl fmt::Display for Ladder {
             let millis = line.at.since(begin).as_millis();
             let arrow = self.arrow(line);
             let time = format!("{}.{:03}", millis / 1000, millis % 1000);
-            writeln!(f, "{time:>8}  {arrow:<64}  {}", line.modules)?;
+            writeln!(f, "{time:>7} {arrow:<73} {}", line.modules)?;
         }
         Ok(())
     }
