@@ -5,6 +5,8 @@
 //! first of them, answers, and a new caller takes the last place.
 //! `threads`: the same cycle by two threads at once, per cycle and thread.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Mutex;

@@ -8,10 +8,10 @@ use tokio::runtime;
 
 /// A softswitch and ACD daemon for on-prem telephony, in one binary
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(version, after_help = "Without a command, `run`.")]
 struct Command {
     #[command(subcommand)]
-    verb: Verb,
+    verb: Option<Verb>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -20,6 +20,8 @@ enum Verb {
     Check(cli::check::Args),
     #[command(flatten)]
     Client(cli::Verb),
+    /// Play a whole call on this machine: phones, menu, queue, agent, record
+    Demo,
     /// Say which rule a call would take, and why not those before it
     Explain(cli::explain::Args),
     /// Run the daemon
@@ -28,9 +30,10 @@ enum Verb {
 
 /// 0: done, 1: the request failed, 2: usage.
 fn main() -> ExitCode {
-    match Command::parse().verb {
+    match Command::parse().verb.unwrap_or_else(|| Verb::Run(cli::run::Args::default())) {
         Verb::Check(args) => cli::check::run(&args),
         Verb::Client(verb) => ask_node(verb),
+        Verb::Demo => cli::demo::run(),
         Verb::Explain(args) => cli::explain::run(&args),
         Verb::Run(args) => cli::run::run(&args),
     }

@@ -1,5 +1,7 @@
 //! The client verbs: the built program against a gRPC server in this process.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
 use std::net::SocketAddr;
 use std::process::{Command, Output};
 
@@ -79,7 +81,7 @@ fn records_are_printed_for_people() {
     let lines: Vec<&str> = printed.lines().collect();
     assert_eq!(lines.len(), 2, "{printed}");
     let first =
-        "       3  1970-01-01 00:00:00  0000000000000001  1001\u{fffd} to 1002  caller-hung-up";
+        "       3  1970-01-01 00:00:00  0000000000000001  1001\u{fffd} to 1002  caller_hung_up";
     assert_eq!(lines[0], first, "what the caller sent cannot command the terminal");
 }
 
@@ -329,7 +331,7 @@ fn setup() -> Fact {
 }
 
 fn ended() -> Fact {
-    let reason = "caller-hung-up".to_owned();
+    let reason = "caller_hung_up".to_owned();
     Fact::Ended { by: HungUpBy::Caller, status: 200, cause: 16, reason }
 }
 

@@ -1,5 +1,7 @@
 //! The gRPC server over a real connection, with a real ledger and a Switch that is played.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
@@ -47,7 +49,7 @@ async fn a_subscriber_gets_what_was_and_what_comes_without_a_gap() {
     assert_eq!(record.call_id, "0000000000000004");
     assert_eq!(record.caller.as_ref().unwrap().number, "1001");
     assert_eq!(record.setup_time.unwrap().nanos, 4_000);
-    assert_eq!(record.end.as_ref().unwrap().reason, "caller-hung-up");
+    assert_eq!(record.end.as_ref().unwrap().reason, "caller_hung_up");
     assert!(matches!(after[0].item, Some(Item::Event(_))));
 }
 
@@ -629,6 +631,6 @@ fn setup() -> Fact {
 }
 
 fn ended() -> Fact {
-    let reason = "caller-hung-up".to_owned();
+    let reason = "caller_hung_up".to_owned();
     Fact::Ended { by: HungUpBy::Caller, status: 200, cause: 16, reason }
 }

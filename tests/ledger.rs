@@ -1,5 +1,7 @@
 //! The ledger against restarts, kill -9, a full disk, retention, and consumers that lag.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -96,9 +98,11 @@ fn calls_cut_off_by_kill_9_are_closed_once_with_true_times() {
     assert!(items.len() as u64 >= announced, "what was announced is there");
     let sequences: Vec<u64> = items.iter().map(|item| item.sequence).collect();
     assert_eq!(sequences, (1..=items.len() as u64).collect::<Vec<_>>());
+    // The short call that was being written when the process died may be among them.
     let closed: Vec<CallRecord> = records(&items)
         .into_iter()
         .filter(|record| record.ended.as_ref().unwrap().reason == NODE_RESTART)
+        .filter(|record| record.call.as_u64() > 1000)
         .collect();
     assert_eq!(closed.len(), 20);
     assert_eq!(asked.len(), 20);
@@ -483,7 +487,7 @@ fn talking_call(call: u64) -> Vec<Entry> {
 fn finished_call(call: u64) -> Vec<Entry> {
     let mut entries = talking_call(call);
     let (a, b) = (leg(call, 0), leg(call, 1));
-    let reason = "caller-hung-up".to_owned();
+    let reason = "caller_hung_up".to_owned();
     entries.push(at(9, call, Fact::TalkEnded { a, b }));
     let end = Fact::Ended { by: HungUpBy::Caller, status: 200, cause: 16, reason };
     entries.push(at(9, call, end));

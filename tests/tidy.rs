@@ -139,8 +139,8 @@ fn unfinished(files: &[TextFile]) -> Vec<String> {
         .collect()
 }
 
-/// Waits for other programs, always with a deadline; nobody else does.
-const MAY_SLEEP: &[&str] = &["tests/support/wait.rs"];
+/// Waits for other programs, always with a deadline, or sends audio in real time; nobody else does.
+const MAY_SLEEP: &[&str] = &["tests/support/wait.rs", "tests/support/rtp_probe.rs"];
 
 fn sleeps(files: &[TextFile]) -> Vec<String> {
     let word = concat!("slee", "p(");

@@ -137,6 +137,7 @@ impl Floor for Step<'_> {
         &self.acd.free
     }
 
+    /// Looks at every free member once: the cost grows with the free agents, not with the busy.
     fn choose(&self, caller: &Arc<Caller>) -> Option<u32> {
         let offers = caller.word.offers()?;
         if offers >= caller.cap || caller.is_overdue() {

@@ -6,7 +6,7 @@
 //! nothing happened in between. A caller's word holds how many phones ring for him and, once
 //! decided, who took him.
 //!
-//! Not here: who is claimed for whom (`matching`), what a change means to people (`core`, `people`).
+//! Not here: who is claimed for whom (`matching`), what a change means (`core`, `people`).
 
 use super::sync::{AtomicU64, Ordering};
 

@@ -519,13 +519,13 @@ impl Call {
     fn hung_up(&mut self, now: Instant, site: &mut Site<'_>, index: u16, out: &mut Vec<Output>) {
         if index == 0 {
             let cause = if self.answered.is_some() { (200, 16) } else { (487, 16) };
-            let why = (cause.0, cause.1, "caller-hung-up");
+            let why = (cause.0, cause.1, "caller_hung_up");
             self.end(now, site, HungUpBy::Caller, why, out);
             return;
         }
         match &self.stage {
             Stage::Talking(talking) if talking.peer == index => {
-                self.end(now, site, HungUpBy::Callee, (200, 16, "callee-hung-up"), out);
+                self.end(now, site, HungUpBy::Callee, (200, 16, "callee_hung_up"), out);
             }
             Stage::Waiting(_) => self.agent_left(now, site, index, out),
             _ => {}
@@ -541,7 +541,7 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         if index == 0 {
-            let why = (status, cause_of(status), "no-answer-to-offer");
+            let why = (status, cause_of(status), "offer_refused");
             self.end(now, site, HungUpBy::Switch, why, out);
             return;
         }

@@ -166,7 +166,7 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         match site.acd.change(now, agent, change, site.decided) {
-            Ok(()) => self.announce(now, site, prompt.into(), "code-done", out),
+            Ok(()) => self.announce(now, site, prompt.into(), "code_done", out),
             Err(_) => self.deny(now, site, out),
         }
     }
@@ -191,9 +191,9 @@ impl Call {
 
     fn deny(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
         if self.answered.is_some() {
-            self.announce(now, site, "agent-denied".into(), "code-refused", out);
+            self.announce(now, site, "agent-denied".into(), "code_refused", out);
         } else {
-            self.end(now, site, HungUpBy::Switch, (403, 21, "code-refused"), out);
+            self.end(now, site, HungUpBy::Switch, (403, 21, "code_refused"), out);
         }
     }
 }

@@ -37,11 +37,11 @@ impl Call {
         let own = self.legs.get(&0).map(leg::Leg::flow);
         let phones = site.phones.targets(&extension);
         let mut legs = Vec::new();
-        let mut why = (480, 20, "not-registered");
+        let mut why = (480, 20, "not_registered");
         for phone in phones.iter().filter(|phone| Some(phone.path.flow) != own) {
             match self.dial(now, site, &extension, phone, (agent.clone(), None), out) {
                 Some(leg) => legs.push(leg),
-                None => why = (503, 34, "no-port"),
+                None => why = (503, 34, "no_port"),
             }
         }
         if legs.is_empty() {
@@ -66,7 +66,7 @@ impl Call {
         let fixed = || self.plan.acd.agents.get(agent).and_then(|agent| agent.extension.clone());
         match seat.and_then(|view| view.extension).or_else(fixed) {
             Some(extension) => self.ring(now, site, extension, None, out),
-            None => self.end(now, site, HungUpBy::Switch, (480, 20, "agent-logged-out"), out),
+            None => self.end(now, site, HungUpBy::Switch, (480, 20, "agent_logged_out"), out),
         }
     }
 
@@ -128,7 +128,7 @@ impl Call {
         site: &mut Site<'_>,
         out: &mut Vec<Output>,
     ) {
-        self.end(now, site, HungUpBy::Switch, (480, 19, "no-answer"), out);
+        self.end(now, site, HungUpBy::Switch, (480, 19, "no_answer"), out);
     }
 
     /// Stops one rung phone.

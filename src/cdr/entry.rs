@@ -48,7 +48,7 @@ pub enum Fact {
         status: u16,
         /// Q.850 cause (RFC 3326, RFC 6432): 16 is a normal clearing.
         cause: u8,
-        /// Why, in a word for programs: `caller-hung-up`, `busy`, `no-answer`, `node-restart`, …
+        /// Why, in a word for programs: `caller_hung_up`, `busy`, `no_answer`, `node_restart`, …
         reason: String,
     },
     /// A leg's hold began, asked by its own phone.

@@ -11,7 +11,7 @@ use crate::id::{LegId, QueueId};
 use crate::time::Wall;
 
 /// Why a call ended that was in progress when the node stopped.
-pub const NODE_RESTART: &str = "node-restart";
+pub const NODE_RESTART: &str = "node_restart";
 
 /// Q.850 cause 41, temporary failure.
 const TEMPORARY_FAILURE: u8 = 41;
@@ -440,7 +440,7 @@ mod tests {
     }
 
     fn ended() -> Fact {
-        let reason = "caller-hung-up".to_owned();
+        let reason = "caller_hung_up".to_owned();
         Fact::Ended { by: HungUpBy::Caller, status: 200, cause: 16, reason }
     }
 

@@ -49,7 +49,8 @@ pub struct Playback {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
     /// The two hear each other from the next packet on; both must be on this thread. Whatever is
-    /// played to either stops, except music started after.
+    /// played to either stops, except music started after. A leg that is bridged with itself hears
+    /// itself: the echo test.
     Bridge { a: LegId, b: LegId },
     /// Ends the leg: stops its sounds, recording and bridge; reports `Closed`; its port rests, then
     /// is spare again.

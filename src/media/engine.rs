@@ -194,7 +194,8 @@ impl Engine {
         let (leg, peer) = pair(&mut self.legs, slot)?;
         let heard = leg.hear(now, from, bytes, out);
         let is_earlier = leg.next_tick() < leg.alarm; // a key is pressed
-        let forward = heard.and_then(|it| relay(now, leg, peer, it, bytes, &mut self.samples));
+        let forward =
+            heard.and_then(|it| relay(now, (slot, leg), peer, it, bytes, &mut self.samples));
         if is_earlier {
             self.schedule(slot);
         }
@@ -276,9 +277,6 @@ impl Engine {
 
     fn bridge(&mut self, a: LegId, b: LegId) {
         let (Some(a), Some(b)) = (self.slot(a), self.slot(b)) else { return };
-        if a == b {
-            return;
-        }
         self.unbridge(a);
         self.unbridge(b);
         for (slot, peer) in [(a, b), (b, a)] {
@@ -362,6 +360,9 @@ fn pair(legs: &mut [Option<Box<Leg>>], slot: Slot) -> Option<(&mut Leg, Peer<'_>
     let Some(peer) = legs.get(slot.index())?.as_ref()?.peer else {
         return Some((legs[slot.index()].as_deref_mut()?, None));
     };
+    if peer == slot {
+        return Some((legs[slot.index()].as_deref_mut()?, None)); // an echo
+    }
     let [leg, other] = legs.get_disjoint_mut([slot.index(), peer.index()]).ok()?;
     let other = other.as_deref_mut().map(|other| (peer, other));
     Some((leg.as_deref_mut()?, other))
@@ -371,16 +372,18 @@ fn pair(legs: &mut [Option<Box<Leg>>], slot: Slot) -> Option<(&mut Leg, Peer<'_>
 #[inline]
 fn relay(
     now: Instant,
-    leg: &mut Leg,
+    (own, leg): (Slot, &mut Leg),
     peer: Peer<'_>,
     heard: Heard,
     bytes: &mut [u8],
     samples: &mut Samples,
 ) -> Option<Forward> {
+    let echo = leg.peer == Some(own) && leg.hears_peer();
     let audience = peer.filter(|(_, peer)| peer.hears_peer());
     let decoded = match heard.kind {
         Kind::Audio(codec)
             if leg.recording.is_some()
+                || (echo && leg.needs_samples(codec))
                 || audience.as_ref().is_some_and(|(_, peer)| peer.needs_samples(codec)) =>
         {
             let packet = RtpMut::new(bytes)?;
@@ -390,6 +393,10 @@ fn relay(
     };
     if let Some(samples) = decoded {
         leg.record(now, Side::Phone, heard.packet, samples);
+    }
+    if echo {
+        let to = leg.relay(now, heard, bytes, decoded)?;
+        return Some(Forward { slot: own, to });
     }
     let (slot, peer) = audience?;
     if let Some(samples) = decoded {

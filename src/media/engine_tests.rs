@@ -782,3 +782,20 @@ impl Hall {
         }
     }
 }
+
+/// The echo test of feature code *43.
+#[test]
+fn a_leg_bridged_with_itself_hears_itself() {
+    let mut hall = Hall::new();
+    hall.connect(0, Codec::Pcma);
+    hall.order(Command::Bridge { a: leg(0), b: leg(0) });
+    for _ in 0..10 {
+        hall.speak(0);
+        hall.pass(20);
+    }
+
+    let heard = hall.heard(0);
+    assert_eq!(heard.len(), 10);
+    assert!(heard.iter().all(|packet| packet.payload == [voice(0); 160]));
+    hall.order(Command::Close { leg: leg(0) });
+}

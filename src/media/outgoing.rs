@@ -1,5 +1,5 @@
-//! The one stream that a phone hears, whatever its source: one SSRC, sequence numbers without jumps,
-//! timestamps that advance with time.
+//! The one stream that a phone hears, whatever its source: one SSRC, sequence numbers without
+//! jumps, timestamps that advance with time.
 //!
 //! Spec:     RFC 3550 §5.1, §7.1 (a mixer's own numbering); RFC 3551 §4.1 (marker).
 //! In:       packets of a relayed source; packets made here (prompts, music).

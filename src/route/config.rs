@@ -22,7 +22,8 @@ pub struct Extension {
     pub password: Option<Secret>,
     /// The environment variable that holds the password. Default: none.
     pub password_env: Option<String>,
-    /// The file whose first line is the password, relative to the configuration file. Default: none.
+    /// The file whose first line is the password, relative to the configuration file. Default:
+    /// none.
     pub password_file: Option<PathBuf>,
     /// Which of its calls are recorded: `"never"` or `"always"`. Default `"never"`.
     pub record: Record,

@@ -13,7 +13,7 @@ pub struct Clock {
 
 impl Clock {
     /// Starts the process's time; call it once.
-    #[allow(clippy::disallowed_methods)] // the one place
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks")]
     pub fn start() -> Self {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         let wall = Wall::from_micros(i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX));

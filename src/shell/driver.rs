@@ -71,7 +71,8 @@ pub struct Ends {
     pub sip_incoming: Receiver<Incoming>,
 }
 
-/// Starts the Switch thread, which first carries out what is `owed` from before; it gives the media threads back when it ends, for them to be stopped.
+/// Starts the Switch thread, which first carries out what is `owed` from before; it gives the media
+/// threads back when it ends, for them to be stopped.
 ///
 /// # Errors
 ///
@@ -141,10 +142,7 @@ impl Driver {
     /// Waits for the next input, at the longest for `wait`.
     fn wait(&mut self, wait: Duration) -> Option<Input> {
         select! {
-            recv(self.ends.sip_incoming) -> incoming => incoming.ok().map(|incoming| match incoming {
-                Incoming::Closed { flow } => Input::Closed(flow),
-                Incoming::Received { flow, message } => Input::Message { flow, message },
-            }),
+            recv(self.ends.sip_incoming) -> incoming => incoming.ok().map(Input::from),
             recv(self.ends.media_events) -> event => event.ok().map(Input::Media),
             recv(self.orders) -> order => match order {
                 Ok(Order::Ask { request, reply }) => {
@@ -208,6 +206,15 @@ impl Driver {
 
 /// How long calls may take to end when the node stops.
 const STOP_MAX: Duration = Duration::from_secs(5);
+
+impl From<Incoming> for Input {
+    fn from(incoming: Incoming) -> Self {
+        match incoming {
+            Incoming::Closed { flow } => Self::Closed(flow),
+            Incoming::Received { flow, message } => Self::Message { flow, message },
+        }
+    }
+}
 
 /// Questions that may wait for the Switch.
 const ORDERS_MAX: usize = 1024;

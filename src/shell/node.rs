@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::acd::Acd;
 use crate::config::{Changes, Config};
+use crate::rng::Rng;
 use crate::shell::clock::Clock;
 use crate::shell::driver::{self, Ends, Orders};
 use crate::shell::grpc::handle::{Asked, SwitchHandle};
@@ -75,7 +76,7 @@ impl Node {
     /// If a folder, a file, an address or a port cannot be had.
     pub async fn start(config: Config, reread: Reread) -> Result<Self, StartError> {
         let clock = Clock::start();
-        let mut rng = entropy::rng()?;
+        let rng = entropy::rng()?;
         make_private_folder(&config.node.data)?;
         let recordings = config.node.data.join(&config.media.recordings);
         let recordings = std::path::absolute(&recordings)
@@ -84,32 +85,20 @@ impl Node {
         let grpc_server = grpc::Listener::bind(&config.grpc).await?;
         let http_server = http::bind(&config.http).await?;
         let (media_sender, media_events) = bounded(MEDIA_EVENTS_MAX);
-        let media = MediaThreads::start(
-            Setup {
-                config: config.media.clone(),
-                prompts: prompts(&config),
-                recordings: recordings.clone(),
-                clock,
-                rng: entropy::rng()?,
-            },
-            media_sender,
-        )
-        .map_err(StartError::Media)?;
+        let setup = Setup {
+            config: config.media.clone(),
+            prompts: prompts(&config),
+            recordings: recordings.clone(),
+            clock,
+            rng: entropy::rng()?,
+        };
+        let media = MediaThreads::start(setup, media_sender).map_err(StartError::Media)?;
         let (sip_sender, sip_incoming) = bounded(MESSAGES_MAX);
         let sip = bind_sip(&config, sip_sender)?;
         let listening = sip.listening();
         let metrics = Metrics::default();
 
-        let parts = Parts {
-            acd: Arc::new(Acd::new()),
-            auth: Auth::new(config.sip.realm(), &config.digest(), &mut rng),
-            name: config.node.name.clone(),
-            node: config.node.number,
-            registrar: Registrar::new(config.registrar()),
-            rng,
-            settings: config.settings(clock.epoch(), recordings),
-            transactions: Table::new(0, config.sip.transactions_max),
-        };
+        let parts = parts(&config, clock, recordings, rng);
         let switch = Switch::new(clock.now(), parts, config.plan(1), config.secrets());
         let (orders, thread) = start_switch(
             switch,
@@ -239,6 +228,20 @@ async fn reload_on_demand(
             tracing::warn!(?mistakes, "configuration not reloaded");
         }
         let _ = reply.send(outcome); // who asked may have left
+    }
+}
+
+/// What the Switch is made of.
+fn parts(config: &Config, clock: Clock, recordings: PathBuf, mut rng: Rng) -> Parts {
+    Parts {
+        acd: Arc::new(Acd::new()),
+        auth: Auth::new(config.sip.realm(), &config.digest(), &mut rng),
+        name: config.node.name.clone(),
+        node: config.node.number,
+        registrar: Registrar::new(config.registrar()),
+        rng,
+        settings: config.settings(clock.epoch(), recordings),
+        transactions: Table::new(0, config.sip.transactions_max),
     }
 }
 

@@ -22,8 +22,8 @@ pub struct Config {
     /// place of the one that was heard longest ago. Default 10.
     pub contacts_max: usize,
     /// The hashes that digest challenges offer, the preferred first: `"sha-256"`, `"md5"`. Default
-    /// `["md5"]`; `["sha-256", "md5"]` is better where every phone knows RFC 8760, but some of those
-    /// that do not give up when they see a hash that they do not know.
+    /// `["md5"]`; `["sha-256", "md5"]` is better where every phone knows RFC 8760, but some of
+    /// those that do not give up when they see a hash that they do not know.
     pub digest: Vec<Algorithm>,
     /// The domain of the accounts. Default `""`: whatever domain or address a phone names.
     pub domain: String,

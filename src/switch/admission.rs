@@ -98,8 +98,8 @@ impl Switch {
             name: name.filter(|name| !name.is_empty()),
             dialled: wanted.dialled,
         };
-        let answer_to = (key.clone(), request.clone());
-        let invited = Invited { key: key.clone(), request, flow, offer: wanted.offer, caller };
+        let answer_to = (key, request.clone());
+        let invited = Invited { key, request, flow, offer: wanted.offer, caller };
         let mut steps = Vec::new();
         let plan = self.plan.clone();
         let call = if self.room && self.calls.len() < plan.calls_max {
@@ -142,7 +142,7 @@ impl Switch {
         match admitted {
             Ok(account) => Some(ExtensionId::from(account.as_str())),
             Err(response) => {
-                self.respond(now, key.clone(), *response, out);
+                self.respond(now, *key, *response, out);
                 None
             }
         }

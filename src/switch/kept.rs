@@ -1,7 +1,7 @@
 //! What outlives the process: registered phones, agents' states, dialogs to be ended.
 //!
-//! The Switch stores each as it changes (`Output::Store`) and gets all of it back at the next start.
-//! A call does not outlive the process: the phones in it are told so with a BYE.
+//! The Switch stores each as it changes (`Output::Store`) and gets all of it back at the next
+//! start. A call does not outlive the process: the phones in it are told so with a BYE.
 
 use serde::{Deserialize, Serialize};
 

@@ -207,7 +207,7 @@ impl Switch {
         (self.room, self.stopping) = (false, true);
         let calls: Vec<CallId> = self.calls.keys().copied().collect();
         for call in calls {
-            self.drive(now, call, crate::call::Input::HangUp("node-stop"), out);
+            self.drive(now, call, crate::call::Input::HangUp("node_stop"), out);
         }
     }
 

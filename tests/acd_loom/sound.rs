@@ -1,3 +1,5 @@
+//! The matching protocol as it is, over loom's atomics.
+
 pub mod sync {
     pub use loom::sync::atomic::{AtomicU64, Ordering};
 

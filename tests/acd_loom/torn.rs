@@ -1,3 +1,5 @@
+//! The matching protocol over words that are read and written in two steps.
+
 pub mod sync {
     use loom::sync::atomic;
     pub use loom::sync::atomic::Ordering;

@@ -1,3 +1,5 @@
+//! The matching protocol without the fence between publishing and looking.
+
 pub mod sync {
     pub use loom::sync::atomic::{AtomicU64, Ordering};
 

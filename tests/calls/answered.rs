@@ -15,7 +15,7 @@ fn the_caller_hangs_up() {
         world.until("the callee is told", |world| world.stage("1002") == Stage::Over);
         world.until("the books are closed", |world| world.ends().len() == 1);
 
-        assert_eq!(world.ends(), [(200, "caller-hung-up".to_owned())]);
+        assert_eq!(world.ends(), [(200, "caller_hung_up".to_owned())]);
         assert_eq!(world.phone("1002").line().byes, 1);
     });
 }
@@ -28,7 +28,7 @@ fn the_callee_hangs_up() {
         world.until("the caller is told", |world| world.stage("1001") == Stage::Over);
         world.until("the books are closed", |world| world.ends().len() == 1);
 
-        assert_eq!(world.ends(), [(200, "callee-hung-up".to_owned())]);
+        assert_eq!(world.ends(), [(200, "callee_hung_up".to_owned())]);
     });
 }
 

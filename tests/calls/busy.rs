@@ -34,7 +34,7 @@ fn not_registered() {
         world.dial("1001", "1002");
         world.until("the call has ended", |world| world.ends().len() == 1);
 
-        assert_eq!(world.ends(), [(480, "not-registered".to_owned())]);
+        assert_eq!(world.ends(), [(480, "not_registered".to_owned())]);
     });
 }
 

@@ -19,7 +19,7 @@ fn after_it_rang() {
 
         assert_eq!(world.status_of("1001"), 487);
         world.until("the books are closed", |world| world.ends().len() == 1);
-        assert_eq!(world.ends(), [(487, "caller-hung-up".to_owned())]);
+        assert_eq!(world.ends(), [(487, "caller_hung_up".to_owned())]);
     });
 }
 
@@ -65,7 +65,7 @@ fn while_the_callee_answers() {
     world.close();
 
     assert_eq!(world.phone("1002").line().byes, 1);
-    assert_eq!(world.ends(), [(487, "caller-hung-up".to_owned())]);
+    assert_eq!(world.ends(), [(487, "caller_hung_up".to_owned())]);
 }
 
 /// The caller's CANCEL comes when our 200 is under way: the call stands, and he hangs up.
@@ -83,7 +83,7 @@ fn while_our_answer_is_under_way() {
     world.hang_up("1001");
     world.close();
 
-    assert_eq!(world.ends(), [(200, "caller-hung-up".to_owned())]);
+    assert_eq!(world.ends(), [(200, "caller_hung_up".to_owned())]);
 }
 
 /// The same crossing at any distance between the two, to the millisecond.

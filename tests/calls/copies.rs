@@ -19,7 +19,7 @@ fn copies_are_absorbed() {
 
     assert_eq!(world.facts().filter(|fact| matches!(fact, Fact::Setup { .. })).count(), 1);
     assert_eq!(world.phone("1002").line().byes, 1);
-    assert_eq!(world.ends(), [(200, "caller-hung-up".to_owned())]);
+    assert_eq!(world.ends(), [(200, "caller_hung_up".to_owned())]);
 }
 
 /// An UPDATE after the end names no dialog (RFC 3261 §12.2.2).

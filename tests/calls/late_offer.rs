@@ -1,8 +1,8 @@
 //! An INVITE without an offer: ours is in the 200, the answer in the ACK (RFC 3261 §13.2.1).
 
 use crate::site::SITE;
-use crate::world::in_all_weathers;
 use crate::world::phone::{Manner, Stage};
+use crate::world::{World, in_all_weathers};
 use strowger::time::Duration;
 
 #[test]
@@ -35,4 +35,21 @@ fn a_re_invite_asks_for_our_offer() {
         world.hang_up("1001");
         world.until("the callee is told", |world| world.stage("1002") == Stage::Over);
     });
+}
+
+/// The ACK brings no answer, or a useless one: there can be no audio, so the call ends.
+#[test]
+fn an_ack_without_an_answer_ends_the_call() {
+    let mut world = World::new(SITE);
+    world.set("1002", |phone| phone.manner = Manner::Answers(Duration::from_secs(1)));
+    world.set("1001", |phone| phone.answers_late = false);
+    world.act("1001", |phone, now| phone.dial(now, "1002", ""));
+    world.until("both are told", |world| {
+        let over = |name| world.phone(name).lines.last().is_some_and(|l| l.stage == Stage::Over);
+        over("1001") && over("1002")
+    });
+    world.close();
+
+    assert_eq!(world.phone("1001").line().byes, 1);
+    assert_eq!(world.ends().len(), 1);
 }

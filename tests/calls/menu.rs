@@ -22,7 +22,7 @@ fn a_key_during_the_prompt_leads_on() {
         world.until("the books are closed", |world| world.ends().len() == 1);
 
         assert!(world.has(|fact| matches!(fact, Fact::Key { digit: '1', .. })));
-        assert_eq!(world.ends(), [(200, "callee-hung-up".to_owned())]);
+        assert_eq!(world.ends(), [(200, "callee_hung_up".to_owned())]);
     });
 }
 

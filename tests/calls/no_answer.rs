@@ -14,7 +14,7 @@ fn it_rings_out() {
 
         assert_eq!(world.status_of("1001"), 480);
         world.until("the books are closed", |world| world.ends().len() == 1);
-        assert_eq!(world.ends(), [(480, "no-answer".to_owned())]);
+        assert_eq!(world.ends(), [(480, "no_answer".to_owned())]);
     });
 }
 

@@ -26,7 +26,7 @@ fn no_port_for_the_callee() {
     world.dial("1001", "1002");
     world.close();
 
-    assert_eq!(world.ends(), [(503, "no-port".to_owned())]);
+    assert_eq!(world.ends(), [(503, "no_port".to_owned())]);
     assert_eq!(world.status_of("1001"), 503);
     assert!(world.phone("1001").line().retry_after.is_some());
     assert!(world.phone("1002").lines.is_empty());

@@ -42,5 +42,5 @@ fn nobody_answers_at_all() {
     }
     world.hang_up("1001");
     world.close();
-    assert_eq!(world.ends(), [(200, "caller-hung-up".to_owned())]);
+    assert_eq!(world.ends(), [(200, "caller_hung_up".to_owned())]);
 }

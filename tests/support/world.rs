@@ -288,6 +288,13 @@ impl World {
         self.carry_out(out);
     }
 
+    /// Gives the Switch a new configuration.
+    pub fn reload(&mut self, toml: &str) {
+        self.config = config::parse("site.toml", toml).expect("the new configuration is right");
+        let (plan, secrets) = (self.config.plan(2), self.config.secrets());
+        self.input(Input::Plan(Box::new(plan), secrets));
+    }
+
     /// The process dies and starts again: what was stored is all that is left.
     pub fn restart(&mut self) {
         self.studio = Studio::default();
@@ -352,7 +359,7 @@ impl World {
     }
 
     /// Does whatever is next.
-    fn step(&mut self) {
+    pub fn step(&mut self) {
         let Some(at) = self.next() else { return };
         self.now = self.now.max(at);
         if self.coming.first_key_value().is_some_and(|((at, _), _)| *at <= self.now)

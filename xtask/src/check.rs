@@ -80,10 +80,32 @@ fn fuzz_targets() -> anyhow::Result<Vec<String>> {
 pub fn bench(args: &[String]) -> anyhow::Result<()> {
     let mut bench = command(&cargo(), &["bench", "--locked"]);
     match args.first() {
-        Some(name) => bench.args(["--bench", name]),
-        None => bench.arg("--benches"),
-    };
-    run(&mut bench)
+        Some(name) => run(bench.args(["--bench", name])),
+        None => parts_benches(),
+    }
+}
+
+/// Every bench but `load`, which measures the whole and takes minutes.
+fn parts_benches() -> anyhow::Result<()> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(root().join("benches"))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ext| ext == "rs") {
+            names.extend(path.file_stem().and_then(|name| name.to_str()).map(str::to_owned));
+        }
+    }
+    names.sort();
+    for name in names {
+        run(&mut command(&cargo(), &["bench", "--locked", "--bench", &name]))?;
+    }
+    Ok(())
+}
+
+/// The whole daemon under load: `register`, `call`, `relay`, or all three.
+pub fn load(args: &[String]) -> anyhow::Result<()> {
+    let python = peers::install()?;
+    let mut load = command(&cargo(), &["bench", "--locked", "--bench", "load", "--"]);
+    run(load.args(args).env("STROWGER_TEST_PYTHON", python))
 }
 
 fn no_args(args: &[String]) -> anyhow::Result<()> {

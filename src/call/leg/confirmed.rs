@@ -87,12 +87,12 @@ impl Leg {
         out: &mut Vec<Output>,
     ) -> State {
         let Some(waiting) = &mut confirmed.accepted else { return State::Confirmed(confirmed) };
-        let (key, mut steps) = (waiting.key.clone(), Vec::new());
+        let (key, mut steps) = (waiting.key, Vec::new());
         waiting.accepted.handle(now, accepted::Input::Tick, &mut steps);
         for step in steps {
             match step {
                 accepted::Output::Resend(response) => {
-                    out.push(Output::Respond { key: key.clone(), response });
+                    out.push(Output::Respond { key, response });
                 }
                 // No ACK for 32 s: the peer is gone, but is told all the same (RFC 3261 §13.3.1.4).
                 accepted::Output::Ended { .. } => {
@@ -169,7 +169,7 @@ impl Leg {
         let response = invite::accept(request, &self.local_tag, &self.flow, &body);
         let accepted = Accepted::new(now, response.clone());
         let cseq = request.cseq().number;
-        confirmed.accepted = Some(Unacknowledged { key: key.clone(), cseq, accepted });
+        confirmed.accepted = Some(Unacknowledged { key, cseq, accepted });
         out.push(Output::Respond { key, response });
     }
 

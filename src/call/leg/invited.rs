@@ -23,7 +23,7 @@ impl Leg {
                     .header(Name::Contact, invite::contact(&self.flow))
                     .header(Name::Allow, invite::ALLOW)
                     .response();
-                out.push(Output::Respond { key: server.clone(), response });
+                out.push(Output::Respond { key: server, response });
                 State::Invited { server, invite, tag }
             }
             Input::Answer(codecs) => self.answer_invite(now, (server, invite, tag), &codecs, out),
@@ -92,7 +92,7 @@ impl Leg {
             }
         };
         self.connect(out);
-        let (key, cseq) = (server.clone(), invite.cseq().number);
+        let (key, cseq) = (server, invite.cseq().number);
         out.push(Output::Respond { key: server, response: response.clone() });
         let accepted = Accepted::new(now, response);
         let accepted = Some(Unacknowledged { key, cseq, accepted });

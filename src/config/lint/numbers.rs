@@ -19,7 +19,8 @@ pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
         let key: Vec<&str> = path.iter().map(String::as_str).collect();
         if !is_number(&number) {
             let text = format!(
-                "`{number}` cannot be dialled; write digits, letters, `*`, `#`, `+`, `-`, `_` or `.`"
+                "`{number}` cannot be dialled; write digits, letters, `*`, `#`, `+`, `-`, `_` or \
+                 `.`"
             );
             findings.push(error(&key, text));
         } else if let Some((other, place)) = borne.get(&number) {

@@ -13,7 +13,7 @@ use crate::shell::media::prompts::Source;
 /// Reads the whole configuration and tells every mistake in it as `file:line:column: text`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// The configuration; without it `conf/strowger.toml`, or the built-in one if that is not there.
+    /// The configuration; without it `conf/strowger.toml`, or the built-in one if there is none.
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// One object a line, for programs.

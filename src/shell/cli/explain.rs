@@ -17,7 +17,7 @@ use crate::time::Wall;
 /// Tells which rule a call would take, why not the ones before it, and what follows.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// The configuration; without it `conf/strowger.toml`, or the built-in one if that is not there.
+    /// The configuration; without it `conf/strowger.toml`, or the built-in one if there is none.
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The caller's number; one of the site's extensions calls as that extension.
@@ -34,7 +34,8 @@ pub struct Args {
     json: bool,
 }
 
-/// Runs the verb: 0 if the call can be explained, 1 if the configuration is wrong, 2 if the time is.
+/// Runs the verb: 0 if the call can be explained, 1 if the configuration is wrong, 2 if the time
+/// is.
 pub fn run(args: &Args) -> ExitCode {
     let config = match check::load(args.config.as_deref()) {
         Ok(loaded) => loaded.config,

@@ -17,7 +17,7 @@ use crate::shell::node::Node;
 use crate::shell::{entropy, log, systemd};
 
 /// What `strowger run` is given.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub struct Args {
     /// The configuration [default: conf/strowger.toml if it is there, else the built-in site]
     #[arg(short, long, value_name = "FILE")]
@@ -90,6 +90,10 @@ fn sentences(problems: Vec<Problem>) -> Vec<String> {
     problems.iter().map(Problem::to_string).collect()
 }
 
+/// What can be dialled at the built-in site.
+const NUMBERS: &str =
+    "Dial 500 for the menu, then 1 for the queue; 600 for the queue at once; *43 for an echo.\n";
+
 /// Gives the built-in site's extensions their passwords; makes those that are not there yet.
 fn give_passwords(config: &mut Config) -> anyhow::Result<()> {
     let without = config.without_password();
@@ -154,6 +158,6 @@ fn announcement(config: &Config) -> String {
         let password = account.password.as_ref().map_or("", |password| password.expose());
         text.push_str(&format!("  {extension}  password {password}\n"));
     }
-    text.push_str("Dial 500 for the menu, then 1 for the queue; 600 for the queue at once; *43 for an echo.\n");
+    text.push_str(NUMBERS);
     text
 }

@@ -1,8 +1,8 @@
 //! Writes recordings: one thread appends, another seals finished files.
 //!
-//! Media threads hand blocks over through a bounded queue and never wait. A disk that fails, is full
-//! or too slow ends the recording it hits, with a `fault`; never the call. A file is readable at
-//! every moment: its header says "as long as the file" until the length is known.
+//! Media threads hand blocks over through a bounded queue and never wait. A disk that fails, is
+//! full or too slow ends the recording it hits, with a `fault`; never the call. A file is readable
+//! at every moment: its header says "as long as the file" until the length is known.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File, OpenOptions};

@@ -1,8 +1,8 @@
 //! One media thread: its sockets, its clock, its engine.
 //!
 //! It waits in epoll, level-triggered, one datagram per socket and round. Under load it looks at
-//! its sockets once a millisecond: a round then serves many datagrams for one wake-up, which costs a
-//! fifth less than being woken for each.
+//! its sockets once a millisecond: a round then serves many datagrams for one wake-up, which costs
+//! less than being woken for each.
 //!
 //! Sockets stay unconnected although connecting them after latching would save a route lookup per
 //! packet: a connected socket's strangers are dropped by the kernel, uncounted, and a phone that

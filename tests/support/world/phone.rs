@@ -72,6 +72,8 @@ pub struct Phone {
     pub manner: Manner,
     /// Whether it acknowledges a 200.
     pub acks: bool,
+    /// Whether its ACK answers an offer in a 200.
+    pub answers_late: bool,
     pub lines: Vec<Line>,
     /// The last final status of a REGISTER.
     pub registered: Option<u16>,
@@ -104,6 +106,7 @@ impl Phone {
             password: password.to_owned(),
             manner: Manner::Rings,
             acks: true,
+            answers_late: true,
             lines: Vec::new(),
             registered: None,
             address,
@@ -441,7 +444,8 @@ impl Phone {
         response: Response,
     ) {
         let is_initial = invite.to_tag().is_none();
-        let late_answer = if invite.body().is_empty() { self.talk_sdp() } else { String::new() };
+        let is_late = invite.body().is_empty() && self.answers_late;
+        let late_answer = if is_late { self.talk_sdp() } else { String::new() };
         let line = &mut self.lines[index];
         line.retry_after = response.header(Name::RetryAfter).map(str::to_owned);
         if response.is_success() {

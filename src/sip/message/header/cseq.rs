@@ -1,7 +1,7 @@
 //! `CSeq` (RFC 3261 §20.16).
 
-use super::super::text::{decimal, is_blank, is_token, trim};
-use super::super::{Method, Name, ParseError};
+use crate::sip::message::text::{decimal, is_blank, is_token, trim};
+use crate::sip::message::{Method, Name, ParseError};
 
 /// Orders the requests of a dialog, and names the method that a response answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,7 +13,7 @@ pub struct CSeq {
 
 impl CSeq {
     /// Reads `314159 INVITE`, and gives the method's text too.
-    pub(in super::super) fn parse(text: &str) -> Result<(Self, &str), ParseError> {
+    pub(in crate::sip::message) fn parse(text: &str) -> Result<(Self, &str), ParseError> {
         let wrong = ParseError::Header(Name::CSeq);
         let end = text.bytes().position(is_blank).ok_or(wrong)?;
         let number = decimal(&text[..end]).filter(|n| *n < 1 << 31).ok_or(wrong)?;

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr2};
 
-use super::super::text::{find_outside, quoted_end, trim, trim_start};
-use super::super::uri::is_uri_text;
-use super::super::{Name, ParseError, Uri};
 use super::Params;
 use super::params::begins_params;
+use crate::sip::message::text::{find_outside, quoted_end, trim, trim_start};
+use crate::sip::message::uri::is_uri_text;
+use crate::sip::message::{Name, ParseError, Uri};
 
 /// `"Display" <uri>;params` or `uri;params`.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! Parameters: `;name=value` (RFC 3261 §7.3.1).
 
-use super::super::PARAMS_MAX;
-use super::super::text::{find_outside, is_token, quoted_end, trim, trim_start};
+use crate::sip::message::PARAMS_MAX;
+use crate::sip::message::text::{find_outside, is_token, quoted_end, trim, trim_start};
 
 /// The parameters of one header value or URI, in order. Cheap to copy.
 #[derive(Clone, Copy, Debug)]
@@ -12,7 +12,7 @@ pub struct Params<'a> {
 
 impl<'a> Params<'a> {
     /// Checks `;a=b;c` as it stands after the value.
-    pub(in super::super) fn parse(text: &'a str) -> Option<Self> {
+    pub(in crate::sip::message) fn parse(text: &'a str) -> Option<Self> {
         let params = Self { text: trim(text) };
         let mut rest = params.text;
         let mut count = 0;
@@ -30,7 +30,7 @@ impl<'a> Params<'a> {
     }
 
     /// Without checks, for text that `parse` or the URI's reader has seen.
-    pub(in super::super) const fn checked(text: &'a str) -> Self {
+    pub(in crate::sip::message) const fn checked(text: &'a str) -> Self {
         Self { text }
     }
 

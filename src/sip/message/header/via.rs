@@ -1,8 +1,8 @@
 //! `Via` (RFC 3261 §20.42, RFC 3581).
 
-use super::super::text::{find_outside, is_token, trim, trim_start};
-use super::super::{Host, Name, ParseError};
 use super::Params;
+use crate::sip::message::text::{find_outside, is_token, trim, trim_start};
+use crate::sip::message::{Host, Name, ParseError};
 
 /// One hop: how the request was sent, and where its responses go.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,132 @@
+//! Calls from phone to phone, without audio.
+
+use std::time::Duration;
+
+use crate::figures::{Cpu, Table, percentile};
+use crate::support::daemon::{Daemon, extensions, password};
+use crate::support::place::Place;
+use crate::support::sipp::{Report, Scenario};
+use crate::support::wait;
+
+/// What a site would log.
+pub const QUIET: &str = "[log]\nfilter = \"info\"\n\n";
+
+const CALLS: u32 = 3000;
+const PER_SECOND: u32 = 100;
+/// Whom everybody calls: SIPp signs one URI for all its calls.
+const CALLEE: u32 = 2100;
+const LIMIT: Duration = Duration::from_secs(180);
+
+pub fn measure(table: &mut Table) {
+    let mut direct = direct_setup();
+    let mut node = Daemon::start(&format!("{QUIET}{}", extensions(2000..2101)));
+    let phones = Place::new();
+    register(&node, &phones, CALLEE..CALLEE + 1);
+    let pid = node.pid();
+    let idle = node.resident_kib();
+
+    let before = Cpu::of(pid);
+    let mut setup = setup_times(&round(&node, &phones));
+    let seconds = Cpu::of(pid).since(before) * 1000.0 / f64::from(CALLS);
+    let mut resident = vec![node.resident_kib() / 1024];
+    for _ in 0..2 {
+        round(&node, &phones);
+        resident.push(node.resident_kib() / 1024);
+    }
+    let left = left_over(&node);
+
+    table.row(
+        &format!("call A→B at {PER_SECOND}/s, no audio, CPU-s per 1000"),
+        format!("{seconds:.3}"),
+        "5.1–6.1",
+        "8–10",
+    );
+    let added = |share, through: &mut [f64], direct: &mut [f64]| {
+        percentile(through, share) - percentile(direct, share)
+    };
+    table.row(
+        "set-up time added, p50 / p99, ms",
+        format!("{:.1} / {:.1}", added(0.5, &mut setup, &mut direct), {
+            added(0.99, &mut setup, &mut direct)
+        }),
+        "",
+        "10.5 / 15; 112 / 128 with media",
+    );
+    table.row(
+        "resident memory idle, and after each of three rounds, MB",
+        format!("{}, {resident:?}", idle / 1024),
+        "1000–1400 after load",
+        "44 idle, 310–880 after load",
+    );
+    table.row("left over after the last call", left, "", "");
+}
+
+/// One round of calls; every one must succeed.
+fn round(node: &Daemon, phones: &Place) -> Report {
+    let far = Scenario::quiet("callee", phones, 5060, node.sip())
+        .calls(CALLS, PER_SECOND)
+        .option(&["-d", "0"])
+        .start(LIMIT);
+    let near = Place::new();
+    let lines: Vec<String> = (2000..2100).map(line).collect();
+    let report = Scenario::quiet("caller", &near, 5060, node.sip())
+        .users(&lines)
+        .dials(&CALLEE.to_string(), node.sip())
+        .calls(CALLS, PER_SECOND)
+        .option(&["-d", "2000", "-trace_rtt", "-rtt_freq", "1"])
+        .succeeds(LIMIT);
+    far.succeeds();
+    report
+}
+
+/// The same two SIPps without a switch between them, in milliseconds.
+fn direct_setup() -> Vec<f64> {
+    let (near, phones) = (Place::new(), Place::new());
+    let far = Scenario::quiet("callee_challenges", &phones, 5060, near.at(5060))
+        .calls(CALLS / 3, PER_SECOND)
+        .option(&["-d", "0"])
+        .start(LIMIT);
+    let report = Scenario::quiet("caller", &near, 5060, phones.at(5060))
+        .users(&[line(2000)])
+        .calls(CALLS / 3, PER_SECOND)
+        .option(&["-d", "2000", "-trace_rtt", "-rtt_freq", "1"])
+        .succeeds(LIMIT);
+    far.succeeds();
+    setup_times(&report)
+}
+
+/// Milliseconds from the INVITE with credentials to the 200.
+fn setup_times(report: &Report) -> Vec<f64> {
+    let lines = report.round_trips.lines();
+    lines.filter_map(|line| line.split(';').nth(1)?.trim().parse().ok()).collect()
+}
+
+fn line(user: u32) -> String {
+    let password = password(user);
+    format!("{user};[authentication username={user} password={password}];{CALLEE}")
+}
+
+/// Registers users at `phones:5060`.
+pub fn register(node: &Daemon, phones: &Place, users: std::ops::Range<u32>) {
+    let count = users.end - users.start;
+    let lines: Vec<String> = users
+        .map(|user| {
+            let password = password(user);
+            format!("{user};[authentication username={user} password={password}];3600")
+        })
+        .collect();
+    Scenario::quiet("register", phones, 5060, node.sip())
+        .users(&lines)
+        .calls(count, 100)
+        .succeeds(LIMIT);
+}
+
+/// What `strowger status` still counts, 60 s after the last call at most.
+fn left_over(node: &Daemon) -> String {
+    let counts = ["calls", "legs", "transactions", "dialogs", "ports_taken"];
+    let read = || counts.map(|name| node.status(name));
+    wait::within(Duration::from_secs(60), || (read() == [0; 5]).then_some(()));
+    let left: Vec<String> =
+        counts.iter().zip(read()).map(|(name, count)| format!("{count} {name}")).collect();
+    left.join(", ")
+}

@@ -1,0 +1,17 @@
+//! The daemon as other programs see it: SIPp and baresip as phones, a Python gRPC client as the
+//! downstream system. `cargo xtask test` installs them.
+//!
+//! Faults that were seen in another switch are tests here, named in their comments.
+
+#[allow(dead_code, reason = "the load tool uses the rest")]
+#[path = "../support/mod.rs"]
+mod support;
+
+mod calls;
+mod configuration;
+mod crash;
+mod harness;
+mod queues;
+mod registration;
+mod site;
+mod volume;

@@ -1,0 +1,11 @@
+//! What the tests with real peers share: the daemon, SIPp, baresip, a Python gRPC client, tones.
+
+pub mod baresip;
+pub mod child;
+pub mod daemon;
+pub mod place;
+pub mod records;
+pub mod sipp;
+pub mod tone;
+pub mod wait;
+pub mod wire;
