@@ -2,8 +2,8 @@
 
 use crate::site::SITE;
 use crate::world::World;
-use crate::world::phone::{Manner, Stage};
-use strowger::cdr::entry::AgentState;
+use crate::world::phone::{Manner, Phone};
+use strowger::cdr::entry::{AgentState, Fact};
 use strowger::switch::Input;
 use strowger::time::Duration;
 
@@ -60,6 +60,7 @@ fn the_agents_unregister_after_any_step() {
 }
 
 fn at_any_step(act: impl Fn(&mut World)) {
+    let mut talked = 0;
     for place in PLACES {
         for steps in 0..STEPS {
             let mut world = World::new(SITE);
@@ -73,6 +74,7 @@ fn at_any_step(act: impl Fn(&mut World)) {
                     world.press("1001", '1');
                 }
             }
+            talked += u32::from(world.has(|fact| matches!(fact, Fact::TalkBegan { .. })));
             act(&mut world);
             world.run(Duration::from_secs(70));
             for name in ["1001", "1002", "1003", "1004", "1005"] {
@@ -96,19 +98,13 @@ fn at_any_step(act: impl Fn(&mut World)) {
             }
         }
     }
+    assert!(talked > 40, "only {talked} calls were left in a talk: these are too few steps");
 }
 
 /// Whatever this phone does, it stops doing it.
 fn leave(world: &mut World, name: &str) {
-    let Some(stage) = world.phone(name).lines.last().map(|line| line.stage) else { return };
-    if world.phone(name).manner == Manner::Dead {
-        return;
-    }
-    match stage {
-        Stage::Calling => world.cancel(name),
-        Stage::Rung => world.act(name, |phone, now| phone.refuse(now, 486)),
-        Stage::Talking => world.hang_up(name),
-        Stage::Over => {}
+    if world.phone(name).manner != Manner::Dead {
+        world.act(name, Phone::leave);
     }
 }
 

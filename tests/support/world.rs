@@ -322,7 +322,7 @@ impl World {
         assert!(self.studio.is_dead || self.studio.legs.is_empty(), "{:?}", self.studio.legs);
         assert!(!self.store.keys().any(|key| key.starts_with("dialogs/")), "{:?}", self.store);
         for phone in self.phones.values() {
-            assert!(phone.is_quiet(), "phone {} has open transactions", phone.name);
+            assert!(phone.is_quiet(), "phone {} is not done\n{}", phone.name, self.ladder);
             let all_over = phone.lines.iter().all(|line| line.stage == Stage::Over);
             assert!(all_over, "phone {} has a call\n{}", phone.name, self.ladder);
         }

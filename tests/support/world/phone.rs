@@ -208,25 +208,50 @@ impl Phone {
     }
 
     pub fn refuse(&mut self, now: Instant, status: u16) {
-        let index = self.lines.len() - 1;
+        self.refuse_line(now, self.lines.len() - 1, status);
+    }
+
+    /// Leaves every call that it is in, whatever it does there.
+    pub fn leave(&mut self, now: Instant) {
+        for index in 0..self.lines.len() {
+            match self.lines[index].stage {
+                Stage::Calling => self.cancel_line(now, index),
+                Stage::Rung => self.refuse_line(now, index, 480),
+                Stage::Talking => self.hang_up_line(now, index),
+                Stage::Over => {}
+            }
+        }
+    }
+
+    fn refuse_line(&mut self, now: Instant, index: usize, status: u16) {
         self.lines[index].stage = Stage::Over;
         self.respond_to_invite(now, index, status);
     }
 
     pub fn cancel(&mut self, now: Instant) {
-        let client = self.line().client.expect("the phone called");
+        self.cancel_line(now, self.lines.len() - 1);
+    }
+
+    fn cancel_line(&mut self, now: Instant, index: usize) {
+        let client = self.lines[index].client.expect("the phone called");
         self.transact(now, Input::Cancel { client, reason: None });
     }
 
     pub fn hang_up(&mut self, now: Instant) {
-        let index = self.lines.len() - 1;
+        self.hang_up_line(now, self.lines.len() - 1);
+    }
+
+    fn hang_up_line(&mut self, now: Instant, index: usize) {
         self.lines[index].stage = Stage::Over;
-        self.in_dialog(now, Method::Bye, "");
+        self.in_dialog_of(now, index, Method::Bye, "");
     }
 
     /// Sends a request in the dialog of its last call; re-INVITE, UPDATE, INFO, BYE.
     pub fn in_dialog(&mut self, now: Instant, method: Method, body: &str) {
-        let index = self.lines.len() - 1;
+        self.in_dialog_of(now, self.lines.len() - 1, method, body);
+    }
+
+    fn in_dialog_of(&mut self, now: Instant, index: usize, method: Method, body: &str) {
         let contact = self.contact();
         let dialog = self.lines[index].dialog.as_mut().expect("the phone talks");
         let mut request = dialog.request(method);
