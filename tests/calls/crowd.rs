@@ -16,6 +16,7 @@ fn whatever_happens_the_books_balance() {
         let mut rng = Rng::from_number(seed);
         if seed % 2 == 1 {
             world.weather = Weather { lost: 10, copied: 10, delay_ms: 100 };
+            world.hasty_phones = true;
         }
         for _ in 0..ACTS {
             let name = PHONES[rng.below(6) as usize];
