@@ -360,11 +360,16 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         self.answer_caller(now, site, None, out);
+        if matches!(self.stage, Stage::Ending(_)) {
+            return; // the answer failed
+        }
         self.play(0, vec![Sound::Prompt(prompt.clone())], false, out);
         self.stage = Stage::Listening { prompt, reason };
     }
 
     /// Accepts the caller's INVITE, unless that is done; `spoken` is what the other side speaks.
+    ///
+    /// If that fails, the call is ending when this returns.
     pub(super) fn answer_caller(
         &mut self,
         now: Instant,
@@ -375,11 +380,13 @@ impl Call {
         if self.answered.is_some() {
             return;
         }
-        self.answered = Some(now);
-        self.fact(now, site, out, Fact::Answered);
         let rest = site.settings.codecs.iter().copied().filter(|codec| Some(*codec) != spoken);
         let codecs = spoken.into_iter().chain(rest).collect();
         self.drive(now, site, 0, leg::Input::Answer(codecs), out);
+        if self.legs.get(&0).is_some_and(Leg::is_confirmed) {
+            self.answered = Some(now);
+            self.fact(now, site, out, Fact::Answered);
+        }
     }
 
     /// Rings one phone; `None` if no port is left for it.
@@ -533,6 +540,11 @@ impl Call {
         status: u16,
         out: &mut Vec<Output>,
     ) {
+        if index == 0 {
+            let why = (status, cause_of(status), "offer_refused");
+            self.end(now, site, HungUpBy::Switch, why, out);
+            return;
+        }
         match &self.stage {
             Stage::Ringing(_) => self.phone_refused(now, site, index, status, out),
             Stage::Waiting(_) => self.agent_refused(now, site, index, status, out),

@@ -12,6 +12,9 @@ pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
 /// Why the phones that lost the race stop ringing: no missed call is shown (RFC 3326 §3.2).
 pub const COMPLETED_ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
 
+/// Seconds after which a caller may try again for whom there was no room.
+pub const RETRY_AFTER_S: u32 = 5;
+
 /// Whom to call and what to show.
 #[derive(Debug)]
 pub struct Dial<'a> {

@@ -16,6 +16,6 @@ mod site;
 mod talking;
 
 pub use call::{Call, Caller, Input, Invited, Output, Stage};
-pub use invite::{AGENT, ALLOW, contact};
+pub use invite::{AGENT, ALLOW, RETRY_AFTER_S, contact};
 pub use leg::{Event as LegEvent, Input as LegInput};
 pub use site::{Plan, Ports, Settings, Site};

@@ -101,8 +101,10 @@ impl Call {
         self.fact(now, site, out, Fact::Queued { queue: queue.clone(), position });
         self.answer_caller(now, site, None, out);
         if !matches!(self.stage, Stage::Routing) {
+            // The answer failed, and the call has ended.
             site.acd.leave(now, self.id, site.decided);
-            return; // the answer failed, and the call has ended
+            self.fact(now, site, out, Fact::QueueLeft { queue, why: QueueLeft::Abandoned });
+            return;
         }
         let hears = match &config.greeting {
             Some(_) => Hears::Greeting { finish: config.greeting_must_finish },

@@ -37,11 +37,15 @@ impl Call {
         let own = self.legs.get(&0).map(leg::Leg::flow);
         let phones = site.phones.targets(&extension);
         let mut legs = Vec::new();
+        let mut why = (480, 20, "not_registered");
         for phone in phones.iter().filter(|phone| Some(phone.path.flow) != own) {
-            legs.extend(self.dial(now, site, &extension, phone, (agent.clone(), None), out));
+            match self.dial(now, site, &extension, phone, (agent.clone(), None), out) {
+                Some(leg) => legs.push(leg),
+                None => why = (503, 34, "no_port"),
+            }
         }
         if legs.is_empty() {
-            self.end(now, site, HungUpBy::Switch, (480, 20, "not_registered"), out);
+            self.end(now, site, HungUpBy::Switch, why, out);
             return;
         }
         if self.answered.is_some() {

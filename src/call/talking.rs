@@ -34,8 +34,11 @@ impl Call {
     ) {
         let spoken = self.legs.get(&peer).and_then(|leg| leg.audio().agreed());
         let spoken = spoken.and_then(|agreed| agreed.codecs.first()).map(|payload| payload.codec);
-        self.stage = Stage::Talking(Talking { peer, agent: None, music: None });
         self.answer_caller(now, site, spoken, out);
+        if !matches!(self.stage, Stage::Routing) {
+            return; // the answer failed, and the call has ended
+        }
+        self.stage = Stage::Talking(Talking { peer, agent: None, music: None });
         self.join(now, site, peer, out);
     }
 
@@ -52,6 +55,11 @@ impl Call {
         let agent = talking.agent.clone();
         let record = self.is_recorded(talking, peer);
         self.order(Command::Bridge { a, b }, out);
+        for (held, other) in [(0, peer), (peer, 0)] {
+            if self.legs.get(&held).is_some_and(|leg| leg.audio().is_held()) {
+                self.play_hold_music(other, out);
+            }
+        }
         if record && !self.recording {
             self.record(now, site, out);
         }
@@ -95,12 +103,18 @@ impl Call {
         let Stage::Talking(talking) = &self.stage else { return };
         let other = if index == 0 { talking.peer } else { 0 };
         if held {
-            let queue = talking.music.as_ref();
-            let music = queue.map_or_else(|| HOLD_MUSIC.into(), |queue| self.music_of(queue));
-            self.play(other, vec![Sound::Prompt(music)], true, out);
+            self.play_hold_music(other, out);
         } else {
             self.order(Command::Stop { leg: self.leg_id(other) }, out);
         }
+    }
+
+    /// The music of the queue that the call came through, for whom the other side holds.
+    fn play_hold_music(&mut self, index: u16, out: &mut Vec<Output>) {
+        let Stage::Talking(talking) = &self.stage else { return };
+        let queue = talking.music.as_ref();
+        let music = queue.map_or_else(|| HOLD_MUSIC.into(), |queue| self.music_of(queue));
+        self.play(index, vec![Sound::Prompt(music)], true, out);
     }
 
     /// The conversation is over; its agent has after-call work to do.

@@ -1,6 +1,6 @@
 //! Requests that belong to no dialog yet: who is asking, and may he?
 
-use crate::call::{ALLOW, Call, Caller, Input as CallInput, Invited, LegInput};
+use crate::call::{ALLOW, Call, Caller, Input as CallInput, Invited, LegInput, RETRY_AFTER_S};
 use crate::id::ExtensionId;
 use crate::route::rules::Call as Dialled;
 use crate::sdp::Session;
@@ -225,6 +225,3 @@ fn wanted(request: &Request) -> Result<Wanted, Unserved> {
 }
 
 const SDP: &str = "application/sdp";
-
-/// Seconds after which a caller may try again for whom there was no room.
-const RETRY_AFTER_S: u32 = 5;

@@ -77,7 +77,7 @@ impl Leg {
                 Ok((body, _)) => body,
                 Err(_) => {
                     out.push(respond(server, &invite, 488, &tag));
-                    out.push(Output::Event(Event::HungUp));
+                    out.push(Output::Event(Event::Refused(488)));
                     return self.gone(out);
                 }
             },
@@ -87,7 +87,7 @@ impl Leg {
             Ok(dialog) => dialog,
             Err(_) => {
                 out.push(respond(server, &invite, 400, &tag));
-                out.push(Output::Event(Event::HungUp));
+                out.push(Output::Event(Event::Refused(400)));
                 return self.gone(out);
             }
         };

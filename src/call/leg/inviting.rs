@@ -85,6 +85,7 @@ impl Leg {
             return self.leave(site, &mut dialog, None, out);
         }
         self.flow = flow;
+        self.answered = true;
         self.connect(out);
         out.push(Output::Event(Event::Answered));
         let acked = Some((client, invite, ack));

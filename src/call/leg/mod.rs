@@ -94,7 +94,7 @@ pub enum Event {
     Held(bool),
     /// The peer ended the leg: BYE, CANCEL, or silence where an ACK was due.
     HungUp,
-    /// Our INVITE was refused, with this status.
+    /// Our INVITE was refused with this status, or we could not accept the peer's.
     Refused(u16),
     /// The phone rings.
     Ringing,
@@ -152,7 +152,7 @@ pub struct Leg {
     audio: Audio,
     /// The peer's offer in its INVITE, until it is answered.
     offer: Option<Session>,
-    /// The INVITE's 2xx was acknowledged.
+    /// The first INVITE's 2xx was acknowledged, by the peer or by us.
     answered: bool,
     /// Its media is closed.
     silent: bool,
@@ -273,6 +273,7 @@ impl Leg {
         out: &mut Vec<Output>,
     ) {
         let stood = matches!(self.state, State::Confirmed(_));
+        let first = out.len();
         self.state = match (mem::take(&mut self.state), input) {
             (State::Invited { server, invite, tag }, input) => {
                 self.invited_step(now, (server, invite, tag), input, out)
@@ -304,12 +305,14 @@ impl Leg {
                 | Input::Tick,
             ) => State::Gone, // absorbed
         };
+        // Before any event, which may end the dialog again while it is carried out.
         match &self.state {
             State::Confirmed(confirmed) if !stood => {
-                out.push(Output::Dialog(Some(Box::new(confirmed.dialog.clone()))));
+                let dialog = Box::new(confirmed.dialog.clone());
+                out.insert(first, Output::Dialog(Some(dialog)));
             }
             State::Confirmed(_) => {}
-            _ if stood => out.push(Output::Dialog(None)),
+            _ if stood => out.insert(first, Output::Dialog(None)),
             _ => {}
         }
     }
@@ -372,8 +375,10 @@ fn respond(key: ServerKey, request: &Request, status: u16, tag: &str) -> Output 
     if status == 405 || status == 200 {
         response = response.header(Name::Allow, invite::ALLOW);
     }
-    if status == 500 {
-        response = response.header(Name::RetryAfter, 1);
+    match status {
+        500 => response = response.header(Name::RetryAfter, 1),
+        503 => response = response.header(Name::RetryAfter, invite::RETRY_AFTER_S),
+        _ => {}
     }
     Output::Respond { key, response: response.response() }
 }

@@ -1,0 +1,43 @@
+//! Whole calls in virtual time: phones, network, Switch and media of one site, one file a flow.
+//!
+//! Each flow ends with `World::close`: no call, leg, port, dialog or transaction is left, and the
+//! ledger's books balance. Most flows are repeated in storms that lose, copy and reorder datagrams.
+
+#[path = "../support/world.rs"]
+mod world;
+
+mod site;
+
+mod agent_rejects;
+mod all_phones;
+mod answered;
+mod any_moment;
+mod busy;
+mod caller_gone;
+mod cancelled;
+mod codes;
+mod copies;
+mod credentials;
+mod crowd;
+mod glare;
+mod greeting;
+mod hold;
+mod holds_in_queue;
+mod late_offer;
+mod menu;
+mod most_idle;
+mod no_ack;
+mod no_answer;
+mod no_answer_to_offer;
+mod no_port;
+mod odd_phones;
+mod position;
+mod queue;
+mod queue_exits;
+mod refused_offer;
+mod reload;
+mod restart;
+mod ring_all;
+mod rona;
+mod round_robin;
+mod update;

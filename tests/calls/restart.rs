@@ -1,0 +1,67 @@
+//! The process dies in the middle of everything, and starts again.
+
+use crate::answered::talking;
+use crate::queue::{rung, served};
+use crate::site::SITE;
+use crate::world::phone::Stage;
+use crate::world::{World, in_all_weathers};
+use strowger::cdr::entry::AgentState;
+use strowger::time::Duration;
+
+/// Both phones of a call are told that it is over.
+#[test]
+fn kept_dialogs_get_a_bye() {
+    in_all_weathers(SITE, |world| {
+        talking(world);
+        assert_eq!(dialogs(world), 2);
+        world.restart();
+        world.entries.clear(); // the ledger closes the books of calls that died with the process
+        for name in ["1001", "1002"] {
+            world.until("it is told", |world| world.stage(name) == Stage::Over);
+            let reason = world.phone(name).line().reason.clone().expect("the BYE says why");
+            assert!(reason.contains("503"), "{reason}");
+        }
+        assert_eq!(dialogs(world), 0);
+    });
+}
+
+#[test]
+fn agents_and_registrations_come_back() {
+    let mut world = World::new(SITE);
+    crate::codes::log_in(&mut world, "1006");
+    world.dial("1004", "*14");
+    world.run(Duration::from_millis(100));
+    world.press("1004", '2');
+    world.run(Duration::from_secs(5));
+    world.restart();
+
+    assert_eq!(world.node().registrations, 6);
+    assert_eq!(world.agent("a"), AgentState::Available);
+    assert_eq!(world.agent("b"), AgentState::Away);
+    assert_eq!(world.agent("17"), AgentState::Available);
+    assert_eq!(served(&mut world, "601"), "1003");
+    world.close();
+}
+
+/// An agent in wrap-up or on a call is available after it: that call is over.
+#[test]
+fn an_agent_on_a_call_is_available_again() {
+    let mut world = World::new(SITE);
+    world.dial("1001", "601");
+    let seat = rung(&mut world);
+    world.answer(seat);
+    world.until("they talk", |world| world.talk("1001", seat));
+    world.run(Duration::from_secs(1));
+    world.restart();
+    world.entries.clear();
+    world.until("the agent is told", |world| world.stage(seat) == Stage::Over);
+    world.run(Duration::from_secs(1));
+
+    assert_eq!(world.agent("a"), AgentState::Available);
+    assert_eq!(world.agent("b"), AgentState::Available);
+    world.close();
+}
+
+fn dialogs(world: &World) -> usize {
+    world.store.keys().filter(|key| key.starts_with("dialogs/")).count()
+}

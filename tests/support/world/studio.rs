@@ -1,0 +1,185 @@
+//! A media thread without audio: knows who hears what, and reports what the Switch waits for.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use strowger::id::LegId;
+use strowger::media::control::{
+    Command, Counts, Event, PlayId, Playback, Port, Recorded, Sound, Way,
+};
+use strowger::time::Duration;
+
+/// What a phone hears.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    Nothing,
+    /// The phone with this name.
+    Phone(String),
+    /// Prompts, by their names.
+    Prompts(Vec<String>),
+}
+
+/// The media of all legs.
+#[derive(Debug, Default)]
+pub struct Studio {
+    pub legs: BTreeMap<LegId, Sounding>,
+    /// Every order, in turn.
+    pub orders: Vec<Command>,
+    /// Whether nothing is reported any more, as if the thread had died.
+    pub is_dead: bool,
+}
+
+/// One leg's media.
+#[derive(Debug)]
+pub struct Sounding {
+    port: Port,
+    remote: Option<SocketAddr>,
+    /// Whether audio is sent to the phone.
+    sends: bool,
+    bridged: Option<LegId>,
+    plays: Option<Playback>,
+    pub recording: Option<PathBuf>,
+}
+
+/// What the studio says, and how long after the order.
+pub type Reports = Vec<(Duration, Event)>;
+
+impl Studio {
+    /// Carries out an order.
+    ///
+    /// # Panics
+    ///
+    /// If the order makes no sense: a leg that is not there, a port that is taken.
+    pub fn order(&mut self, command: &Command) -> Reports {
+        self.orders.push(command.clone());
+        let mut reports = Reports::new();
+        match command {
+            Command::Bridge { a, b } => self.bridge(*a, *b),
+            Command::Close { leg } => self.close(*leg, &mut reports),
+            Command::Connect { leg, audio } => {
+                let leg = self.leg(*leg);
+                leg.remote = Some(audio.remote_rtp);
+                leg.sends = audio.direction.sends();
+            }
+            Command::Open { leg, port } => self.open(*leg, *port),
+            Command::Play { leg, playback } => {
+                self.leg(*leg).plays = Some(playback.clone());
+                if !playback.repeat {
+                    let (leg, playback) = (*leg, playback.clone());
+                    let ended = Event::Ended { leg, playback: playback.id, missing: Vec::new() };
+                    reports.push((length(&playback), ended));
+                }
+            }
+            Command::Record { leg, path } => self.leg(*leg).recording = Some(path.clone()),
+            Command::Return { port } => reports.push((QUICK, Event::Spare { port: *port })),
+            Command::Stop { leg } => self.leg(*leg).plays = None,
+            Command::StopRecording { leg } => reports.extend(self.stop_recording(*leg)),
+            Command::Unbridge { leg } => self.unbridge(*leg),
+        }
+        if self.is_dead { Reports::new() } else { reports }
+    }
+
+    /// Whether a report is still true when its time has come.
+    pub fn is_true(&mut self, event: &Event) -> bool {
+        let Event::Ended { leg, playback, .. } = event else { return true };
+        let Some(leg) = self.legs.get_mut(leg) else { return false };
+        let plays = leg.plays.as_ref().is_some_and(|plays| plays.id == *playback);
+        if plays {
+            leg.plays = None;
+        }
+        plays
+    }
+
+    /// The leg whose phone gets its audio at this address.
+    pub fn leg_at(&self, remote: SocketAddr) -> Option<LegId> {
+        let mut legs = self.legs.iter().filter(|(_, leg)| leg.remote == Some(remote));
+        legs.next_back().map(|(id, _)| *id)
+    }
+
+    /// What is played to the phone at this address, or else whose audio goes there.
+    pub fn heard_at(&self, remote: SocketAddr) -> Result<Option<SocketAddr>, Vec<String>> {
+        let Some(leg) = self.leg_at(remote).and_then(|id| self.legs.get(&id)) else {
+            return Ok(None);
+        };
+        match &leg.plays {
+            _ if !leg.sends => Ok(None),
+            Some(playback) => Err(playback.sounds.iter().map(name).collect()),
+            None => Ok(leg.bridged.and_then(|peer| self.legs.get(&peer)?.remote)),
+        }
+    }
+
+    /// What plays to a leg, if anything does.
+    pub fn plays(&self, leg: LegId) -> Option<PlayId> {
+        self.legs.get(&leg)?.plays.as_ref().map(|playback| playback.id)
+    }
+
+    fn leg(&mut self, id: LegId) -> &mut Sounding {
+        self.legs.get_mut(&id).unwrap_or_else(|| panic!("an order for leg {id}, which is closed"))
+    }
+
+    fn open(&mut self, id: LegId, port: Port) {
+        let taken = self.legs.values().any(|leg| leg.port == port);
+        assert!(!taken, "port {port:?} is taken");
+        let (remote, bridged, plays, recording) = (None, None, None, None);
+        let fresh = Sounding { port, remote, sends: false, bridged, plays, recording };
+        let before = self.legs.insert(id, fresh);
+        assert!(before.is_none(), "leg {id} is opened twice");
+    }
+
+    fn bridge(&mut self, a: LegId, b: LegId) {
+        self.leg(a).bridged = Some(b);
+        self.leg(b).bridged = Some(a);
+        self.leg(a).plays = None;
+        self.leg(b).plays = None;
+    }
+
+    fn unbridge(&mut self, id: LegId) {
+        if let Some(peer) = self.leg(id).bridged.take()
+            && let Some(peer) = self.legs.get_mut(&peer)
+        {
+            peer.bridged = None;
+        }
+    }
+
+    fn close(&mut self, id: LegId, reports: &mut Reports) {
+        self.unbridge(id);
+        reports.extend(self.stop_recording(id));
+        let Some(leg) = self.legs.remove(&id) else { return };
+        let way = Way { packets: 50, bytes: 8000, ..Way::default() };
+        let counts = Counts { received: way.clone(), sent: way, ..Counts::default() };
+        reports.push((QUICK, Event::Closed { leg: id, counts: Box::new(counts) }));
+        reports.push((PORT_REST, Event::Spare { port: leg.port }));
+    }
+
+    fn stop_recording(&mut self, id: LegId) -> Option<(Duration, Event)> {
+        let path = self.leg(id).recording.take()?;
+        let recording = Recorded {
+            path,
+            length: Duration::from_secs(1),
+            bytes: 16_044,
+            sha256: "00".repeat(32),
+            fault: None,
+        };
+        Some((QUICK, Event::Recorded { leg: id, recording: Box::new(recording) }))
+    }
+}
+
+fn name(sound: &Sound) -> String {
+    match sound {
+        Sound::Prompt(prompt) => prompt.to_string(),
+        Sound::Silence(_) => "silence".to_owned(),
+    }
+}
+
+/// Every prompt lasts one second here.
+fn length(playback: &Playback) -> Duration {
+    let lengths = playback.sounds.iter().map(|sound| match sound {
+        Sound::Prompt(_) => Duration::from_secs(1),
+        Sound::Silence(length) => *length,
+    });
+    lengths.sum()
+}
+
+const QUICK: Duration = Duration::from_millis(5);
+const PORT_REST: Duration = Duration::from_secs(2);
