@@ -5,7 +5,6 @@
 //! first of them, answers, and a new caller takes the last place.
 //! `threads`: the same cycle by two threads at once, per cycle and thread.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -169,7 +168,7 @@ impl Hall {
 /// Takes the first offer out; other outputs before it are dropped.
 fn take_offer(out: &mut Vec<Output>) -> Option<Output> {
     let at = out.iter().position(|output| matches!(output, Output::Offer { .. }))?;
-    out.drain(..=at).last()
+    out.drain(..=at).next_back()
 }
 
 /// The same for one queue by most-idle: two sorted lists under a mutex. No skills, deadlines,
