@@ -5,7 +5,6 @@
 //! first of them, answers, and a new caller takes the last place.
 //! `threads`: the same cycle by two threads at once, per cycle and thread.
 
-
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Mutex;
