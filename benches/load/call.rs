@@ -66,6 +66,7 @@ fn round(node: &Daemon, phones: &Place) -> Report {
     let far = Scenario::quiet("callee", phones, 5060, node.sip())
         .calls(CALLS, PER_SECOND)
         .option(&["-d", "0"])
+        .patient()
         .start(LIMIT);
     let near = Place::new();
     let lines: Vec<String> = (2000..2100).map(line).collect();
@@ -74,6 +75,7 @@ fn round(node: &Daemon, phones: &Place) -> Report {
         .dials(&CALLEE.to_string(), node.sip())
         .calls(CALLS, PER_SECOND)
         .option(&["-d", "2000", "-trace_rtt", "-rtt_freq", "1"])
+        .patient()
         .succeeds(LIMIT);
     far.succeeds();
     report
@@ -85,11 +87,13 @@ fn direct_setup() -> Vec<f64> {
     let far = Scenario::quiet("callee_challenges", &phones, 5060, near.at(5060))
         .calls(CALLS / 3, PER_SECOND)
         .option(&["-d", "0"])
+        .patient()
         .start(LIMIT);
     let report = Scenario::quiet("caller", &near, 5060, phones.at(5060))
         .users(&[line(2000)])
         .calls(CALLS / 3, PER_SECOND)
         .option(&["-d", "2000", "-trace_rtt", "-rtt_freq", "1"])
+        .patient()
         .succeeds(LIMIT);
     far.succeeds();
     setup_times(&report)

@@ -1,6 +1,6 @@
 //! The loop of the Switch thread: wait, `Switch::handle`, carry out the outputs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
@@ -95,6 +95,7 @@ pub fn start(
         look_at: Instant::START,
         out: owed,
         stop_at: None,
+        unstored: BTreeMap::new(),
         alive,
     };
     let thread = thread::Builder::new().name("switch".to_owned()).spawn(move || driver.run())?;
@@ -112,6 +113,9 @@ struct Driver {
     look_at: Instant,
     out: Vec<Output>,
     alive: Arc<AtomicU64>,
+    /// What is to be found again at the next start, until it is given to the ledger: one commit
+    /// takes all that changed in a quarter of a second, and of each key only the last value.
+    unstored: BTreeMap<String, Option<String>>,
     /// When the thread ends, calls or not.
     stop_at: Option<Instant>,
 }
@@ -124,6 +128,7 @@ impl Driver {
             self.alive.store(now.as_micros(), Ordering::Relaxed);
             self.look_around(now);
             if self.stop_at.is_some_and(|at| now >= at || self.switch.is_idle()) {
+                self.store();
                 return self.ends.media;
             }
             let due = self.switch.next_tick();
@@ -182,10 +187,16 @@ impl Driver {
                 // Lost only if the thread does not keep up; it counts and logs that.
                 Output::Media(thread, command) => _ = self.ends.media.send(thread, command),
                 Output::Send { flow, message } => self.ends.sip.send(&flow, &message),
-                Output::Store { key, value } => self.ends.ledger.put(key, value),
+                Output::Store { key, value } => _ = self.unstored.insert(key, value),
             }
         }
         self.out = out;
+    }
+
+    fn store(&mut self) {
+        for (key, value) in std::mem::take(&mut self.unstored) {
+            self.ends.ledger.put(key, value);
+        }
     }
 
     /// Tells the Switch when the ledger has no room for new calls, or has it again; takes over what
@@ -195,6 +206,7 @@ impl Driver {
             return;
         }
         self.look_at = now + LOOK_EVERY;
+        self.store();
         self.ends.metrics.follow(self.ends.sip.counts(), self.ends.media.figures());
         let room = self.ends.ledger.health().takes_calls();
         if room != self.room {

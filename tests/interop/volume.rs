@@ -29,6 +29,7 @@ fn no_call_fails_no_record_is_lost_and_nothing_is_left() {
         let far = Scenario::new("callee", &phones, 5060, node.sip())
             .calls(CALLS, CALLS_PER_SECOND)
             .option(&["-d", "100"])
+            .patient()
             .start(LIMIT);
         let lines: Vec<String> = (2000..2100).map(|user| call_line(user, "2100")).collect();
         let near = Place::new();
@@ -37,6 +38,7 @@ fn no_call_fails_no_record_is_lost_and_nothing_is_left() {
             .dials("2100", node.sip())
             .calls(CALLS, CALLS_PER_SECOND)
             .option(&["-d", "1000"])
+            .patient()
             .succeeds(LIMIT);
         far.succeeds();
         let records = consumer.wait_for((round * CALLS) as usize, Duration::from_secs(20));

@@ -87,6 +87,12 @@ impl Scenario {
         self.option(&["-auth_uri", &format!("{number}@{node}")])
     }
 
+    /// Takes copies of messages as they come: a machine that stalls for T1 makes its peers send
+    /// some, and SIPp would abort the call.
+    pub fn patient(self) -> Self {
+        self.option(&["-default_behaviors", "all,-abortunexp"])
+    }
+
     /// Any other option of SIPp, such as `-t t1`.
     pub fn option(mut self, words: &[&str]) -> Self {
         self.args.extend(words.iter().map(|word| (*word).to_owned()));
