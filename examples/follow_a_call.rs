@@ -1,7 +1,7 @@
 //! Prints one call of the built-in site, step by step, with the modules that each step passes.
 //!
-//! 1001 dials the menu, presses 1, waits in the queue, talks with agent 1002, hangs up. Nothing here
-//! uses a network or a clock: the site is the one of `tests/calls`. `docs/follow-a-call.md` shows
+//! 1001 dials the menu, presses 1, waits in the queue, talks with agent 1002, hangs up. There is no
+//! network and no clock: phones and media are those of `tests/calls`. `docs/follow-a-call.md` shows
 //! what is printed.
 
 #[path = "../tests/support/world.rs"]
