@@ -25,6 +25,20 @@ impl Switch {
         }
     }
 
+    /// The phones of accounts that the plan has no more are not rung any more.
+    pub(super) fn forget_removed_accounts(&mut self, now: Instant, out: &mut Vec<Output>) {
+        let bindings = self.parts.registrar.bindings();
+        let removed: BTreeSet<ExtensionId> = (bindings.iter())
+            .map(|account| account.key().clone())
+            .filter(|extension| !self.plan.extensions.contains_key(extension))
+            .collect();
+        let mut changes = Vec::new();
+        for extension in removed {
+            self.parts.registrar.remove(&extension, &mut changes);
+        }
+        self.registrations_changed(now, changes, out);
+    }
+
     /// Phones came or went: their agents can be rung, or not.
     pub(super) fn registrations_changed(
         &mut self,

@@ -176,6 +176,7 @@ impl Switch {
                 self.plan = Arc::new(*plan);
                 self.secrets = secrets;
                 self.configure_acd(now);
+                self.forget_removed_accounts(now, out);
             }
             Input::Room(room) => self.room = room && !self.stopping,
             Input::Stop => self.stop(now, out),
