@@ -76,6 +76,7 @@ impl Switch {
                 tracing::warn!(key, %error, "cannot be taken up from the last start");
             }
         }
+        self.forget_removed_accounts(now, out);
         self.carry_out_decisions(now, out);
     }
 
