@@ -77,6 +77,10 @@ async fn play() -> anyhow::Result<()> {
         println!("{}", rung(&step));
     }
     talked?;
+    println!(
+        "\nBoth heard each other: the caller {AGENT_HERTZ} Hz from the agent, the agent \
+         {CALLER_HERTZ} Hz from the caller."
+    );
 
     let record = record(node.grpc).await?;
     println!("\nThe call's record, as it came over gRPC:\n{}", json::line(&record)?);
