@@ -206,7 +206,8 @@ impl Switch {
 
     fn stop(&mut self, now: Instant, out: &mut Vec<Output>) {
         (self.room, self.stopping) = (false, true);
-        let calls: Vec<CallId> = self.calls.keys().copied().collect();
+        let mut calls: Vec<CallId> = self.calls.keys().copied().collect();
+        calls.sort_unstable(); // the order reaches the outputs
         for call in calls {
             self.drive(now, call, crate::call::Input::HangUp("node_stop"), out);
         }
