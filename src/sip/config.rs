@@ -46,7 +46,7 @@ pub struct Config {
     pub nonce_lifetime: Duration,
     /// The digest realm. Default: the domain, or `strowger` if there is none.
     pub realm: String,
-    /// Transactions under way; above it new requests get `503` with Retry-After. Default 50000.
+    /// Transactions under way; above it new requests get `503` with Retry-After. Default 200000, about 200 MB.
     pub transactions_max: usize,
 }
 
@@ -68,7 +68,7 @@ impl Default for Config {
             ],
             nonce_lifetime: Duration::from_secs(300),
             realm: String::new(),
-            transactions_max: 50_000,
+            transactions_max: 200_000,
         }
     }
 }
