@@ -46,7 +46,8 @@ pub struct Config {
     pub nonce_lifetime: Duration,
     /// The digest realm. Default: the domain, or `strowger` if there is none.
     pub realm: String,
-    /// Transactions under way; above it new requests get `503` with Retry-After. Default 200000, about 200 MB.
+    /// Transactions under way; above it new requests get `503` with Retry-After. A finished one
+    /// counts for 32 s more (RFC 3261 §17.2.2). Default 200000.
     pub transactions_max: usize,
 }
 
