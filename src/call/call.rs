@@ -319,8 +319,10 @@ impl Call {
     }
 
     /// Whether the leg is there, in the dialog with this Call-ID.
-    pub fn has_leg(&self, index: u16, sip_call_id: &str) -> bool {
-        self.legs.get(&index).is_some_and(|leg| leg.dialog_key().0 == sip_call_id)
+    ///
+    /// `remote_tag` is the peer's, if the dialog stands: strangers and lost forks have another.
+    pub fn has_leg(&self, index: u16, sip_call_id: &str, remote_tag: Option<&str>) -> bool {
+        self.legs.get(&index).is_some_and(|leg| leg.is_dialog_of(sip_call_id, remote_tag))
     }
 
     /// Sends the caller to a target; whatever he was in is over.
@@ -389,7 +391,7 @@ impl Call {
         }
     }
 
-    /// Rings one phone; `None` if no port is left for it.
+    /// Rings one phone; `None` if no port is left for it, or the call has rung 65,535 already.
     pub(super) fn dial(
         &mut self,
         now: Instant,
@@ -399,9 +401,10 @@ impl Call {
         (agent, queue): (Option<AgentId>, Option<QueueId>),
         out: &mut Vec<Output>,
     ) -> Option<u16> {
-        let port = site.ports.take_on(self.thread)?;
         let index = self.legs_made;
-        self.legs_made += 1;
+        let next = index.checked_add(1)?;
+        let port = site.ports.take_on(self.thread)?;
+        self.legs_made = next;
         let id = LegId { call: self.id, index };
         let dial = Dial {
             extension,

@@ -181,11 +181,21 @@ impl Call {
     ) {
         let extension = self.caller.extension.clone();
         let reachable = !site.phones.targets(&extension).is_empty();
+        let seat = [Change::BusyElsewhere(true), Change::Reachable(reachable)];
+        let logged_out = (site.acd.agent(agent))
+            .is_some_and(|agent| agent.state == crate::acd::State::LoggedOut);
+        if logged_out {
+            // Before the login, or he would be rung while he still hears that it worked.
+            for change in seat.clone() {
+                let _ = site.acd.change(now, agent, change, site.decided); // never refused
+            }
+        }
         let login = Change::Login { extension };
         self.change(now, site, agent, (login, "agent-in"), out);
-        for change in [Change::BusyElsewhere(true), Change::Reachable(reachable)] {
-            // Refused only if the login was.
-            let _ = site.acd.change(now, agent, change, site.decided);
+        if !logged_out && matches!(self.stage, Stage::Listening { reason: "code_done", .. }) {
+            for change in seat {
+                let _ = site.acd.change(now, agent, change, site.decided); // never refused
+            }
         }
     }
 

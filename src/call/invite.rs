@@ -1,5 +1,7 @@
 //! The messages of an INVITE dialog that are ours to write.
 
+use std::net::IpAddr;
+
 use crate::call::site::Settings;
 use crate::id::ExtensionId;
 use crate::sip::flow::{Flow, Transport};
@@ -35,7 +37,10 @@ pub fn build(
     offer: &str,
     settings: &Settings,
 ) -> Request {
-    let domain = &settings.domain;
+    let domain = match settings.domain.as_str() {
+        "" => host(dial.path.flow.local.ip()),
+        domain => domain.to_owned(),
+    };
     let from = match dial.name {
         Some(name) => format!("\"{}\" <sip:{}@{domain}>;tag={tag}", quoted(name), user(dial.from)),
         None => format!("<sip:{}@{domain}>;tag={tag}", user(dial.from)),
@@ -51,6 +56,14 @@ pub fn build(
         .header(Name::UserAgent, AGENT)
         .body("application/sdp", offer.as_bytes())
         .request()
+}
+
+/// An address as a URI's host (RFC 3261 §25.1).
+fn host(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
 }
 
 /// Our 200 to an INVITE or UPDATE, with a session description.
@@ -125,6 +138,12 @@ pub const AGENT: &str = concat!("Strowger/", env!("CARGO_PKG_VERSION"));
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_a_domain_the_phone_sees_the_address_that_it_knows() {
+        assert_eq!(host(IpAddr::from([127, 0, 0, 1])), "127.0.0.1");
+        assert_eq!(host(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])), "[::1]");
+    }
 
     #[test]
     fn names_and_users_cannot_break_out_of_their_header() {

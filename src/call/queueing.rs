@@ -18,6 +18,8 @@ use crate::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Waiting {
     pub queue: QueueId,
+    /// Since when he has waited here: his seniority.
+    entered: Instant,
     /// The agents whose phones ring, with the legs of those phones.
     offers: BTreeMap<AgentId, Offer>,
     /// The agent who has answered while the caller still hears the greeting.
@@ -113,6 +115,7 @@ impl Call {
         let every = config.announce.position.then_some(config.announce.every);
         self.stage = Stage::Waiting(Box::new(Waiting {
             queue,
+            entered: now,
             offers: BTreeMap::new(),
             winner: None,
             hears,
@@ -301,16 +304,16 @@ impl Call {
             return;
         }
         let Some(winner) = waiting.winner.take() else { return };
-        let queue = waiting.queue.clone();
+        let (queue, entered) = (waiting.queue.clone(), waiting.entered);
         site.acd.call_ended(now, self.id, &winner.agent, site.decided);
         // The caller keeps his seniority: he enters again with the time he first came.
-        let ask = Ask {
-            priority_credit: Duration::ZERO,
-            skills: self.skills.clone(),
-            entered: self.began,
-        };
-        if site.acd.enter(now, self.id, &queue, ask, site.decided).is_err() {
-            self.leave_queue(now, site, &queue, QueueLeft::Empty, out);
+        let ask = Ask { priority_credit: Duration::ZERO, skills: self.skills.clone(), entered };
+        match site.acd.enter(now, self.id, &queue, ask, site.decided) {
+            Ok(_) => {}
+            Err(acd::Refusal::Empty) => {
+                self.leave_queue(now, site, &queue, QueueLeft::Empty, out);
+            }
+            Err(acd::Refusal::Full) => self.leave_queue(now, site, &queue, QueueLeft::Full, out),
         }
     }
 

@@ -34,7 +34,10 @@ impl Call {
             Some(account) => account.ring_timeout,
             None => Duration::ZERO,
         };
-        let own = self.legs.get(&0).map(leg::Leg::flow);
+        // Who calls his own account means its other phones.
+        let own = (self.caller.extension == extension)
+            .then(|| self.legs.get(&0).map(leg::Leg::flow))
+            .flatten();
         let phones = site.phones.targets(&extension);
         let mut legs = Vec::new();
         let mut why = (480, 20, "not_registered");

@@ -202,7 +202,7 @@ fn handle(orders: Orders, reloads: mpsc::Sender<oneshot::Sender<Reload>>) -> Swi
 
 /// Reads the configuration again whenever somebody asks; a broken one changes nothing.
 async fn reload_on_demand(
-    mut running: Config,
+    started: Config,
     mut reread: Reread,
     orders: Orders,
     mut asked: mpsc::Receiver<oneshot::Sender<Reload>>,
@@ -212,10 +212,10 @@ async fn reload_on_demand(
         let outcome = match reread() {
             Err(mistakes) => Reload::Refused { mistakes },
             Ok(config) => {
-                let changes = Changes::between(&running, &config);
+                // Against what was started: a restart that is due stays due.
+                let changes = Changes::between(&started, &config);
                 if orders.plan(config.plan(version + 1), config.secrets()) {
                     version += 1;
-                    running = config;
                     let restart_for = changes.restart.into_iter().map(str::to_owned).collect();
                     tracing::info!(version, "configuration reloaded");
                     Reload::Applied { config: version, restart_for }

@@ -37,6 +37,13 @@ impl Switch {
             self.parts.registrar.remove(&extension, &mut changes);
         }
         self.registrations_changed(now, changes, out);
+        for view in self.parts.acd.agents() {
+            let seat = view.extension.filter(|seat| !self.plan.extensions.contains_key(seat));
+            if seat.is_some() && view.state != acd::State::LoggedOut {
+                let logout = Change::Logout;
+                let _ = self.parts.acd.change(now, &view.agent, logout, &mut self.decided);
+            }
+        }
     }
 
     /// Phones came or went: their agents can be rung, or not.
@@ -56,8 +63,7 @@ impl Switch {
 
     /// Tells the ACD whether the agents of a seat can be rung; logs the automatic ones in or out.
     fn seat_reachable(&mut self, now: Instant, extension: &ExtensionId, is: bool) {
-        let acd = &self.parts.acd;
-        let plan = &self.plan;
+        let (acd, plan) = (self.parts.acd.clone(), self.plan.clone());
         let fixed = plan.seats.get(extension).into_iter().flatten().cloned();
         let agents: BTreeSet<AgentId> = fixed.chain(acd.seated(extension)).collect();
         for view in agents.iter().filter_map(|agent| acd.agent(agent)) {
@@ -72,12 +78,21 @@ impl Switch {
                 _ if here => Change::Reachable(is),
                 _ => continue,
             };
-            let login = matches!(change, Change::Login { .. });
+            if matches!(change, Change::Login { .. }) {
+                self.prepare_seat(now, &view.agent, extension);
+            }
             // The ACD refuses what is so already; nothing is lost by asking.
             let _ = acd.change(now, &view.agent, change, &mut self.decided);
-            if login {
-                let _ = acd.change(now, &view.agent, Change::Reachable(true), &mut self.decided);
-            }
+        }
+    }
+
+    /// Tells the ACD what is known of a phone before an agent sits down there: he must not be rung
+    /// at a phone that is in use or gone.
+    pub(super) fn prepare_seat(&mut self, now: Instant, agent: &AgentId, seat: &ExtensionId) {
+        let reachable = !self.parts.registrar.targets(seat).is_empty();
+        let busy = self.occupied.contains_key(seat);
+        for change in [Change::BusyElsewhere(busy), Change::Reachable(reachable)] {
+            let _ = self.parts.acd.change(now, agent, change, &mut self.decided); // never refused
         }
     }
 
@@ -85,11 +100,7 @@ impl Switch {
     pub(super) fn look_at_seat(&mut self, now: Instant, agent: &AgentId) {
         let acd = &self.parts.acd;
         let Some(seat) = acd.agent(agent).and_then(|view| view.extension) else { return };
-        let reachable = !self.parts.registrar.targets(&seat).is_empty();
-        let busy = self.occupied.contains_key(&seat);
-        for change in [Change::BusyElsewhere(busy), Change::Reachable(reachable)] {
-            let _ = acd.change(now, agent, change, &mut self.decided);
-        }
+        self.prepare_seat(now, agent, &seat);
     }
 
     /// A private call began or ended at a phone: its agent is not to be disturbed meanwhile.

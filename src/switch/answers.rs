@@ -69,6 +69,10 @@ impl Switch {
                 if !plan.extensions.contains_key(&extension) {
                     return Err(Refusal::UnknownExtension(extension));
                 }
+                let view = self.parts.acd.agent(agent);
+                if view.is_some_and(|view| view.state == acd::State::LoggedOut) {
+                    self.prepare_seat(now, agent, &extension);
+                }
                 Change::Login { extension }
             }
             AgentChange::LogOut => Change::Logout,

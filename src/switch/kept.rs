@@ -82,6 +82,7 @@ impl Switch {
 
     /// Tells a phone that its call ended with the last process.
     fn end_dialog(&mut self, now: Instant, mut dialog: Dialog, out: &mut Vec<Output>) {
+        dialog.forget_connection();
         let bye = dialog.request(Method::Bye).header(Name::Reason, RESTARTED);
         let (request, flow) = (bye.request(), dialog.next_hop());
         let client = self.parts.transactions.client_id();

@@ -221,6 +221,20 @@ impl Leg {
         (&self.sip_call_id, &self.local_tag)
     }
 
+    /// Whether a request with this Call-ID and From tag comes from the peer of this dialog.
+    pub fn is_dialog_of(&self, sip_call_id: &str, from_tag: Option<&str>) -> bool {
+        let tag = from_tag.unwrap_or_default();
+        let is_peer = match &self.state {
+            State::Confirmed(confirmed) => &*confirmed.dialog.id().remote_tag == tag,
+            State::Invited { invite, .. } => invite.from_tag().unwrap_or_default() == tag,
+            State::Inviting { .. }
+            | State::Cancelling { .. }
+            | State::Leaving { .. }
+            | State::Gone => true,
+        };
+        is_peer && self.sip_call_id == sip_call_id
+    }
+
     pub fn flow(&self) -> Flow {
         self.flow
     }

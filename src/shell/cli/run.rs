@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -29,7 +29,7 @@ pub fn run(args: &Args) -> ExitCode {
     match start(args.config.as_deref()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("strowger: {error:#}");
+            eprintln!("strowger: {error}");
             ExitCode::FAILURE
         }
     }
@@ -48,14 +48,15 @@ async fn serve(config: Config, file: Option<PathBuf>) -> anyhow::Result<()> {
     let mut stop = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
     let mut hang_up = signal(SignalKind::hangup())?;
     let node = Node::start(config, Box::new(move || read(file.as_deref()))).await?;
-    println!("Strowger {} is ready.", env!("CARGO_PKG_VERSION"));
+    let mut text = format!("Strowger {} is ready.\n", env!("CARGO_PKG_VERSION"));
     for listen in &node.sip {
-        println!("  phones register at  {listen}");
+        text.push_str(&format!("  phones register at  {listen}\n"));
     }
-    println!("  records and control grpc://{}", node.grpc);
-    println!("  health and metrics  http://{}/health/ready", node.http);
-    print!("{site}");
-    io::stdout().flush().ok(); // nobody may be reading
+    text.push_str(&format!("  records and control grpc://{}\n", node.grpc));
+    text.push_str(&format!("  health and metrics  http://{}/health/ready\n{site}", node.http));
+    let mut screen = io::stdout();
+    // A node runs whether anybody reads this or not.
+    let _ = screen.write_all(text.as_bytes()).and_then(|()| screen.flush());
     systemd::ready();
     let [Ok(terminate), Ok(interrupt)] = &mut stop else {
         return Err(anyhow!("signals cannot be received"));
@@ -139,7 +140,7 @@ fn find<'a>(known: &'a str, extension: &ExtensionId) -> Option<&'a str> {
 /// Replaces a file that only this user may read, whole or not at all.
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    fs::DirBuilder::new().recursive(true).create(folder)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let draft = path.with_extension("new");
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&draft)?;

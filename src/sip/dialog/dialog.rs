@@ -10,7 +10,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::sip::flow::Flow;
+use crate::sip::flow::{ConnectionId, Flow};
 use crate::sip::message::{Builder, Headers, Method, Name, Request, Response, Scheme, Uri};
 use crate::sip::registrar::nat::Path;
 
@@ -164,6 +164,11 @@ impl Dialog {
     /// How the peer was heard last.
     pub fn path(&self) -> Path {
         self.path
+    }
+
+    /// The process that had the peer's connection is gone: another is made when it is needed.
+    pub fn forget_connection(&mut self) {
+        self.path.flow.connection = ConnectionId::default();
     }
 
     /// The CSeq number of our latest request.
