@@ -40,4 +40,5 @@ mod restart;
 mod ring_all;
 mod rona;
 mod round_robin;
+mod seats;
 mod update;
