@@ -7,8 +7,6 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
-use crate::rng::Rng;
-
 /// A call: everything from a caller's INVITE until the last of its legs is gone.
 ///
 /// Never given twice, also over restarts and nodes: milliseconds since 2026-01-01 (41 bits), the
@@ -261,11 +259,6 @@ pub enum IdError {
          `hangup:486`"
     )]
     Target(String),
-}
-
-/// A number that a caller cannot guess, for things that outsiders may name.
-pub fn secret(rng: &mut Rng) -> String {
-    rng.token(16)
 }
 
 #[cfg(test)]

@@ -64,10 +64,9 @@ pub enum Output {
         dialog: Option<Box<Dialog>>,
     },
     Entry(Entry),
-    /// A leg was made; requests with this Call-ID and this tag of ours are for it.
+    /// A leg was made; requests with this tag of ours are for it.
     LegBegan {
         leg: LegId,
-        sip_call_id: String,
         tag: String,
     },
     /// For the media thread with this number.
@@ -690,10 +689,9 @@ impl Call {
     }
 
     fn leg_began(&mut self, leg: &Leg, out: &mut Vec<Output>) {
-        let (sip_call_id, tag) = leg.dialog_key();
-        self.tags.push(tag.to_owned());
-        let (sip_call_id, tag) = (sip_call_id.to_owned(), tag.to_owned());
-        out.push(Output::LegBegan { leg: leg.id, sip_call_id, tag });
+        let tag = leg.dialog_key().1.to_owned();
+        self.tags.push(tag.clone());
+        out.push(Output::LegBegan { leg: leg.id, tag });
         if let (Some(extension), None) = (&leg.extension, &leg.agent) {
             out.push(Output::Occupied { extension: extension.clone(), is: true });
         }

@@ -87,7 +87,7 @@ impl Switch {
                 }
                 CallOutput::Dialog { leg, dialog } => out.push(keep_dialog(leg, dialog.as_deref())),
                 CallOutput::Entry(entry) => out.push(Output::Entry(entry)),
-                CallOutput::LegBegan { leg, tag, .. } => {
+                CallOutput::LegBegan { leg, tag } => {
                     self.legs.insert(tag, leg);
                 }
                 CallOutput::Media(thread, command) => out.push(Output::Media(thread, command)),
