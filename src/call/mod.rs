@@ -9,10 +9,12 @@ mod codes;
 mod ending;
 mod invite;
 mod leg;
+mod legs;
 mod menus;
 mod queueing;
 mod ringing;
 mod site;
+mod sounds;
 mod talking;
 
 pub use call::{Call, Caller, Input, Invited, Output, Stage};

@@ -1,0 +1,216 @@
+//! The legs of a call: rung, driven, listened to.
+
+use crate::call::audio::Audio;
+use crate::call::call::{Call, Output, Stage, cause_of};
+use crate::call::invite::Dial;
+use crate::call::leg::{self, Leg};
+use crate::call::site::Site;
+use crate::cdr::entry::{Fact, HungUpBy};
+use crate::id::{AgentId, ExtensionId, LegId, QueueId};
+use crate::ivr::collect::Input as CodeInput;
+use crate::ivr::machine::Input as MenuInput;
+use crate::sdp::Codec;
+use crate::sip::registrar::Binding;
+use crate::time::Instant;
+
+impl Call {
+    /// Rings one phone; `None` if no port is left for it, or the call has rung 65,535 already.
+    pub(super) fn dial(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        extension: &ExtensionId,
+        binding: &Binding,
+        (agent, queue): (Option<AgentId>, Option<QueueId>),
+        out: &mut Vec<Output>,
+    ) -> Option<u16> {
+        let index = self.legs_made;
+        let next = index.checked_add(1)?;
+        let port = site.ports.take_on(self.thread)?;
+        self.legs_made = next;
+        let id = LegId { call: self.id, index };
+        let dial = Dial {
+            extension,
+            uri: &binding.contact,
+            path: binding.path,
+            from: self.caller.extension.as_str(),
+            name: self.caller.name.as_deref(),
+        };
+        let session = self.id.as_u64() ^ u64::from(index);
+        let place = (site.media_address(&binding.path.flow), port);
+        let audio = Audio::new(place, site.settings.ptime, session);
+        let codecs = self.codecs_for(site);
+        let mut steps = Vec::new();
+        let mut leg = Leg::inviting(id, &dial, audio, &codecs, site, &mut steps);
+        leg.agent.clone_from(&agent);
+        self.open_media.insert(id);
+        self.leg_began(&leg, out);
+        self.fact(
+            now,
+            site,
+            out,
+            Fact::Offered { leg: id, extension: extension.clone(), agent, queue },
+        );
+        let sip_call_id = leg.dialog_key().0.to_owned();
+        self.fact(now, site, out, Fact::LegSetup { leg: id, sip_call_id });
+        self.legs.insert(index, leg);
+        self.carry_out(now, site, index, steps, out);
+        Some(index)
+    }
+
+    /// The codecs to offer a phone that is to talk with the caller: his own first.
+    fn codecs_for(&self, site: &Site<'_>) -> Vec<Codec> {
+        let all = &site.settings.codecs;
+        let mut codecs = self.legs.get(&0).map(|caller| caller.spoken(all)).unwrap_or_default();
+        let rest: Vec<_> = all.iter().copied().filter(|codec| !codecs.contains(codec)).collect();
+        codecs.extend(rest);
+        codecs
+    }
+
+    /// Gives an input to a leg and carries out what it asks.
+    pub(super) fn drive(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        index: u16,
+        input: leg::Input,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(leg) = self.legs.get_mut(&index) else { return };
+        let mut steps = Vec::new();
+        leg.handle(now, site, input, &mut steps);
+        self.carry_out(now, site, index, steps, out);
+    }
+
+    pub(super) fn carry_out(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        index: u16,
+        steps: Vec<leg::Output>,
+        out: &mut Vec<Output>,
+    ) {
+        let leg = LegId { call: self.id, index };
+        for step in steps {
+            match step {
+                leg::Output::Ack { flow, request } => out.push(Output::Ack { flow, request }),
+                leg::Output::Cancel { client, reason } => {
+                    out.push(Output::Cancel { client, reason });
+                }
+                leg::Output::Dialog(dialog) => out.push(Output::Dialog { leg, dialog }),
+                leg::Output::Event(event) => self.leg_event(now, site, index, event, out),
+                leg::Output::Media(command) => out.push(Output::Media(self.thread, command)),
+                leg::Output::Request { client, flow, request } => {
+                    self.clients.push(client);
+                    out.push(Output::Request { leg, client, flow, request });
+                }
+                leg::Output::Respond { key, response } => {
+                    out.push(Output::Respond { key, response });
+                }
+            }
+        }
+    }
+
+    /// Something that one of the legs did.
+    pub(super) fn leg_event(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        index: u16,
+        event: leg::Event,
+        out: &mut Vec<Output>,
+    ) {
+        let leg = LegId { call: self.id, index };
+        match event {
+            leg::Event::Answered if index == 0 => {} // the ACK of our 200: nothing waits for it
+            leg::Event::Answered => match &self.stage {
+                Stage::Ringing(_) => self.picked_up(now, site, index, out),
+                Stage::Waiting(_) => self.agent_picked_up(now, site, index, out),
+                _ => self.drive(now, site, index, leg::Input::HangUp(None), out),
+            },
+            leg::Event::Digit(digit) if index == 0 => self.digit(now, site, digit, out),
+            leg::Event::Digit(_) => {}
+            leg::Event::Held(held) => self.held(now, site, index, held, out),
+            leg::Event::HungUp => self.hung_up(now, site, index, out),
+            leg::Event::Refused(status) => self.refused(now, site, index, status, out),
+            leg::Event::Ringing => {
+                self.fact(now, site, out, Fact::Ringing { leg });
+                if matches!(self.stage, Stage::Ringing(_)) && self.answered.is_none() {
+                    self.drive(now, site, 0, leg::Input::Ring, out);
+                }
+            }
+        }
+    }
+
+    pub(super) fn hung_up(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        index: u16,
+        out: &mut Vec<Output>,
+    ) {
+        if index == 0 {
+            let cause = if self.answered.is_some() { (200, 16) } else { (487, 16) };
+            let why = (cause.0, cause.1, "caller_hung_up");
+            self.end(now, site, HungUpBy::Caller, why, out);
+            return;
+        }
+        match &self.stage {
+            Stage::Talking(talking) if talking.peer == index => {
+                self.end(now, site, HungUpBy::Callee, (200, 16, "callee_hung_up"), out);
+            }
+            Stage::Waiting(_) => self.agent_left(now, site, index, out),
+            _ => {}
+        }
+    }
+
+    pub(super) fn refused(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        index: u16,
+        status: u16,
+        out: &mut Vec<Output>,
+    ) {
+        if index == 0 {
+            let why = (status, cause_of(status), "offer_refused");
+            self.end(now, site, HungUpBy::Switch, why, out);
+            return;
+        }
+        match &self.stage {
+            Stage::Ringing(_) => self.phone_refused(now, site, index, status, out),
+            Stage::Waiting(_) => self.agent_refused(now, site, index, status, out),
+            _ => {}
+        }
+    }
+
+    /// A key of the caller's phone.
+    pub(super) fn digit(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        digit: char,
+        out: &mut Vec<Output>,
+    ) {
+        match &mut self.stage {
+            Stage::Menu(_) => self.menu_input(now, site, MenuInput::Digit(digit), out),
+            Stage::Dialling(_) => self.code_input(now, site, CodeInput::Digit(digit), out),
+            _ => {}
+        }
+    }
+
+    pub(super) fn leg_began(&mut self, leg: &Leg, out: &mut Vec<Output>) {
+        let tag = leg.dialog_key().1.to_owned();
+        self.tags.push(tag.clone());
+        out.push(Output::LegBegan { leg: leg.id, tag });
+        if let (Some(extension), None) = (&leg.extension, &leg.agent) {
+            out.push(Output::Occupied { extension: extension.clone(), is: true });
+        }
+    }
+
+    pub(super) fn free_seat(&self, leg: &Leg, out: &mut Vec<Output>) {
+        if let (Some(extension), None) = (&leg.extension, &leg.agent) {
+            out.push(Output::Occupied { extension: extension.clone(), is: false });
+        }
+    }
+}
