@@ -174,6 +174,8 @@ names! {
     QueueId
     /// Something an agent can do, at a level from 1 to 10.
     SkillId
+    /// A line to a carrier, or to another site.
+    TrunkId
 }
 
 /// Where a call can be sent: `extension:1001`, `queue:sales`, `menu:main`, `agent:17`,

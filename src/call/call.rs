@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::acd;
 use crate::call::audio::Audio;
+use crate::call::caller::Caller;
 use crate::call::codes::Dialogue;
 use crate::call::ending::Ending;
 use crate::call::leg::{self, Leg};
@@ -18,7 +19,7 @@ use crate::call::queueing::Waiting;
 use crate::call::ringing::Ringing;
 use crate::call::site::{Plan, Site};
 use crate::call::talking::Talking;
-use crate::cdr::entry::{Direction, Entry, Fact, HungUpBy};
+use crate::cdr::entry::{Entry, Fact, HungUpBy};
 use crate::id::{CallId, ExtensionId, LegId, PromptId, SkillId, Target};
 use crate::ivr::collect::Input as CodeInput;
 use crate::ivr::machine::{Input as MenuInput, Session as Menu};
@@ -84,16 +85,6 @@ pub enum Output {
         key: ServerKey,
         response: Response,
     },
-}
-
-/// Who calls, as the credentials of the INVITE proved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
-    pub extension: ExtensionId,
-    /// The name that other phones show.
-    pub name: Option<String>,
-    /// What was dialled.
-    pub dialled: String,
 }
 
 /// An INVITE with good credentials, and what routes it.
@@ -194,10 +185,10 @@ impl Call {
             site,
             out,
             Fact::Setup {
-                direction: Direction::Internal,
-                from: call.caller.extension.to_string(),
+                direction: call.caller.direction(),
+                from: call.caller.number.clone(),
                 name: call.caller.name.clone(),
-                extension: Some(call.caller.extension.clone()),
+                extension: call.caller.extension().cloned(),
                 to: call.caller.dialled.clone(),
                 sip_call_id: invited.request.call_id().to_owned(),
                 config: call.plan.version,
@@ -211,7 +202,7 @@ impl Call {
         let flow = invited.flow;
         let key = (invited.key, invited.request, flow);
         let mut leg = Leg::invited(leg_id, key, invited.offer, audio, site);
-        leg.extension = Some(call.caller.extension.clone());
+        leg.extension = call.caller.extension().cloned();
         call.open_media.insert(leg_id);
         out.push(Output::Media(port.thread, Command::Open { leg: leg_id, port }));
         call.leg_began(&leg, out);

@@ -72,7 +72,7 @@ impl Call {
 
     /// The agent who is logged in at the caller's phone.
     fn seated(&self, site: &Site<'_>) -> Option<AgentId> {
-        site.acd.seated(&self.caller.extension)
+        site.acd.seated(self.caller.extension()?)
     }
 
     fn ask(
@@ -179,7 +179,7 @@ impl Call {
         agent: &AgentId,
         out: &mut Vec<Output>,
     ) {
-        let extension = self.caller.extension.clone();
+        let Some(extension) = self.caller.extension().cloned() else { return };
         let reachable = !site.phones.targets(&extension).is_empty();
         let seat = [Change::BusyElsewhere(true), Change::Reachable(reachable)];
         let logged_out = (site.acd.agent(agent))

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use crate::call::site::Settings;
-use crate::id::ExtensionId;
 use crate::sip::flow::{Flow, Transport};
 use crate::sip::message::{Method, Name, Request, Response};
 use crate::sip::registrar::nat::Path;
@@ -20,7 +19,8 @@ pub const RETRY_AFTER_S: u32 = 5;
 /// Whom to call and what to show.
 #[derive(Debug)]
 pub struct Dial<'a> {
-    pub extension: &'a ExtensionId,
+    /// The number or account called: the user part of the To header.
+    pub user: &'a str,
     /// The Request-URI: what the phone registered.
     pub uri: &'a str,
     pub path: Path,
@@ -48,7 +48,7 @@ pub fn build(
     Request::build(Method::Invite, dial.uri)
         .header(Name::MaxForwards, 70)
         .header(Name::From, from)
-        .header(Name::To, format!("<sip:{}@{domain}>", user(dial.extension.as_str())))
+        .header(Name::To, format!("<sip:{}@{domain}>", user(dial.user)))
         .header(Name::CallId, sip_call_id)
         .header(Name::CSeq, "1 INVITE")
         .header(Name::Contact, contact(&dial.path.flow))

@@ -30,10 +30,10 @@ impl Call {
         self.legs_made = next;
         let id = LegId { call: self.id, index };
         let dial = Dial {
-            extension,
+            user: extension.as_str(),
             uri: &binding.contact,
             path: binding.path,
-            from: self.caller.extension.as_str(),
+            from: &self.caller.number,
             name: self.caller.name.as_deref(),
         };
         let session = self.id.as_u64() ^ u64::from(index);
@@ -42,6 +42,7 @@ impl Call {
         let codecs = self.codecs_for(site);
         let mut steps = Vec::new();
         let mut leg = Leg::inviting(id, &dial, audio, &codecs, site, &mut steps);
+        leg.extension = Some(extension.clone());
         leg.agent.clone_from(&agent);
         self.open_media.insert(id);
         self.leg_began(&leg, out);

@@ -5,6 +5,7 @@
 mod audio;
 #[expect(clippy::module_inception, reason = "the trade's word for the machine and for its folder")]
 mod call;
+mod caller;
 mod codes;
 mod ending;
 mod invite;
@@ -17,7 +18,8 @@ mod site;
 mod sounds;
 mod talking;
 
-pub use call::{Call, Caller, Input, Invited, Output, Stage};
+pub use call::{Call, Input, Invited, Output, Stage};
+pub use caller::{Caller, Origin};
 pub use invite::{AGENT, ALLOW, RETRY_AFTER_S, contact};
 pub use leg::{Event as LegEvent, Input as LegInput};
 pub use site::{Plan, Ports, Settings, Site};

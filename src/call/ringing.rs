@@ -35,7 +35,7 @@ impl Call {
             None => Duration::ZERO,
         };
         // Who calls his own account means its other phones.
-        let own = (self.caller.extension == extension)
+        let own = (self.caller.extension() == Some(&extension))
             .then(|| self.legs.get(&0).map(leg::Leg::flow))
             .flatten();
         let phones = site.phones.targets(&extension);

@@ -1,6 +1,8 @@
 //! Requests that belong to no dialog yet: who is asking, and may he?
 
-use crate::call::{ALLOW, Call, Caller, Input as CallInput, Invited, LegInput, RETRY_AFTER_S};
+use crate::call::{
+    ALLOW, Call, Caller, Input as CallInput, Invited, LegInput, Origin, RETRY_AFTER_S,
+};
 use crate::id::ExtensionId;
 use crate::route::rules::Call as Dialled;
 use crate::sdp::Session;
@@ -94,7 +96,8 @@ impl Switch {
             at: self.wall(now),
         });
         let caller = Caller {
-            extension,
+            number: extension.to_string(),
+            origin: Origin::Extension(extension),
             name: name.filter(|name| !name.is_empty()),
             dialled: wanted.dialled,
         };

@@ -2,7 +2,6 @@
 
 use crate::acd::{self, Change, ChangeError};
 use crate::call::{Call, Input as CallInput, Stage as CallStage};
-use crate::cdr::entry::Direction;
 use crate::id::{AgentId, LegId};
 use crate::switch::agents::state_of;
 use crate::switch::request::{
@@ -121,10 +120,10 @@ impl Switch {
         });
         CallView {
             call: call.id(),
-            direction: Direction::Internal,
-            from: caller.extension.to_string(),
+            direction: caller.direction(),
+            from: caller.number.clone(),
             name: caller.name.clone(),
-            extension: Some(caller.extension.clone()),
+            extension: caller.extension().cloned(),
             to: caller.dialled.clone(),
             began: self.wall(call.began()),
             answered: call.answered().map(|at| self.wall(at)),

@@ -202,7 +202,7 @@ impl Leg {
         out.push(Output::Request { client, flow: dial.path.flow, request: invite.clone() });
         Self {
             id,
-            extension: Some(dial.extension.clone()),
+            extension: None,
             agent: None,
             flow: dial.path.flow,
             direct: dial.path.direct,

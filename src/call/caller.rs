@@ -1,0 +1,48 @@
+//! Who calls: an extension of the site, or somebody outside over a trunk.
+
+use crate::cdr::entry::Direction;
+use crate::id::{ExtensionId, TrunkId};
+
+/// Who calls, as the credentials or the source of the INVITE proved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub origin: Origin,
+    /// The number that other phones show.
+    pub number: String,
+    /// The name that other phones show.
+    pub name: Option<String>,
+    /// What was dialled.
+    pub dialled: String,
+}
+
+/// Where a call comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Extension(ExtensionId),
+    Trunk(TrunkId),
+}
+
+impl Caller {
+    /// The account that calls.
+    pub fn extension(&self) -> Option<&ExtensionId> {
+        match &self.origin {
+            Origin::Extension(extension) => Some(extension),
+            Origin::Trunk(_) => None,
+        }
+    }
+
+    /// The trunk that the call came over.
+    pub fn trunk(&self) -> Option<&TrunkId> {
+        match &self.origin {
+            Origin::Extension(_) => None,
+            Origin::Trunk(trunk) => Some(trunk),
+        }
+    }
+
+    pub fn direction(&self) -> Direction {
+        match &self.origin {
+            Origin::Extension(_) => Direction::Internal,
+            Origin::Trunk(_) => Direction::Inbound,
+        }
+    }
+}
