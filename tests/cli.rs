@@ -21,6 +21,14 @@ use strowger::time::{Duration, Wall};
 use tokio::runtime::Runtime;
 
 #[test]
+fn a_node_is_drained_and_takes_calls_again() {
+    let site = Site::start();
+
+    assert_eq!(site.says(&["drain"]), "hq takes no new calls; 3 in progress\n");
+    assert_eq!(site.says(&["drain", "--undo"]), "hq takes calls; 3 in progress\n");
+}
+
+#[test]
 fn status_is_a_table_for_people_and_json_for_programs() {
     let site = Site::start();
 
@@ -249,15 +257,16 @@ fn played(asked: Asked) -> bool {
                 Request::HangUp { call } => Reply::Refused(Refusal::UnknownCall(call)),
                 Request::Phones => Reply::Phones(vec![phone()]),
                 Request::Queues => Reply::Queues(vec![queue()]),
-                Request::Status => Reply::Status(NodeStatus {
-                    name: "hq".to_owned(),
-                    calls: 3,
-                    ..NodeStatus::default()
-                }),
+                Request::Drain { on } => Reply::Status(status(on)),
+                Request::Status => Reply::Status(status(false)),
             };
             reply.send(answer).is_ok()
         }
     }
+}
+
+fn status(draining: bool) -> NodeStatus {
+    NodeStatus { name: "hq".to_owned(), calls: 3, draining, ..NodeStatus::default() }
 }
 
 fn agent(state: AgentState, reason: Option<String>) -> AgentView {

@@ -9,7 +9,7 @@ use strowger::cdr::config::Config;
 use strowger::cdr::entry::{Entry, Fact};
 use strowger::config::sections::Http;
 use strowger::shell::grpc::handle::{Asked, SwitchHandle};
-use strowger::shell::http::{HttpError, Pages, Readiness, bind, serve};
+use strowger::shell::http::{HttpError, Pages, bind, serve};
 use strowger::shell::ledger::{Ledger, Node};
 use strowger::shell::metrics::Metrics;
 use strowger::switch::request::{NodeStatus, Reply};
@@ -29,9 +29,9 @@ async fn a_node_that_takes_calls_is_live_and_ready() {
 #[tokio::test]
 async fn a_node_that_is_not_ready_says_why() {
     let site = Site::start().await;
-    site.readiness.set("node", Some("draining".to_owned()));
+    site.draining.store(true, Relaxed);
     assert_eq!(site.get("/health/ready").await, (503, "node: draining\n".to_owned()));
-    site.readiness.set("node", None);
+    site.draining.store(false, Relaxed);
     assert_eq!(site.get("/health/ready").await.0, 200);
 
     assert!(site.ledger.close());
@@ -82,7 +82,7 @@ async fn a_taken_address_is_an_error_that_names_it() {
 struct Site {
     _folder: tempfile::TempDir,
     ledger: Ledger,
-    readiness: Readiness,
+    draining: Arc<AtomicBool>,
     stuck: Arc<AtomicBool>,
     address: std::net::SocketAddr,
 }
@@ -96,8 +96,15 @@ impl Site {
         let ledger = Ledger::open(&path, &Config::default(), node).unwrap();
         let stuck = Arc::new(AtomicBool::new(false));
         let stops = Arc::clone(&stuck);
+        let draining = Arc::new(AtomicBool::new(false));
+        let drains = Arc::clone(&draining);
         let switch = SwitchHandle::new(move |asked| {
-            let status = NodeStatus { calls: 7, ..NodeStatus::default() };
+            let status = NodeStatus {
+                calls: 7,
+                draining: drains.load(Relaxed),
+                ports_spare: 1,
+                ..NodeStatus::default()
+            };
             match asked {
                 Asked::Switch { reply, .. } if !stops.load(Relaxed) => {
                     reply.send(Reply::Status(status)).is_ok()
@@ -105,17 +112,11 @@ impl Site {
                 _ => true, // the place for the answer is dropped
             }
         });
-        let readiness = Readiness::default();
         let listener = bind(&http()).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let pages = Pages {
-            ledger: ledger.clone(),
-            switch,
-            metrics: Metrics::default(),
-            readiness: readiness.clone(),
-        };
+        let pages = Pages { ledger: ledger.clone(), switch, metrics: Metrics::default() };
         tokio::spawn(serve(listener, pages, std::future::pending()));
-        Self { _folder: folder, ledger, readiness, stuck, address }
+        Self { _folder: folder, ledger, draining, stuck, address }
     }
 
     /// Status and body of a page.

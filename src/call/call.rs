@@ -30,7 +30,7 @@ use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 use crate::sip::message::{Request, Response};
 use crate::sip::transaction::{ClientId, ServerKey};
-use crate::time::{Duration, Instant};
+use crate::time::{Duration, Epoch, Instant};
 
 /// What can happen to a call.
 #[derive(Debug)]
@@ -128,6 +128,8 @@ pub struct Call {
     pub(super) legs: BTreeMap<u16, Leg>,
     pub(super) stage: Stage,
     pub(super) began: Instant,
+    /// The wall clock of the call's records: the same for all, also if it is set meanwhile.
+    pub(super) epoch: Epoch,
     /// When the caller got his 200.
     pub(super) answered: Option<Instant>,
     /// Skills that menus asked for.
@@ -167,6 +169,7 @@ impl Call {
             legs: BTreeMap::new(),
             stage: Stage::Routing,
             began: now,
+            epoch: site.settings.epoch,
             answered: None,
             skills: BTreeMap::new(),
             recording: false,
@@ -182,7 +185,6 @@ impl Call {
         };
         call.fact(
             now,
-            site,
             out,
             Fact::Setup {
                 direction: call.caller.direction(),
@@ -221,7 +223,7 @@ impl Call {
         match dest {
             Dest::Target(target) => {
                 let fact = Fact::Routed { rule, target: target.clone() };
-                self.fact(now, site, out, fact);
+                self.fact(now, out, fact);
                 self.go(now, site, target, out);
             }
             Dest::Code(code) => self.dial_code(now, site, code, out),
@@ -375,7 +377,7 @@ impl Call {
         self.drive(now, site, 0, leg::Input::Answer(codecs), out);
         if self.legs.get(&0).is_some_and(Leg::is_confirmed) {
             self.answered = Some(now);
-            self.fact(now, site, out, Fact::Answered);
+            self.fact(now, out, Fact::Answered);
         }
     }
 
@@ -420,8 +422,8 @@ impl Call {
     }
 
     /// Writes a fact into the ledger.
-    pub(super) fn fact(&self, now: Instant, site: &Site<'_>, out: &mut Vec<Output>, fact: Fact) {
-        out.push(Output::Entry(Entry { at: site.wall(now), call: Some(self.id), fact }));
+    pub(super) fn fact(&self, now: Instant, out: &mut Vec<Output>, fact: Fact) {
+        out.push(Output::Entry(Entry { at: self.epoch.wall(now), call: Some(self.id), fact }));
     }
 
     /// Takes the stage out, to leave it or to change it.

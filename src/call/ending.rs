@@ -86,7 +86,7 @@ impl Call {
             Stage::Ringing(ringing) => {
                 for index in ringing.legs {
                     let leg = self.leg_id(index);
-                    self.fact(now, site, out, Fact::OfferEnded { leg, outcome });
+                    self.fact(now, out, Fact::OfferEnded { leg, outcome });
                 }
             }
             Stage::Talking(talking) => self.end_talk(now, site, &talking, out),
@@ -94,14 +94,14 @@ impl Call {
                 let queue = waiting.queue.clone();
                 for index in waiting.rung() {
                     let leg = self.leg_id(index);
-                    self.fact(now, site, out, Fact::OfferEnded { leg, outcome });
+                    self.fact(now, out, Fact::OfferEnded { leg, outcome });
                 }
                 match &waiting.winner {
                     Some(winner) => site.acd.call_ended(now, self.id, &winner.agent, site.decided),
                     None => site.acd.leave(now, self.id, site.decided),
                 }
                 let why = QueueLeft::Abandoned;
-                self.fact(now, site, out, Fact::QueueLeft { queue, why });
+                self.fact(now, out, Fact::QueueLeft { queue, why });
             }
             Stage::Echo
             | Stage::Ending(_)
@@ -129,7 +129,7 @@ impl Call {
                 reason: ending.reason.to_owned(),
             },
         );
-        self.fact(at, site, out, fact);
+        self.fact(at, out, fact);
         for _ in 0..self.open_media.len() {
             site.ports.closed();
         }

@@ -46,14 +46,9 @@ impl Call {
         leg.agent.clone_from(&agent);
         self.open_media.insert(id);
         self.leg_began(&leg, out);
-        self.fact(
-            now,
-            site,
-            out,
-            Fact::Offered { leg: id, extension: extension.clone(), agent, queue },
-        );
+        self.fact(now, out, Fact::Offered { leg: id, extension: extension.clone(), agent, queue });
         let sip_call_id = leg.dialog_key().0.to_owned();
-        self.fact(now, site, out, Fact::LegSetup { leg: id, sip_call_id });
+        self.fact(now, out, Fact::LegSetup { leg: id, sip_call_id });
         self.legs.insert(index, leg);
         self.carry_out(now, site, index, steps, out);
         Some(index)
@@ -131,11 +126,11 @@ impl Call {
             },
             leg::Event::Digit(digit) if index == 0 => self.digit(now, site, digit, out),
             leg::Event::Digit(_) => {}
-            leg::Event::Held(held) => self.held(now, site, index, held, out),
+            leg::Event::Held(held) => self.held(now, index, held, out),
             leg::Event::HungUp => self.hung_up(now, site, index, out),
             leg::Event::Refused(status) => self.refused(now, site, index, status, out),
             leg::Event::Ringing => {
-                self.fact(now, site, out, Fact::Ringing { leg });
+                self.fact(now, out, Fact::Ringing { leg });
                 if matches!(self.stage, Stage::Ringing(_)) && self.answered.is_none() {
                     self.drive(now, site, 0, leg::Input::Ring, out);
                 }

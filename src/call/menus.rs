@@ -38,9 +38,9 @@ impl Call {
         for step in steps {
             match step {
                 Told::Collected(values) => {
-                    self.fact(now, site, out, Fact::Collected { values });
+                    self.fact(now, out, Fact::Collected { values });
                 }
-                Told::Enter { menu } => self.fact(now, site, out, Fact::Menu { menu }),
+                Told::Enter { menu } => self.fact(now, out, Fact::Menu { menu }),
                 Told::Go { target, skills } => {
                     self.skills.extend(skills);
                     self.order(Command::Stop { leg: self.leg_id(0) }, out);
@@ -48,7 +48,7 @@ impl Call {
                     return;
                 }
                 Told::Key { menu, digit } => {
-                    self.fact(now, site, out, Fact::Key { menu, digit });
+                    self.fact(now, out, Fact::Key { menu, digit });
                 }
                 Told::Play(prompts) => {
                     self.play(0, prompts.into_iter().map(Sound::Prompt).collect(), false, out);

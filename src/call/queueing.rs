@@ -94,18 +94,18 @@ impl Call {
                     acd::Refusal::Full => (QueueLeft::Full, &config.on_full),
                 };
                 let target = target.clone().unwrap_or(Target::Hangup(486));
-                self.fact(now, site, out, Fact::Queued { queue: queue.clone(), position: 0 });
-                self.fact(now, site, out, Fact::QueueLeft { queue, why });
+                self.fact(now, out, Fact::Queued { queue: queue.clone(), position: 0 });
+                self.fact(now, out, Fact::QueueLeft { queue, why });
                 self.go(now, site, target, out);
                 return;
             }
         };
-        self.fact(now, site, out, Fact::Queued { queue: queue.clone(), position });
+        self.fact(now, out, Fact::Queued { queue: queue.clone(), position });
         self.answer_caller(now, site, None, out);
         if !matches!(self.stage, Stage::Routing) {
             // The answer failed, and the call has ended.
             site.acd.leave(now, self.id, site.decided);
-            self.fact(now, site, out, Fact::QueueLeft { queue, why: QueueLeft::Abandoned });
+            self.fact(now, out, Fact::QueueLeft { queue, why: QueueLeft::Abandoned });
             return;
         }
         let hears = match &config.greeting {
@@ -226,7 +226,7 @@ impl Call {
             return;
         };
         let leg = self.leg_id(index);
-        self.fact(now, site, out, Fact::OfferEnded { leg, outcome: OfferOutcome::Answered });
+        self.fact(now, out, Fact::OfferEnded { leg, outcome: OfferOutcome::Answered });
         let Stage::Waiting(waiting) = &mut self.stage else { return };
         waiting.winner = Some(Winner { agent, leg: index });
         let offers = std::mem::take(&mut waiting.offers);
@@ -277,7 +277,7 @@ impl Call {
         let (all, said) = (offer.legs.is_empty() || status >= 600, offer.refusal);
         let rest = if all { waiting.offers.remove(&agent) } else { None };
         let leg = self.leg_id(index);
-        self.fact(now, site, out, Fact::OfferEnded { leg, outcome });
+        self.fact(now, out, Fact::OfferEnded { leg, outcome });
         for other in rest.into_iter().flat_map(|offer| offer.legs) {
             self.stop_ringing(now, site, other, outcome, out);
         }
@@ -321,12 +321,7 @@ impl Call {
     fn connect_agent(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
         let Stage::Waiting(waiting) = self.take_stage() else { return };
         let Waiting { queue, winner: Some(winner), .. } = *waiting else { return };
-        self.fact(
-            now,
-            site,
-            out,
-            Fact::QueueLeft { queue: queue.clone(), why: QueueLeft::Answered },
-        );
+        self.fact(now, out, Fact::QueueLeft { queue: queue.clone(), why: QueueLeft::Answered });
         let (peer, agent, music) = (winner.leg, Some(winner.agent), Some(queue));
         self.stage = Stage::Talking(Talking { peer, agent, music });
         self.join(now, site, peer, out);
@@ -373,7 +368,7 @@ impl Call {
         waiting.hears = Hears::Position;
         let words = speech::position(self.plan.locale, position);
         self.play(0, words.into_iter().map(Sound::Prompt).collect(), false, out);
-        self.fact(now, site, out, Fact::PositionTold { queue, position });
+        self.fact(now, out, Fact::PositionTold { queue, position });
     }
 
     /// The caller leaves the line without having talked.
@@ -393,7 +388,7 @@ impl Call {
             self.stop_ringing(now, site, leg, OfferOutcome::NoAnswer, out);
         }
         site.acd.leave(now, self.id, site.decided);
-        self.fact(now, site, out, Fact::QueueLeft { queue: queue.clone(), why });
+        self.fact(now, out, Fact::QueueLeft { queue: queue.clone(), why });
         let plan = self.plan.clone();
         let target = plan.acd.queues.get(queue).and_then(|queue| match why {
             QueueLeft::Empty => queue.on_empty.clone(),

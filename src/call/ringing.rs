@@ -83,7 +83,7 @@ impl Call {
     ) {
         let Stage::Ringing(ringing) = self.take_stage() else { return };
         let leg = self.leg_id(index);
-        self.fact(now, site, out, Fact::OfferEnded { leg, outcome: OfferOutcome::Answered });
+        self.fact(now, out, Fact::OfferEnded { leg, outcome: OfferOutcome::Answered });
         for other in ringing.legs.into_iter().filter(|other| *other != index) {
             self.stop_ringing(now, site, other, OfferOutcome::LostRace, out);
         }
@@ -113,7 +113,7 @@ impl Call {
         let all = ringing.legs.is_empty() || status >= 600;
         let refusal = ringing.refusal.unwrap_or(status);
         let leg = self.leg_id(index);
-        self.fact(now, site, out, Fact::OfferEnded { leg, outcome: outcome_of(status) });
+        self.fact(now, out, Fact::OfferEnded { leg, outcome: outcome_of(status) });
         if all {
             let (status, reason) = match outcome_of(refusal) {
                 OfferOutcome::Busy => (refusal, "busy"),
@@ -144,7 +144,7 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         let leg = self.leg_id(index);
-        self.fact(now, site, out, Fact::OfferEnded { leg, outcome });
+        self.fact(now, out, Fact::OfferEnded { leg, outcome });
         let reason = (outcome == OfferOutcome::LostRace).then_some(COMPLETED_ELSEWHERE);
         self.drive(now, site, index, leg::Input::HangUp(reason), out);
     }

@@ -17,7 +17,7 @@ use crate::sdp::Codec;
 use crate::sip::flow::Flow;
 use crate::sip::registrar::Registrar;
 use crate::sip::transaction::{ClientId, Table};
-use crate::time::{Epoch, Instant, Wall};
+use crate::time::Epoch;
 
 /// One configuration of the site: a call keeps the one that it began with.
 #[derive(Clone, Debug)]
@@ -40,7 +40,7 @@ pub struct Plan {
 /// What stays the same until the next start.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Wall clock time at `Instant::START`.
+    /// Wall clock time at `Instant::START`, as far as the clock was not set since.
     pub epoch: Epoch,
     /// The codecs that are offered and accepted, the preferred first.
     pub codecs: Vec<Codec>,
@@ -121,10 +121,6 @@ impl Site<'_> {
     /// The address that a peer over `flow` is told to send audio to.
     pub fn media_address(&self, flow: &Flow) -> IpAddr {
         self.settings.media.unwrap_or(flow.local.ip())
-    }
-
-    pub fn wall(&self, at: Instant) -> Wall {
-        self.settings.epoch.wall(at)
     }
 }
 

@@ -21,7 +21,7 @@ impl Call {
             Event::Closed { leg, counts } => {
                 if self.open_media.remove(&leg) {
                     site.ports.closed();
-                    self.fact(now, site, out, Fact::Media { leg, quality: quality(&counts) });
+                    self.fact(now, out, Fact::Media { leg, quality: quality(&counts) });
                 }
             }
             Event::Digit { leg, digit } if leg.index == 0 => self.digit(now, site, digit, out),
@@ -38,7 +38,6 @@ impl Call {
                 if self.open_recordings.remove(&leg) {
                     self.fact(
                         now,
-                        site,
                         out,
                         Fact::RecordingEnded {
                             leg,

@@ -64,7 +64,7 @@ impl Call {
             self.record(now, site, out);
         }
         let extension = self.legs.get(&peer).and_then(|leg| leg.extension.clone());
-        self.fact(now, site, out, Fact::TalkBegan { a, b, extension, agent });
+        self.fact(now, out, Fact::TalkBegan { a, b, extension, agent });
     }
 
     /// Whether the policy of the queue, or of either phone, wants this talk recorded.
@@ -80,26 +80,20 @@ impl Call {
 
     fn record(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
         let leg = self.leg_id(0);
-        let path = site.settings.recordings.join(file_name(&site.wall(now).to_string(), self));
+        let path =
+            site.settings.recordings.join(file_name(&self.epoch.wall(now).to_string(), self));
         self.recording = true;
         self.open_recordings.insert(leg);
         let named = path.display().to_string();
         self.order(Command::Record { leg, path }, out);
-        self.fact(now, site, out, Fact::RecordingBegan { leg, path: named });
+        self.fact(now, out, Fact::RecordingBegan { leg, path: named });
     }
 
     /// A phone put us on hold or took us back: the other side hears music meanwhile.
-    pub(super) fn held(
-        &mut self,
-        now: Instant,
-        site: &mut Site<'_>,
-        index: u16,
-        held: bool,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn held(&mut self, now: Instant, index: u16, held: bool, out: &mut Vec<Output>) {
         let leg = self.leg_id(index);
         let fact = if held { Fact::HoldBegan { leg } } else { Fact::HoldEnded { leg } };
-        self.fact(now, site, out, fact);
+        self.fact(now, out, fact);
         let Stage::Talking(talking) = &self.stage else { return };
         let other = if index == 0 { talking.peer } else { 0 };
         if held {
@@ -126,7 +120,7 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         let (a, b) = (self.leg_id(0), self.leg_id(talking.peer));
-        self.fact(now, site, out, Fact::TalkEnded { a, b });
+        self.fact(now, out, Fact::TalkEnded { a, b });
         if let Some(agent) = &talking.agent {
             site.acd.call_ended(now, self.id, agent, site.decided);
         }

@@ -207,6 +207,10 @@ impl Driver {
         }
         self.look_at = now + LOOK_EVERY;
         self.store();
+        if let Some(epoch) = self.ends.clock.follow() {
+            tracing::warn!(epoch = %epoch.0, "the wall clock was set; records follow it");
+            self.step(Input::Epoch(epoch));
+        }
         self.ends.metrics.follow(self.ends.sip.counts(), self.ends.media.figures());
         let room = self.ends.ledger.health().takes_calls();
         if room != self.room {

@@ -19,7 +19,7 @@ use crate::rng::Rng;
 use crate::shell::clock::Clock;
 use crate::shell::driver::{self, Ends, Orders};
 use crate::shell::grpc::handle::{Asked, SwitchHandle};
-use crate::shell::http::{self, HttpError, Pages, Readiness};
+use crate::shell::http::{self, HttpError, Pages};
 use crate::shell::ledger::{self, Ledger, LedgerError};
 use crate::shell::media::prompts::Source;
 use crate::shell::media::{MediaThreads, Setup, measure};
@@ -81,7 +81,7 @@ impl Node {
         let recordings = config.node.data.join(&config.media.recordings);
         let recordings = std::path::absolute(&recordings)
             .map_err(|source| StartError::File { path: recordings, source })?;
-        let ledger = open_ledger(&config, clock)?;
+        let ledger = open_ledger(&config, clock.clone())?;
         let grpc_server = grpc::Listener::bind(&config.grpc).await?;
         let http_server = http::bind(&config.http).await?;
         let (media_sender, media_events) = bounded(MEDIA_EVENTS_MAX);
@@ -89,7 +89,7 @@ impl Node {
             config: config.media.clone(),
             prompts: prompts(&config),
             recordings: recordings.clone(),
-            clock,
+            clock: clock.clone(),
             rng: entropy::rng()?,
         };
         let media = MediaThreads::start(setup, media_sender).map_err(StartError::Media)?;
@@ -98,12 +98,12 @@ impl Node {
         let listening = sip.listening();
         let metrics = Metrics::default();
 
-        let parts = parts(&config, clock, recordings, rng);
+        let parts = parts(&config, &clock, recordings, rng);
         let switch = Switch::new(clock.now(), parts, config.plan(1), config.secrets());
         let (orders, thread) = start_switch(
             switch,
             Ends {
-                clock,
+                clock: clock.clone(),
                 ledger: ledger.clone(),
                 media,
                 media_events,
@@ -118,7 +118,7 @@ impl Node {
         let (stop, stopped) = watch::channel(false);
         let servers = vec![
             tokio::spawn(reload_on_demand(config, reread, orders.clone(), reloads)),
-            tokio::spawn(systemd::watch(orders.clone(), clock)),
+            tokio::spawn(systemd::watch(orders.clone(), clock.clone())),
         ];
         let mut node = Self {
             sip: listening,
@@ -150,7 +150,7 @@ impl Node {
             }
         }));
         let (ledger, switch) = (self.ledger.clone(), self.switch.clone());
-        let pages = Pages { ledger, switch, metrics, readiness: Readiness::default() };
+        let pages = Pages { ledger, switch, metrics };
         let until = stopped.clone();
         self.servers.push(tokio::spawn(async move {
             if let Err(error) = http::serve(http, pages, when(until)).await {
@@ -232,7 +232,7 @@ async fn reload_on_demand(
 }
 
 /// What the Switch is made of.
-fn parts(config: &Config, clock: Clock, recordings: PathBuf, mut rng: Rng) -> Parts {
+fn parts(config: &Config, clock: &Clock, recordings: PathBuf, mut rng: Rng) -> Parts {
     Parts {
         acd: Arc::new(Acd::new()),
         auth: Auth::new(config.sip.realm(), &config.digest(), &mut rng),
@@ -277,7 +277,7 @@ fn open_ledger(config: &Config, clock: Clock) -> Result<Ledger, LedgerError> {
     let mut recorded = |path: &str| measure::measure(Path::new(path));
     let node = ledger::Node {
         name: &config.node.name,
-        clock: Box::new(move || clock.epoch().wall(clock.now())),
+        clock: Box::new(move || clock.wall()),
         recorded: &mut recorded,
     };
     Ledger::open(&config.node.data.join("ledger.sqlite"), &config.ledger, node)

@@ -105,7 +105,7 @@ impl Switch {
         let invited = Invited { key, request, flow, offer: wanted.offer, caller };
         let mut steps = Vec::new();
         let plan = self.plan.clone();
-        let call = if self.room && self.calls.len() < plan.calls_max {
+        let call = if self.room && !self.draining && self.calls.len() < plan.calls_max {
             let mut site = self.site();
             Call::new(now, id, invited, plan, &mut site, &mut steps)
         } else {
@@ -114,7 +114,12 @@ impl Switch {
         self.calls_total += 1;
         let Some(call) = call else {
             self.calls_refused += 1;
-            tracing::warn!(room = self.room, ports = self.ports.taken(), "call refused: no room");
+            tracing::warn!(
+                room = self.room,
+                draining = self.draining,
+                ports = self.ports.taken(),
+                "call refused: no room"
+            );
             let (key, request) = answer_to;
             let response = Response::build(&request, 503, Some(&self.tag()))
                 .header(Name::RetryAfter, RETRY_AFTER_S)

@@ -35,6 +35,11 @@ impl Switch {
                     Err(refusal) => Reply::Refused(refusal),
                 }
             }
+            Request::Drain { on } => {
+                self.draining = on || self.stopping;
+                tracing::info!(draining = self.draining, "drain ordered");
+                Reply::Status(self.status(now))
+            }
             Request::HangUp { call } if !self.calls.contains_key(&call) => {
                 Reply::Refused(Refusal::UnknownCall(call))
             }
@@ -214,6 +219,7 @@ impl Switch {
             registrations: self.parts.registrar.len() as u64,
             ports_taken: self.ports.taken() as u64,
             ports_spare: self.ports.spare() as u64,
+            draining: self.draining,
             recordings: self.calls.values().filter(|call| call.is_recording()).count() as u64,
             waiting: queues.iter().map(|queue| queue.callers.len() as u64).sum(),
             calls_total: self.calls_total,

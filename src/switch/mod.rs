@@ -26,7 +26,7 @@ use crate::sip::flow::Flow;
 use crate::sip::message::Message;
 use crate::sip::registrar::Registrar;
 use crate::sip::transaction::{self, ClientId, ServerKey, Table};
-use crate::time::{Deadlines, Instant, Wall};
+use crate::time::{Deadlines, Epoch, Instant, Wall};
 
 /// Names a question, so that its answer finds the one who asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,6 +44,8 @@ pub enum Input {
     Closed(Flow),
     /// What the ACD decided for someone else who changed it.
     Decided(Vec<acd::Output>),
+    /// The wall clock was set: calls to come are recorded by it, those in progress keep theirs.
+    Epoch(Epoch),
     Media(Event),
     /// A message came.
     Message {
@@ -117,8 +119,10 @@ pub struct Switch {
     last_calls: HashMap<AgentId, CallId>,
     /// What the ACD decided and nobody has carried out yet.
     decided: Vec<acd::Output>,
-    /// Whether new calls are taken: the ledger has room, and the node does not stop.
+    /// Whether the ledger has room for new calls.
     room: bool,
+    /// Whether new calls are refused: somebody wants it so, or the node stops.
+    draining: bool,
     stopping: bool,
     calls_total: u64,
     calls_refused: u64,
@@ -146,6 +150,7 @@ impl Switch {
             last_calls: HashMap::new(),
             decided: Vec::new(),
             room: true,
+            draining: false,
             stopping: false,
             calls_total: 0,
             calls_refused: 0,
@@ -168,6 +173,7 @@ impl Switch {
                 self.transact(now, transaction::Input::TransportFailed { flow }, out);
             }
             Input::Decided(decisions) => self.decided.extend(decisions),
+            Input::Epoch(epoch) => self.parts.settings.epoch = epoch,
             Input::Media(event) => self.media(now, event, out),
             Input::Message { flow, message } => {
                 self.transact(now, transaction::Input::Received { flow, message }, out);
@@ -178,7 +184,7 @@ impl Switch {
                 self.configure_acd(now);
                 self.forget_removed_accounts(now, out);
             }
-            Input::Room(room) => self.room = room && !self.stopping,
+            Input::Room(room) => self.room = room,
             Input::Stop => self.stop(now, out),
             Input::Tick => self.tick(now, out),
         }
@@ -205,7 +211,7 @@ impl Switch {
     }
 
     fn stop(&mut self, now: Instant, out: &mut Vec<Output>) {
-        (self.room, self.stopping) = (false, true);
+        (self.draining, self.stopping) = (true, true);
         let mut calls: Vec<CallId> = self.calls.keys().copied().collect();
         calls.sort_unstable(); // the order reaches the outputs
         for call in calls {

@@ -16,6 +16,8 @@ pub enum Request {
     Calls,
     /// Changes an agent's state; answered by `Reply::Agent` with the state after it.
     ChangeAgent { agent: AgentId, change: AgentChange },
+    /// Takes no new calls, or takes them again; answered by `Reply::Status`.
+    Drain { on: bool },
     /// Hangs up every leg of a call; answered by `Reply::HungUp`.
     HangUp { call: CallId },
     /// Every account of the configuration; answered by `Reply::Phones`.
@@ -226,6 +228,8 @@ pub struct NodeStatus {
     pub ports_taken: u64,
     /// Media port pairs ready for the next leg.
     pub ports_spare: u64,
+    /// It takes no new calls: somebody wants it so, or it stops.
+    pub draining: bool,
     /// Recordings that are being written.
     pub recordings: u64,
     /// Callers that wait in all queues.

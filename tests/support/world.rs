@@ -515,7 +515,7 @@ const STORMS: u64 = 8;
 const SWITCH: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5060);
 
 /// 2026-11-23 09:00:00 UTC, a Monday.
-const EPOCH: Epoch = Epoch(Wall::from_micros(1_795_424_400_000_000));
+pub const EPOCH: Epoch = Epoch(Wall::from_micros(1_795_424_400_000_000));
 
 /// Ports of a site, unless a test says otherwise.
 const PORTS: u16 = 20;

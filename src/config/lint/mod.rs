@@ -25,6 +25,7 @@ pub fn lint(config: &Config, prompts: Option<HasPrompt<'_>>) -> Vec<Finding> {
     sip(config, &mut findings);
     listeners(config, &mut findings);
     grpc(config, &mut findings);
+    ivr(config, &mut findings);
     media(config, &mut findings);
     let ledger = config.ledger.mistakes().into_iter();
     findings.extend(
@@ -88,6 +89,12 @@ fn sip(config: &Config, findings: &mut Vec<Finding>) {
     ] {
         if limit == 0 {
             findings.push(error(&["sip", key], "nothing could work; write 1 or more"));
+        }
+    }
+    for (key, text) in [("domain", &sip.domain), ("realm", &sip.realm)] {
+        if text.chars().any(|letter| letter.is_control() || matches!(letter, '"' | '\\')) {
+            let text = "phones cannot read this; write letters, digits, `.` and `-`";
+            findings.push(error(&["sip", key], text));
         }
     }
     if sip.external.is_some_and(|address| address.is_unspecified()) {
@@ -163,6 +170,17 @@ fn grpc(config: &Config, findings: &mut Vec<Finding>) {
     }
 }
 
+/// The menus' own section; the menus themselves are looked at with their targets.
+fn ivr(config: &Config, findings: &mut Vec<Finding>) {
+    if config.ivr.digit_timeout < Duration::from_millis(500) {
+        let text = "nobody types so fast; write \"500ms\" or more";
+        findings.push(error(&["ivr", "digit_timeout"], text));
+    }
+    if config.ivr.menus_max == 0 {
+        findings.push(error(&["ivr", "menus_max"], "no menu could be entered; write 1 or more"));
+    }
+}
+
 fn media(config: &Config, findings: &mut Vec<Finding>) {
     let media = &config.media;
     let pairs = media.ports.pairs();
@@ -172,6 +190,10 @@ fn media(config: &Config, findings: &mut Vec<Finding>) {
     }
     if !(10..=60).contains(&media.ptime) {
         findings.push(error(&["media", "ptime"], "phones cannot do this; write 10 to 60"));
+    }
+    if media.spares == 0 {
+        let text = "no call would find a port; write 1 or more";
+        findings.push(error(&["media", "spares"], text));
     }
     if media.dscp > 63 {
         findings.push(error(&["media", "dscp"], "there is no such mark; write 0 to 63"));

@@ -37,6 +37,14 @@ pub enum Verb {
     /// Read call records
     #[command(subcommand)]
     Cdr(CdrVerb),
+    /// Take no new calls, before the machine is serviced; calls in progress go on
+    Drain {
+        /// Take calls again
+        #[arg(long)]
+        undo: bool,
+        #[command(flatten)]
+        place: Where,
+    },
     /// Show every account and its registered phones
     Phones(View),
     /// Show the queues
@@ -162,6 +170,7 @@ pub async fn run(verb: Verb) -> Result<(), CliError> {
         Verb::Call(CallVerb::Hangup { call, place }) => views::hang_up(call, &place).await,
         Verb::Calls(view) => views::calls(view).await,
         Verb::Cdr(CdrVerb::Tail(tail)) => cdr::tail(tail).await,
+        Verb::Drain { undo, place } => views::drain(!undo, &place).await,
         Verb::Phones(view) => views::phones(view).await,
         Verb::Queues(view) => views::queues(view).await,
         Verb::Reload(place) => views::reload(&place).await,

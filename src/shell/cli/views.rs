@@ -136,6 +136,7 @@ fn status_table(found: &[proto::StatusResponse], shown: &Shown<'_>) -> String {
             ("version", status.version.clone()),
             ("up", format!("{} since {started}", length(status.uptime))),
             ("configuration", status.config.to_string()),
+            ("takes calls", if status.draining { "no: draining" } else { "yes" }.to_owned()),
             ("calls", status.calls.to_string()),
             ("legs", status.legs.to_string()),
             ("dialogs", status.dialogs.to_string()),
@@ -268,6 +269,14 @@ pub async fn hang_up(call_id: String, place: &Where) -> Result<(), CliError> {
 }
 
 /// Has the configuration read again, and says what became of it.
+pub async fn drain(on: bool, place: &Where) -> Result<(), CliError> {
+    let client = Client::connect(place).await?;
+    let asked = proto::DrainRequest { on };
+    let told = NodeClient::new(client.connection).drain(asked).await?.into_inner();
+    let takes = if told.draining { "takes no new calls" } else { "takes calls" };
+    Ok(out(&format!("{} {takes}; {} in progress\n", plain(&told.name), told.calls))?)
+}
+
 pub async fn reload(place: &Where) -> Result<(), CliError> {
     let client = Client::connect(place).await?;
     let asked = proto::ReloadRequest {};

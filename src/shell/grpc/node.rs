@@ -15,13 +15,13 @@ pub struct Service {
     pub ledger: Ledger,
 }
 
-#[tonic::async_trait]
-impl Node for Service {
-    async fn status(
+impl Service {
+    /// What the node holds after it has done what is asked.
+    async fn told(
         &self,
-        _: Request<proto::StatusRequest>,
+        asked: request::Request,
     ) -> Result<Response<proto::StatusResponse>, Status> {
-        match self.switch.ask(request::Request::Status).await? {
+        match self.switch.ask(asked).await? {
             Reply::Status(now) => {
                 let span = blocking(&self.ledger, Ledger::span).await.map_err(|e| storage(&e))?;
                 let health = self.ledger.health();
@@ -36,6 +36,23 @@ impl Node for Service {
             }
             other => Err(unexpected(&other)),
         }
+    }
+}
+
+#[tonic::async_trait]
+impl Node for Service {
+    async fn status(
+        &self,
+        _: Request<proto::StatusRequest>,
+    ) -> Result<Response<proto::StatusResponse>, Status> {
+        self.told(request::Request::Status).await
+    }
+
+    async fn drain(
+        &self,
+        request: Request<proto::DrainRequest>,
+    ) -> Result<Response<proto::StatusResponse>, Status> {
+        self.told(request::Request::Drain { on: request.into_inner().on }).await
     }
 
     async fn reload(
@@ -73,5 +90,6 @@ fn status(now: NodeStatus, ledger: proto::Ledger) -> proto::StatusResponse {
         calls_total: now.calls_total,
         calls_refused: now.calls_refused,
         ledger: Some(ledger),
+        draining: now.draining,
     }
 }

@@ -118,7 +118,8 @@ impl Records for Service {
         });
         let (out, deliveries) = mpsc::channel(UNTAKEN_MAX);
         let ledger = self.ledger.clone();
-        let subscription = Subscription::new(ledger, filter, first, in_flight, self.clock, out);
+        let subscription =
+            Subscription::new(ledger, filter, first, in_flight, self.clock.clone(), out);
         tokio::spawn(subscription.run(seat));
         Ok(Response::new(ReceiverStream::new(deliveries)))
     }

@@ -3,10 +3,8 @@
 //! `/health/live`: the process works; if not, restart it. `/health/ready`: it takes calls; if not,
 //! send them elsewhere, and the page says why.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::State;
@@ -30,35 +28,12 @@ const LIVE_MAX: Duration = Duration::from_secs(2);
 /// The format of `/metrics`.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Why the node takes no calls, by part; empty if it does. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub struct Readiness {
-    reasons: Arc<Mutex<BTreeMap<&'static str, String>>>,
-}
-
-impl Readiness {
-    /// Says why a part is not ready, or with `None` that it is.
-    pub fn set(&self, part: &'static str, reason: Option<String>) {
-        let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
-        match reason {
-            Some(reason) => _ = reasons.insert(part, reason),
-            None => _ = reasons.remove(part),
-        }
-    }
-
-    fn list(&self) -> Vec<String> {
-        let reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
-        reasons.iter().map(|(part, reason)| format!("{part}: {reason}")).collect()
-    }
-}
-
 /// What the pages tell of.
 #[derive(Clone)]
 pub struct Pages {
     pub ledger: Ledger,
     pub switch: SwitchHandle,
     pub metrics: Metrics,
-    pub readiness: Readiness,
 }
 
 /// Takes the address.
@@ -102,7 +77,7 @@ async fn live(State(pages): State<Pages>) -> impl IntoResponse {
 
 /// 200 if the node takes calls, else 503 with a reason a line.
 async fn ready(State(pages): State<Pages>) -> impl IntoResponse {
-    let mut reasons = pages.readiness.list();
+    let mut reasons = Vec::new();
     let health = pages.ledger.health();
     if !health.writable {
         let waiting = health.waiting;
@@ -110,8 +85,16 @@ async fn ready(State(pages): State<Pages>) -> impl IntoResponse {
     } else if !health.takes_calls() {
         reasons.push(format!("ledger: {} entries wait", health.waiting));
     }
-    if status(&pages).await.is_none() {
-        reasons.push("switch: does not answer".to_owned());
+    match status(&pages).await {
+        None => reasons.push("switch: does not answer".to_owned()),
+        Some(status) => {
+            if status.draining {
+                reasons.push("node: draining".to_owned());
+            }
+            if status.ports_spare == 0 {
+                reasons.push("media: no port is spare".to_owned());
+            }
+        }
     }
     if reasons.is_empty() {
         return (StatusCode::OK, "ready\n".to_owned());

@@ -99,8 +99,8 @@ impl MediaThreads {
             let limits = Limits { record_length_max: config.record_length_max };
             let media = MediaThread {
                 number,
-                clock,
                 engine: Engine::new(limits, clock.epoch(), Rng::from_seed(seed(&mut rng))),
+                clock: clock.clone(),
                 ports: Ports::new(&config, number, count),
                 prompts: prompts.clone(),
                 recordings: recordings.queue(),
