@@ -39,8 +39,8 @@ pub enum Input {
     Acd(acd::Output),
     /// An administrator ends the call, or the node stops; says which.
     HangUp(&'static str),
-    /// Something in the dialog of the leg with this index.
-    Leg(u16, leg::Input),
+    /// Something in the dialog of a leg.
+    Leg(LegId, leg::Input),
     Media(Event),
     Tick,
 }
@@ -125,7 +125,9 @@ pub struct Call {
     pub(super) id: CallId,
     pub(super) plan: Arc<Plan>,
     pub(super) caller: Caller,
-    pub(super) legs: BTreeMap<u16, Leg>,
+    /// The leg that goes through the stages: the caller's, until he hands his place on.
+    pub(super) party: LegId,
+    pub(super) legs: BTreeMap<LegId, Leg>,
     pub(super) stage: Stage,
     pub(super) began: Instant,
     /// The wall clock of the call's records: the same for all, also if it is set meanwhile.
@@ -162,10 +164,12 @@ impl Call {
         out: &mut Vec<Output>,
     ) -> Option<Self> {
         let port = site.ports.take()?;
+        let leg_id = LegId { call: id, index: 0 };
         let mut call = Self {
             id,
             plan,
             caller: invited.caller,
+            party: leg_id,
             legs: BTreeMap::new(),
             stage: Stage::Routing,
             began: now,
@@ -200,7 +204,6 @@ impl Call {
             let address = site.media_address(&invited.flow);
             Audio::new((address, port), site.settings.ptime, id.as_u64())
         };
-        let leg_id = LegId { call: id, index: 0 };
         let flow = invited.flow;
         let key = (invited.key, invited.request, flow);
         let mut leg = Leg::invited(leg_id, key, invited.offer, audio, site);
@@ -208,7 +211,7 @@ impl Call {
         call.open_media.insert(leg_id);
         out.push(Output::Media(port.thread, Command::Open { leg: leg_id, port }));
         call.leg_began(&leg, out);
-        call.legs.insert(0, leg);
+        call.legs.insert(leg_id, leg);
         Some(call)
     }
 
@@ -243,7 +246,7 @@ impl Call {
             Input::HangUp(reason) => {
                 self.end(now, site, HungUpBy::Switch, (480, 16, reason), out);
             }
-            Input::Leg(index, input) => self.drive(now, site, index, input, out),
+            Input::Leg(leg, input) => self.drive(now, site, leg, input, out),
             Input::Media(event) => self.media(now, site, event, out),
             Input::Tick => self.tick(now, site, out),
         }
@@ -273,7 +276,7 @@ impl Call {
     }
 
     pub fn caller_leg(&self) -> LegId {
-        self.leg_id(0)
+        LegId { call: self.id, index: 0 }
     }
 
     pub fn caller(&self) -> &Caller {
@@ -311,8 +314,8 @@ impl Call {
     /// Whether the leg is there, in the dialog with this Call-ID.
     ///
     /// `remote_tag` is the peer's, if the dialog stands: strangers and lost forks have another.
-    pub fn has_leg(&self, index: u16, sip_call_id: &str, remote_tag: Option<&str>) -> bool {
-        self.legs.get(&index).is_some_and(|leg| leg.is_dialog_of(sip_call_id, remote_tag))
+    pub fn has_leg(&self, leg: LegId, sip_call_id: &str, remote_tag: Option<&str>) -> bool {
+        self.legs.get(&leg).is_some_and(|leg| leg.is_dialog_of(sip_call_id, remote_tag))
     }
 
     /// Sends the caller to a target; whatever he was in is over.
@@ -355,7 +358,7 @@ impl Call {
         if matches!(self.stage, Stage::Ending(_)) {
             return; // the answer failed
         }
-        self.play(0, vec![Sound::Prompt(prompt.clone())], false, out);
+        self.play(self.party, vec![Sound::Prompt(prompt.clone())], false, out);
         self.stage = Stage::Listening { prompt, reason };
     }
 
@@ -374,20 +377,20 @@ impl Call {
         }
         let rest = site.settings.codecs.iter().copied().filter(|codec| Some(*codec) != spoken);
         let codecs = spoken.into_iter().chain(rest).collect();
-        self.drive(now, site, 0, leg::Input::Answer(codecs), out);
-        if self.legs.get(&0).is_some_and(Leg::is_confirmed) {
+        self.drive(now, site, self.party, leg::Input::Answer(codecs), out);
+        if self.legs.get(&self.party).is_some_and(Leg::is_confirmed) {
             self.answered = Some(now);
             self.fact(now, out, Fact::Answered);
         }
     }
 
     fn tick(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
-        let due: Vec<u16> = (self.legs.iter())
+        let due: Vec<LegId> = (self.legs.iter())
             .filter(|(_, leg)| leg.next_tick().is_some_and(|at| at <= now))
-            .map(|(index, _)| *index)
+            .map(|(leg, _)| *leg)
             .collect();
-        for index in due {
-            self.drive(now, site, index, leg::Input::Tick, out);
+        for leg in due {
+            self.drive(now, site, leg, leg::Input::Tick, out);
         }
         match &self.stage {
             Stage::Dialling(_) => self.code_input(now, site, CodeInput::Tick, out),
@@ -407,18 +410,14 @@ impl Call {
 
     /// Forgets the legs that are gone, and closes the books when the last media is.
     fn sweep(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
-        let gone: Vec<u16> =
-            self.legs.iter().filter(|(_, leg)| leg.is_gone()).map(|(index, _)| *index).collect();
-        for index in gone {
-            if let Some(leg) = self.legs.remove(&index) {
+        let gone: Vec<LegId> =
+            self.legs.iter().filter(|(_, leg)| leg.is_gone()).map(|(leg, _)| *leg).collect();
+        for leg in gone {
+            if let Some(leg) = self.legs.remove(&leg) {
                 self.free_seat(&leg, out);
             }
         }
         self.settle(now, site, out);
-    }
-
-    pub(super) fn leg_id(&self, index: u16) -> LegId {
-        LegId { call: self.id, index }
     }
 
     /// Writes a fact into the ledger.

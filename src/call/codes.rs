@@ -47,7 +47,7 @@ impl Call {
         }
         match (code, self.seated(site)) {
             (Code::EchoTest, _) => {
-                self.play(0, vec![Sound::Prompt("echo".into())], false, out);
+                self.play(self.party, vec![Sound::Prompt("echo".into())], false, out);
                 self.stage = Stage::Echo;
             }
             (Code::AgentLogin, _) => self.ask(now, site, Question::AgentId, 0, out),
@@ -114,9 +114,14 @@ impl Call {
                 Asked::Digits(digits) => self.told(now, site, &digits, out),
                 Asked::Failed => self.deny(now, site, out),
                 Asked::Play(prompts) => {
-                    self.play(0, prompts.into_iter().map(Sound::Prompt).collect(), false, out);
+                    self.play(
+                        self.party,
+                        prompts.into_iter().map(Sound::Prompt).collect(),
+                        false,
+                        out,
+                    );
                 }
-                Asked::StopPlaying => self.order(Command::Stop { leg: self.leg_id(0) }, out),
+                Asked::StopPlaying => self.order(Command::Stop { leg: self.party }, out),
             }
         }
     }

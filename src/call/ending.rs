@@ -4,6 +4,7 @@ use crate::call::call::{Call, MEDIA_WAIT_MAX, Output, Stage};
 use crate::call::leg;
 use crate::call::site::Site;
 use crate::cdr::entry::{Fact, HungUpBy, OfferOutcome, QueueLeft};
+use crate::id::LegId;
 use crate::media::control::Command;
 use crate::time::Instant;
 
@@ -56,16 +57,17 @@ impl Call {
         });
         self.leave_stage(now, site, stage, by, out);
         if self.recording {
-            self.order(Command::StopRecording { leg: self.leg_id(0) }, out);
+            self.order(Command::StopRecording { leg: self.party }, out);
         }
         let caller = match self.answered {
             Some(_) => leg::Input::HangUp(None),
             None => leg::Input::Refuse(status),
         };
-        self.drive(now, site, 0, caller, out);
-        let others: Vec<u16> = self.legs.keys().copied().filter(|index| *index > 0).collect();
-        for index in others {
-            self.drive(now, site, index, leg::Input::HangUp(None), out);
+        self.drive(now, site, self.party, caller, out);
+        let party = self.party;
+        let others: Vec<LegId> = self.legs.keys().copied().filter(|leg| *leg != party).collect();
+        for leg in others {
+            self.drive(now, site, leg, leg::Input::HangUp(None), out);
         }
     }
 
@@ -84,16 +86,14 @@ impl Call {
         };
         match stage {
             Stage::Ringing(ringing) => {
-                for index in ringing.legs {
-                    let leg = self.leg_id(index);
+                for leg in ringing.legs {
                     self.fact(now, out, Fact::OfferEnded { leg, outcome });
                 }
             }
             Stage::Talking(talking) => self.end_talk(now, site, &talking, out),
             Stage::Waiting(waiting) => {
                 let queue = waiting.queue.clone();
-                for index in waiting.rung() {
-                    let leg = self.leg_id(index);
+                for leg in waiting.rung() {
                     self.fact(now, out, Fact::OfferEnded { leg, outcome });
                 }
                 match &waiting.winner {

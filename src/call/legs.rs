@@ -23,12 +23,12 @@ impl Call {
         binding: &Binding,
         (agent, queue): (Option<AgentId>, Option<QueueId>),
         out: &mut Vec<Output>,
-    ) -> Option<u16> {
-        let index = self.legs_made;
-        let next = index.checked_add(1)?;
+    ) -> Option<LegId> {
+        let number = self.legs_made;
+        let next = number.checked_add(1)?;
         let port = site.ports.take_on(self.thread)?;
         self.legs_made = next;
-        let id = LegId { call: self.id, index };
+        let id = LegId { call: self.id, index: number };
         let dial = Dial {
             user: extension.as_str(),
             uri: &binding.contact,
@@ -36,7 +36,7 @@ impl Call {
             from: &self.caller.number,
             name: self.caller.name.as_deref(),
         };
-        let session = self.id.as_u64() ^ u64::from(index);
+        let session = self.id.as_u64() ^ u64::from(number);
         let place = (site.media_address(&binding.path.flow), port);
         let audio = Audio::new(place, site.settings.ptime, session);
         let codecs = self.codecs_for(site);
@@ -49,15 +49,16 @@ impl Call {
         self.fact(now, out, Fact::Offered { leg: id, extension: extension.clone(), agent, queue });
         let sip_call_id = leg.dialog_key().0.to_owned();
         self.fact(now, out, Fact::LegSetup { leg: id, sip_call_id });
-        self.legs.insert(index, leg);
-        self.carry_out(now, site, index, steps, out);
-        Some(index)
+        self.legs.insert(id, leg);
+        self.carry_out(now, site, id, steps, out);
+        Some(id)
     }
 
     /// The codecs to offer a phone that is to talk with the caller: his own first.
     fn codecs_for(&self, site: &Site<'_>) -> Vec<Codec> {
         let all = &site.settings.codecs;
-        let mut codecs = self.legs.get(&0).map(|caller| caller.spoken(all)).unwrap_or_default();
+        let mut codecs =
+            self.legs.get(&self.party).map(|party| party.spoken(all)).unwrap_or_default();
         let rest: Vec<_> = all.iter().copied().filter(|codec| !codecs.contains(codec)).collect();
         codecs.extend(rest);
         codecs
@@ -68,25 +69,24 @@ impl Call {
         &mut self,
         now: Instant,
         site: &mut Site<'_>,
-        index: u16,
+        leg: LegId,
         input: leg::Input,
         out: &mut Vec<Output>,
     ) {
-        let Some(leg) = self.legs.get_mut(&index) else { return };
+        let Some(it) = self.legs.get_mut(&leg) else { return };
         let mut steps = Vec::new();
-        leg.handle(now, site, input, &mut steps);
-        self.carry_out(now, site, index, steps, out);
+        it.handle(now, site, input, &mut steps);
+        self.carry_out(now, site, leg, steps, out);
     }
 
     pub(super) fn carry_out(
         &mut self,
         now: Instant,
         site: &mut Site<'_>,
-        index: u16,
+        leg: LegId,
         steps: Vec<leg::Output>,
         out: &mut Vec<Output>,
     ) {
-        let leg = LegId { call: self.id, index };
         for step in steps {
             match step {
                 leg::Output::Ack { flow, request } => out.push(Output::Ack { flow, request }),
@@ -94,7 +94,7 @@ impl Call {
                     out.push(Output::Cancel { client, reason });
                 }
                 leg::Output::Dialog(dialog) => out.push(Output::Dialog { leg, dialog }),
-                leg::Output::Event(event) => self.leg_event(now, site, index, event, out),
+                leg::Output::Event(event) => self.leg_event(now, site, leg, event, out),
                 leg::Output::Media(command) => out.push(Output::Media(self.thread, command)),
                 leg::Output::Request { client, flow, request } => {
                     self.clients.push(client);
@@ -112,27 +112,26 @@ impl Call {
         &mut self,
         now: Instant,
         site: &mut Site<'_>,
-        index: u16,
+        leg: LegId,
         event: leg::Event,
         out: &mut Vec<Output>,
     ) {
-        let leg = LegId { call: self.id, index };
         match event {
-            leg::Event::Answered if index == 0 => {} // the ACK of our 200: nothing waits for it
+            leg::Event::Answered if leg == self.party => {} // the ACK of our 200: nothing waits for it
             leg::Event::Answered => match &self.stage {
-                Stage::Ringing(_) => self.picked_up(now, site, index, out),
-                Stage::Waiting(_) => self.agent_picked_up(now, site, index, out),
-                _ => self.drive(now, site, index, leg::Input::HangUp(None), out),
+                Stage::Ringing(_) => self.picked_up(now, site, leg, out),
+                Stage::Waiting(_) => self.agent_picked_up(now, site, leg, out),
+                _ => self.drive(now, site, leg, leg::Input::HangUp(None), out),
             },
-            leg::Event::Digit(digit) if index == 0 => self.digit(now, site, digit, out),
+            leg::Event::Digit(digit) if leg == self.party => self.digit(now, site, digit, out),
             leg::Event::Digit(_) => {}
-            leg::Event::Held(held) => self.held(now, index, held, out),
-            leg::Event::HungUp => self.hung_up(now, site, index, out),
-            leg::Event::Refused(status) => self.refused(now, site, index, status, out),
+            leg::Event::Held(held) => self.held(now, leg, held, out),
+            leg::Event::HungUp => self.hung_up(now, site, leg, out),
+            leg::Event::Refused(status) => self.refused(now, site, leg, status, out),
             leg::Event::Ringing => {
                 self.fact(now, out, Fact::Ringing { leg });
                 if matches!(self.stage, Stage::Ringing(_)) && self.answered.is_none() {
-                    self.drive(now, site, 0, leg::Input::Ring, out);
+                    self.drive(now, site, self.party, leg::Input::Ring, out);
                 }
             }
         }
@@ -142,20 +141,20 @@ impl Call {
         &mut self,
         now: Instant,
         site: &mut Site<'_>,
-        index: u16,
+        leg: LegId,
         out: &mut Vec<Output>,
     ) {
-        if index == 0 {
+        if leg == self.party {
             let cause = if self.answered.is_some() { (200, 16) } else { (487, 16) };
             let why = (cause.0, cause.1, "caller_hung_up");
             self.end(now, site, HungUpBy::Caller, why, out);
             return;
         }
         match &self.stage {
-            Stage::Talking(talking) if talking.peer == index => {
+            Stage::Talking(talking) if talking.peer == leg => {
                 self.end(now, site, HungUpBy::Callee, (200, 16, "callee_hung_up"), out);
             }
-            Stage::Waiting(_) => self.agent_left(now, site, index, out),
+            Stage::Waiting(_) => self.agent_left(now, site, leg, out),
             _ => {}
         }
     }
@@ -164,18 +163,18 @@ impl Call {
         &mut self,
         now: Instant,
         site: &mut Site<'_>,
-        index: u16,
+        leg: LegId,
         status: u16,
         out: &mut Vec<Output>,
     ) {
-        if index == 0 {
+        if leg == self.party {
             let why = (status, cause_of(status), "offer_refused");
             self.end(now, site, HungUpBy::Switch, why, out);
             return;
         }
         match &self.stage {
-            Stage::Ringing(_) => self.phone_refused(now, site, index, status, out),
-            Stage::Waiting(_) => self.agent_refused(now, site, index, status, out),
+            Stage::Ringing(_) => self.phone_refused(now, site, leg, status, out),
+            Stage::Waiting(_) => self.agent_refused(now, site, leg, status, out),
             _ => {}
         }
     }

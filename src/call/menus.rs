@@ -43,7 +43,7 @@ impl Call {
                 Told::Enter { menu } => self.fact(now, out, Fact::Menu { menu }),
                 Told::Go { target, skills } => {
                     self.skills.extend(skills);
-                    self.order(Command::Stop { leg: self.leg_id(0) }, out);
+                    self.order(Command::Stop { leg: self.party }, out);
                     self.go(now, site, target, out);
                     return;
                 }
@@ -51,10 +51,15 @@ impl Call {
                     self.fact(now, out, Fact::Key { menu, digit });
                 }
                 Told::Play(prompts) => {
-                    self.play(0, prompts.into_iter().map(Sound::Prompt).collect(), false, out);
+                    self.play(
+                        self.party,
+                        prompts.into_iter().map(Sound::Prompt).collect(),
+                        false,
+                        out,
+                    );
                 }
                 Told::StopPlaying => {
-                    self.order(Command::Stop { leg: self.leg_id(0) }, out);
+                    self.order(Command::Stop { leg: self.party }, out);
                 }
             }
         }

@@ -9,7 +9,7 @@ use crate::call::ringing::outcome_of;
 use crate::call::site::Site;
 use crate::call::talking::Talking;
 use crate::cdr::entry::{Fact, HungUpBy, OfferOutcome, QueueLeft};
-use crate::id::{AgentId, ExtensionId, PromptId, QueueId, Target};
+use crate::id::{AgentId, ExtensionId, LegId, PromptId, QueueId, Target};
 use crate::ivr::speech;
 use crate::media::control::Sound;
 use crate::time::{Duration, Instant};
@@ -31,7 +31,7 @@ pub struct Waiting {
 
 #[derive(Debug, Default)]
 struct Offer {
-    legs: Vec<u16>,
+    legs: Vec<LegId>,
     /// What the phones that ring no longer said.
     refusal: Option<OfferOutcome>,
 }
@@ -40,7 +40,7 @@ struct Offer {
 #[derive(Debug)]
 pub struct Winner {
     pub agent: AgentId,
-    pub leg: u16,
+    pub leg: LegId,
 }
 
 /// What the caller hears at this moment.
@@ -61,11 +61,11 @@ impl Waiting {
     }
 
     /// The legs that ring.
-    pub fn rung(&self) -> Vec<u16> {
+    pub fn rung(&self) -> Vec<LegId> {
         self.offers.values().flat_map(|offer| offer.legs.iter().copied()).collect()
     }
 
-    fn agent_of(&self, leg: u16) -> Option<AgentId> {
+    fn agent_of(&self, leg: LegId) -> Option<AgentId> {
         let (agent, _) = self.offers.iter().find(|(_, offer)| offer.legs.contains(&leg))?;
         Some(agent.clone())
     }
@@ -123,7 +123,9 @@ impl Call {
             announce_every: every,
         }));
         match &config.greeting {
-            Some(greeting) => self.play(0, vec![Sound::Prompt(greeting.clone())], false, out),
+            Some(greeting) => {
+                self.play(self.party, vec![Sound::Prompt(greeting.clone())], false, out)
+            }
             None => self.play_music(out),
         }
     }
@@ -212,42 +214,41 @@ impl Call {
         &mut self,
         now: Instant,
         site: &mut Site<'_>,
-        index: u16,
+        leg: LegId,
         out: &mut Vec<Output>,
     ) {
         let Stage::Waiting(waiting) = &mut self.stage else { return };
-        let agent = waiting.agent_of(index);
+        let agent = waiting.agent_of(leg);
         let won = waiting.winner.is_none()
             && agent.as_ref().is_some_and(|agent| {
                 site.acd.offer_ended(now, self.id, agent, Outcome::Answered, site.decided)
             });
         let (Some(agent), true) = (agent, won) else {
-            self.drive(now, site, index, leg::Input::HangUp(None), out);
+            self.drive(now, site, leg, leg::Input::HangUp(None), out);
             return;
         };
-        let leg = self.leg_id(index);
         self.fact(now, out, Fact::OfferEnded { leg, outcome: OfferOutcome::Answered });
         let Stage::Waiting(waiting) = &mut self.stage else { return };
-        waiting.winner = Some(Winner { agent, leg: index });
+        waiting.winner = Some(Winner { agent, leg });
         let offers = std::mem::take(&mut waiting.offers);
         let wait = waiting.hears == Hears::Greeting { finish: true };
         for other in offers.into_values().flat_map(|offer| offer.legs) {
-            if other != index {
+            if other != leg {
                 self.stop_ringing(now, site, other, OfferOutcome::LostRace, out);
             }
         }
         if wait {
-            self.comfort_agent(index, out);
+            self.comfort_agent(leg, out);
         } else {
             self.connect_agent(now, site, out);
         }
     }
 
     /// The agent hears music, not silence, until the caller's notice is over.
-    fn comfort_agent(&mut self, index: u16, out: &mut Vec<Output>) {
+    fn comfort_agent(&mut self, leg: LegId, out: &mut Vec<Output>) {
         let Stage::Waiting(waiting) = &self.stage else { return };
         let music = self.music_of(&waiting.queue);
-        self.play(index, vec![Sound::Prompt(music)], true, out);
+        self.play(leg, vec![Sound::Prompt(music)], true, out);
     }
 
     /// What callers of a queue hear, and whoever is on hold in its calls.
@@ -261,22 +262,21 @@ impl Call {
         &mut self,
         now: Instant,
         site: &mut Site<'_>,
-        index: u16,
+        leg: LegId,
         status: u16,
         out: &mut Vec<Output>,
     ) {
         let Stage::Waiting(waiting) = &mut self.stage else { return };
-        let Some(agent) = waiting.agent_of(index) else { return };
+        let Some(agent) = waiting.agent_of(leg) else { return };
         let Some(offer) = waiting.offers.get_mut(&agent) else { return };
         let outcome = outcome_of(status);
-        offer.legs.retain(|leg| *leg != index);
+        offer.legs.retain(|it| *it != leg);
         // One phone that was rejected by hand speaks for the person, whatever the others say.
         if offer.refusal.is_none_or(|before| before == OfferOutcome::Unreachable) {
             offer.refusal = Some(outcome);
         }
         let (all, said) = (offer.legs.is_empty() || status >= 600, offer.refusal);
         let rest = if all { waiting.offers.remove(&agent) } else { None };
-        let leg = self.leg_id(index);
         self.fact(now, out, Fact::OfferEnded { leg, outcome });
         for other in rest.into_iter().flat_map(|offer| offer.legs) {
             self.stop_ringing(now, site, other, outcome, out);
@@ -296,11 +296,11 @@ impl Call {
         &mut self,
         now: Instant,
         site: &mut Site<'_>,
-        index: u16,
+        leg: LegId,
         out: &mut Vec<Output>,
     ) {
         let Stage::Waiting(waiting) = &mut self.stage else { return };
-        if waiting.winner.as_ref().is_none_or(|winner| winner.leg != index) {
+        if waiting.winner.as_ref().is_none_or(|winner| winner.leg != leg) {
             return;
         }
         let Some(winner) = waiting.winner.take() else { return };
@@ -346,7 +346,7 @@ impl Call {
     fn play_music(&mut self, out: &mut Vec<Output>) {
         let Stage::Waiting(waiting) = &self.stage else { return };
         let music = self.music_of(&waiting.queue);
-        self.play(0, vec![Sound::Prompt(music)], true, out);
+        self.play(self.party, vec![Sound::Prompt(music)], true, out);
     }
 
     /// Tells the caller his place, when it is time and nothing else is said.
@@ -367,7 +367,7 @@ impl Call {
         let Some(position) = site.acd.position(self.id).filter(|_| quiet) else { return };
         waiting.hears = Hears::Position;
         let words = speech::position(self.plan.locale, position);
-        self.play(0, words.into_iter().map(Sound::Prompt).collect(), false, out);
+        self.play(self.party, words.into_iter().map(Sound::Prompt).collect(), false, out);
         self.fact(now, out, Fact::PositionTold { queue, position });
     }
 

@@ -5,7 +5,7 @@ use crate::call::invite::COMPLETED_ELSEWHERE;
 use crate::call::leg;
 use crate::call::site::Site;
 use crate::cdr::entry::{Fact, HungUpBy, OfferOutcome};
-use crate::id::{AgentId, ExtensionId};
+use crate::id::{AgentId, ExtensionId, LegId};
 use crate::media::control::Sound;
 use crate::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ pub struct Ringing {
     /// When the caller is told that nobody answers.
     pub until: Instant,
     /// The legs that still ring.
-    pub legs: Vec<u16>,
+    pub legs: Vec<LegId>,
     /// The refusal that says most, if any phone has refused.
     refusal: Option<u16>,
 }
@@ -36,7 +36,7 @@ impl Call {
         };
         // Who calls his own account means its other phones.
         let own = (self.caller.extension() == Some(&extension))
-            .then(|| self.legs.get(&0).map(leg::Leg::flow))
+            .then(|| self.legs.get(&self.party).map(leg::Leg::flow))
             .flatten();
         let phones = site.phones.targets(&extension);
         let mut legs = Vec::new();
@@ -52,7 +52,7 @@ impl Call {
             return;
         }
         if self.answered.is_some() {
-            self.play(0, vec![Sound::Prompt(RINGBACK.into())], true, out);
+            self.play(self.party, vec![Sound::Prompt(RINGBACK.into())], true, out);
         }
         self.stage = Stage::Ringing(Ringing { until: now + wait, legs, refusal: None });
     }
@@ -78,16 +78,15 @@ impl Call {
         &mut self,
         now: Instant,
         site: &mut Site<'_>,
-        index: u16,
+        leg: LegId,
         out: &mut Vec<Output>,
     ) {
         let Stage::Ringing(ringing) = self.take_stage() else { return };
-        let leg = self.leg_id(index);
         self.fact(now, out, Fact::OfferEnded { leg, outcome: OfferOutcome::Answered });
-        for other in ringing.legs.into_iter().filter(|other| *other != index) {
+        for other in ringing.legs.into_iter().filter(|other| *other != leg) {
             self.stop_ringing(now, site, other, OfferOutcome::LostRace, out);
         }
-        self.talk(now, site, index, out);
+        self.talk(now, site, leg, out);
     }
 
     /// A rung phone refused, or could not be reached.
@@ -95,12 +94,12 @@ impl Call {
         &mut self,
         now: Instant,
         site: &mut Site<'_>,
-        index: u16,
+        leg: LegId,
         status: u16,
         out: &mut Vec<Output>,
     ) {
         let Stage::Ringing(ringing) = &mut self.stage else { return };
-        ringing.legs.retain(|leg| *leg != index);
+        ringing.legs.retain(|it| *it != leg);
         // A 6xx speaks for the person; busy says more than "not here" (RFC 3261 §16.7, step 6).
         let says = |status: u16| match status {
             600..=699 => 3,
@@ -112,7 +111,6 @@ impl Call {
         }
         let all = ringing.legs.is_empty() || status >= 600;
         let refusal = ringing.refusal.unwrap_or(status);
-        let leg = self.leg_id(index);
         self.fact(now, out, Fact::OfferEnded { leg, outcome: outcome_of(status) });
         if all {
             let (status, reason) = match outcome_of(refusal) {
@@ -139,14 +137,13 @@ impl Call {
         &mut self,
         now: Instant,
         site: &mut Site<'_>,
-        index: u16,
+        leg: LegId,
         outcome: OfferOutcome,
         out: &mut Vec<Output>,
     ) {
-        let leg = self.leg_id(index);
         self.fact(now, out, Fact::OfferEnded { leg, outcome });
         let reason = (outcome == OfferOutcome::LostRace).then_some(COMPLETED_ELSEWHERE);
-        self.drive(now, site, index, leg::Input::HangUp(reason), out);
+        self.drive(now, site, leg, leg::Input::HangUp(reason), out);
     }
 }
 

@@ -24,13 +24,13 @@ impl Call {
                     self.fact(now, out, Fact::Media { leg, quality: quality(&counts) });
                 }
             }
-            Event::Digit { leg, digit } if leg.index == 0 => self.digit(now, site, digit, out),
+            Event::Digit { leg, digit } if leg == self.party => self.digit(now, site, digit, out),
             Event::Digit { .. } => {}
             Event::Ended { leg, playback, missing } => {
                 for prompt in missing {
                     tracing::warn!(call = %self.id, %prompt, "prompt missing");
                 }
-                if leg.index == 0 && playback == self.caller_hears {
+                if leg == self.party && playback == self.caller_hears {
                     self.played(now, site, out);
                 }
             }
@@ -66,7 +66,7 @@ impl Call {
                 self.end(now, site, HungUpBy::Switch, why, out);
             }
             Stage::Echo => {
-                let leg = LegId { call: self.id, index: 0 };
+                let leg = self.party;
                 out.push(Output::Media(self.thread, Command::Bridge { a: leg, b: leg }));
             }
             Stage::Ending(_) | Stage::Ringing(_) | Stage::Routing | Stage::Talking(_) => {}
@@ -76,16 +76,15 @@ impl Call {
     /// Plays to a leg whatever is in `sounds`; what was played before stops.
     pub(super) fn play(
         &mut self,
-        index: u16,
+        leg: LegId,
         sounds: Vec<Sound>,
         repeat: bool,
         out: &mut Vec<Output>,
     ) {
         self.plays += 1;
-        if index == 0 {
+        if leg == self.party {
             self.caller_hears = PlayId(self.plays);
         }
-        let leg = LegId { call: self.id, index };
         let playback = Playback { id: PlayId(self.plays), sounds: sounds.into(), repeat };
         out.push(Output::Media(self.thread, Command::Play { leg, playback }));
     }

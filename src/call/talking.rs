@@ -7,7 +7,7 @@ use crate::call::call::{Call, Output, Stage};
 use crate::call::queueing::HOLD_MUSIC;
 use crate::call::site::Site;
 use crate::cdr::entry::Fact;
-use crate::id::{AgentId, QueueId};
+use crate::id::{AgentId, LegId, QueueId};
 use crate::media::control::{Command, Sound};
 use crate::route::config::Record;
 use crate::time::Instant;
@@ -16,7 +16,7 @@ use crate::time::Instant;
 #[derive(Debug)]
 pub struct Talking {
     /// The leg he talks with.
-    pub peer: u16,
+    pub peer: LegId,
     /// The agent there, if the ACD brought them together.
     pub agent: Option<AgentId>,
     /// The queue's music, for whoever is put on hold.
@@ -29,7 +29,7 @@ impl Call {
         &mut self,
         now: Instant,
         site: &mut Site<'_>,
-        peer: u16,
+        peer: LegId,
         out: &mut Vec<Output>,
     ) {
         let spoken = self.legs.get(&peer).and_then(|leg| leg.audio().agreed());
@@ -47,15 +47,15 @@ impl Call {
         &mut self,
         now: Instant,
         site: &mut Site<'_>,
-        peer: u16,
+        peer: LegId,
         out: &mut Vec<Output>,
     ) {
         let Stage::Talking(talking) = &self.stage else { return };
-        let (a, b) = (self.leg_id(0), self.leg_id(peer));
+        let (a, b) = (self.party, peer);
         let agent = talking.agent.clone();
         let record = self.is_recorded(talking, peer);
         self.order(Command::Bridge { a, b }, out);
-        for (held, other) in [(0, peer), (peer, 0)] {
+        for (held, other) in [(a, b), (b, a)] {
             if self.legs.get(&held).is_some_and(|leg| leg.audio().is_held()) {
                 self.play_hold_music(other, out);
             }
@@ -68,10 +68,10 @@ impl Call {
     }
 
     /// Whether the policy of the queue, or of either phone, wants this talk recorded.
-    fn is_recorded(&self, talking: &Talking, peer: u16) -> bool {
+    fn is_recorded(&self, talking: &Talking, peer: LegId) -> bool {
         let queue = talking.music.as_ref().and_then(|queue| self.plan.acd.queues.get(queue));
-        let phones = [0, peer].into_iter().filter_map(|index| {
-            let extension = self.legs.get(&index)?.extension.as_ref()?;
+        let phones = [self.party, peer].into_iter().filter_map(|leg| {
+            let extension = self.legs.get(&leg)?.extension.as_ref()?;
             self.plan.extensions.get(extension)
         });
         queue.is_some_and(|queue| queue.record == acd::config::Record::Always)
@@ -79,7 +79,7 @@ impl Call {
     }
 
     fn record(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
-        let leg = self.leg_id(0);
+        let leg = self.party;
         let path =
             site.settings.recordings.join(file_name(&self.epoch.wall(now).to_string(), self));
         self.recording = true;
@@ -90,25 +90,24 @@ impl Call {
     }
 
     /// A phone put us on hold or took us back: the other side hears music meanwhile.
-    pub(super) fn held(&mut self, now: Instant, index: u16, held: bool, out: &mut Vec<Output>) {
-        let leg = self.leg_id(index);
+    pub(super) fn held(&mut self, now: Instant, leg: LegId, held: bool, out: &mut Vec<Output>) {
         let fact = if held { Fact::HoldBegan { leg } } else { Fact::HoldEnded { leg } };
         self.fact(now, out, fact);
         let Stage::Talking(talking) = &self.stage else { return };
-        let other = if index == 0 { talking.peer } else { 0 };
+        let other = if leg == self.party { talking.peer } else { self.party };
         if held {
             self.play_hold_music(other, out);
         } else {
-            self.order(Command::Stop { leg: self.leg_id(other) }, out);
+            self.order(Command::Stop { leg: other }, out);
         }
     }
 
     /// The music of the queue that the call came through, for whom the other side holds.
-    fn play_hold_music(&mut self, index: u16, out: &mut Vec<Output>) {
+    fn play_hold_music(&mut self, leg: LegId, out: &mut Vec<Output>) {
         let Stage::Talking(talking) = &self.stage else { return };
         let queue = talking.music.as_ref();
         let music = queue.map_or_else(|| HOLD_MUSIC.into(), |queue| self.music_of(queue));
-        self.play(index, vec![Sound::Prompt(music)], true, out);
+        self.play(leg, vec![Sound::Prompt(music)], true, out);
     }
 
     /// The conversation is over; its agent has after-call work to do.
@@ -119,7 +118,7 @@ impl Call {
         talking: &Talking,
         out: &mut Vec<Output>,
     ) {
-        let (a, b) = (self.leg_id(0), self.leg_id(talking.peer));
+        let (a, b) = (self.party, talking.peer);
         self.fact(now, out, Fact::TalkEnded { a, b });
         if let Some(agent) = &talking.agent {
             site.acd.call_ended(now, self.id, agent, site.decided);

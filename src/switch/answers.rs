@@ -2,7 +2,7 @@
 
 use crate::acd::{self, Change, ChangeError};
 use crate::call::{Call, Input as CallInput, Stage as CallStage};
-use crate::id::{AgentId, LegId};
+use crate::id::AgentId;
 use crate::switch::agents::state_of;
 use crate::switch::request::{
     AgentChange, AgentView, CallView, ContactView, LegState, LegView, NodeStatus, PhoneView,
@@ -147,9 +147,7 @@ impl Switch {
             CallStage::Menu(menu) => Stage::InMenu { menu: menu.menu().clone() },
             CallStage::Ringing(_) => Stage::Ringing,
             CallStage::Routing => Stage::Routing,
-            CallStage::Talking(talking) => {
-                Stage::Talking { with: LegId { call: call.id(), index: talking.peer } }
-            }
+            CallStage::Talking(talking) => Stage::Talking { with: talking.peer },
             CallStage::Waiting(waiting) => {
                 let position = self.parts.acd.position(call.id()).unwrap_or(0);
                 Stage::InQueue { queue: waiting.queue.clone(), position }

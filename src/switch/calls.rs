@@ -21,11 +21,11 @@ impl Switch {
     pub(super) fn leg_of(&self, request: &Request) -> Option<LegId> {
         let leg = *self.legs.get(request.to_tag()?)?;
         let call = self.calls.get(&leg.call)?;
-        call.has_leg(leg.index, request.call_id(), request.from_tag()).then_some(leg)
+        call.has_leg(leg, request.call_id(), request.from_tag()).then_some(leg)
     }
 
     pub(super) fn leg(&mut self, now: Instant, leg: LegId, input: LegInput, out: &mut Vec<Output>) {
-        self.drive(now, leg.call, CallInput::Leg(leg.index, input), out);
+        self.drive(now, leg.call, CallInput::Leg(leg, input), out);
     }
 
     /// Gives an input to a call and carries out what it asks; forgets the call when it is over.
