@@ -26,6 +26,13 @@ pub fn test(args: &[String]) -> anyhow::Result<()> {
     run(tests.env("STROWGER_TEST_PYTHON", python))
 }
 
+/// Writes the pages that are made from the sources.
+pub fn docs(args: &[String]) -> anyhow::Result<()> {
+    no_args(args)?;
+    let mut write = command(&cargo(), &["test", "--locked", "--test", "rfc_coverage", "--"]);
+    run(write.arg("the_page_tells").env("STROWGER_WRITE_DOCS", "1"))
+}
+
 /// Licences, sources and forbidden crates (`deny.toml`). Installs cargo-deny if it is not there.
 pub fn deny(args: &[String]) -> anyhow::Result<()> {
     no_args(args)?;

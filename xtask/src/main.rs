@@ -13,6 +13,7 @@ type Verb = fn(&[String]) -> anyhow::Result<()>;
 const VERBS: &[(&str, &str, Verb)] = &[
     ("check", "all that must pass before a push", check::check),
     ("test", "all tests, with the real SIP programs", check::test),
+    ("docs", "writes the pages that are made from the sources", check::docs),
     ("deny", "licences and sources of the dependencies", check::deny),
     (
         "sim",
