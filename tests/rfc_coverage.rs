@@ -185,10 +185,10 @@ fn page(known: &[Rfc], cited: &Cited) -> String {
     let tested = |places: &&Places| !places.tests.is_empty();
     let (all, shown) = (cited.len(), cited.values().filter(tested).count());
     let gaps: usize = known.iter().map(|rfc| rfc.gaps.len()).sum();
+    let rfcs = cited.keys().map(|(rfc, _)| rfc).collect::<BTreeSet<_>>().len();
     writeln!(
         page,
-        "{} RFCs, {all} places cited, {shown} of them by a test; {gaps} stated gaps.\n",
-        { known.len() }
+        "{rfcs} RFCs, {all} places cited, {shown} of them by a test; {gaps} stated gaps.\n"
     )
     .unwrap();
     for rfc in known {
