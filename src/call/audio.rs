@@ -19,9 +19,23 @@ pub struct Audio {
     version: u64,
     /// What we said last, to tell a repetition from a change.
     said: String,
-    /// Our offer that waits for its answer, by the codecs in it.
-    offered: Option<Vec<Codec>>,
+    /// The codecs that we want, the preferred first, and which way.
+    codecs: Vec<Codec>,
+    direction: Direction,
+    /// The direction that we wanted when the two sides last agreed.
+    settled: Direction,
+    /// Our offer that waits for its answer.
+    offered: Option<Offered>,
     agreed: Option<Negotiated>,
+    /// The peer's last description: a further offer of ours keeps its lines (RFC 3264 §8).
+    theirs: Option<Session>,
+}
+
+/// An offer of ours that has no answer yet.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Offered {
+    codecs: Vec<Codec>,
+    direction: Direction,
 }
 
 /// What an agreement changed for the rest of the call.
@@ -42,8 +56,12 @@ impl Audio {
             session,
             version: 0,
             said: String::new(),
+            codecs: Vec::new(),
+            direction: Direction::SendRecv,
+            settled: Direction::SendRecv,
             offered: None,
             agreed: None,
+            theirs: None,
         }
     }
 
@@ -62,31 +80,52 @@ impl Audio {
 
     /// Whether the phone has put us on hold: it does not want to hear us, or is at no address.
     pub fn is_held(&self) -> bool {
-        self.agreed.as_ref().is_some_and(|agreed| !wants_audio(agreed.direction))
+        self.agreed.as_ref().is_some_and(|agreed| !agreed.direction.sends())
     }
 
-    /// An offer of `codecs`, in this order.
-    pub fn offer(&mut self, codecs: &[Codec]) -> String {
-        let text = self.say(|local| sdp::offer(&Local { codecs, ..local }));
-        self.offered = Some(codecs.to_vec());
+    /// From here on we want these codecs, the preferred first: in offers and in answers.
+    pub fn want_codecs(&mut self, codecs: Vec<Codec>) {
+        self.codecs = codecs;
+    }
+
+    /// From here on we hear the phone, or (`hold`) do not want to: in offers and in answers.
+    pub fn want_hold(&mut self, hold: bool) {
+        self.direction = if hold { Direction::SendOnly } else { Direction::SendRecv };
+    }
+
+    /// An offer of what we want; the first one of the dialog, or a further one.
+    pub fn offer(&mut self) -> String {
+        let (codecs, theirs) = (self.codecs.clone(), self.theirs.take());
+        let text = self.say(|local| {
+            let local = Local { codecs: &codecs, ..local };
+            match &theirs {
+                Some(theirs) => sdp::offer_again(&local, theirs),
+                None => sdp::offer(&local),
+            }
+        });
+        self.theirs = theirs;
+        self.offered = Some(Offered { codecs, direction: self.direction });
         text
     }
 
-    /// Our answer to `offer`, choosing among `codecs`.
+    /// Our answer to `offer`.
     ///
     /// # Errors
     ///
     /// When the two sides share nothing; what was agreed on before stays.
-    pub fn answer(&mut self, offer: &Session, codecs: &[Codec]) -> Result<(String, Hold), Refusal> {
-        let mut agreed = sdp::answer(offer, &Local { codecs, ..self.local() })?.1;
-        let text = self.say(|local| match sdp::answer(offer, &Local { codecs, ..local }) {
-            Ok((text, same)) => {
-                agreed = same;
-                text
-            }
-            Err(_) => String::new(),
-        });
-        let hold = self.agree(agreed);
+    pub fn answer(&mut self, offer: &Session) -> Result<(String, Hold), Refusal> {
+        let codecs = self.codecs.clone();
+        let mut agreed = sdp::answer(offer, &Local { codecs: &codecs, ..self.local() })?.1;
+        let text =
+            self.say(|local| match sdp::answer(offer, &Local { codecs: &codecs, ..local }) {
+                Ok((text, same)) => {
+                    agreed = same;
+                    text
+                }
+                Err(_) => String::new(),
+            });
+        let hold = self.agree(self.direction, agreed);
+        self.theirs = Some(offer.clone());
         Ok((text, hold))
     }
 
@@ -96,18 +135,32 @@ impl Audio {
     ///
     /// When the answer fits no offer of ours.
     pub fn accept(&mut self, answer: &Session) -> Result<Hold, Refusal> {
-        let codecs = self.offered.take().unwrap_or_default();
-        let agreed = sdp::accept(&Local { codecs: &codecs, ..self.local() }, answer)?;
-        Ok(self.agree(agreed))
+        let Some(offered) = self.offered.take() else { return Err(Refusal::MediaLines) };
+        let Offered { codecs, direction } = offered;
+        let local = Local { codecs: &codecs, direction, ..self.local() };
+        let agreed = match &self.theirs {
+            Some(theirs) => sdp::accept_again(&local, theirs, answer)?,
+            None => sdp::accept(&local, answer)?,
+        };
+        let hold = self.agree(direction, agreed);
+        self.theirs = Some(answer.clone());
+        Ok(hold)
     }
 
-    /// Our offer was refused, or its transaction failed: what was agreed on before stays.
+    /// Our offer counts as never made: what was agreed on before stays.
     pub fn withdraw_offer(&mut self) {
         self.offered = None;
     }
 
-    fn agree(&mut self, agreed: Negotiated) -> Hold {
+    /// The peer does not want what we want: that is given up.
+    pub fn give_in(&mut self) {
+        self.offered = None;
+        self.direction = self.settled;
+    }
+
+    fn agree(&mut self, direction: Direction, agreed: Negotiated) -> Hold {
         let before = self.is_held();
+        self.settled = direction;
         self.agreed = Some(agreed);
         match (before, self.is_held()) {
             (false, true) => Hold::Began,
@@ -124,7 +177,7 @@ impl Audio {
             version: self.version,
             codecs: &[],
             digits: true,
-            direction: Direction::SendRecv,
+            direction: self.direction,
             ptime: self.ptime,
         }
     }
@@ -139,9 +192,4 @@ impl Audio {
         self.said.clone_from(&text);
         text
     }
-}
-
-/// Whether audio of ours reaches the phone: `direction` is seen from our side.
-fn wants_audio(direction: Direction) -> bool {
-    matches!(direction, Direction::SendRecv | Direction::SendOnly)
 }

@@ -127,6 +127,7 @@ impl Call {
             leg::Event::Digit(_) => {}
             leg::Event::Held(held) => self.held(now, leg, held, out),
             leg::Event::HungUp => self.hung_up(now, site, leg, out),
+            leg::Event::Modified | leg::Event::NotModified(_) => {} // nothing waits for it
             leg::Event::Refused(status) => self.refused(now, site, leg, status, out),
             leg::Event::Ringing => {
                 self.fact(now, out, Fact::Ringing { leg });

@@ -264,9 +264,9 @@ impl Switch {
                         self.leg(now, leg, crate::call::LegInput::Cancelled, out);
                     }
                 }
-                Step::Failed { client, .. } => {
+                Step::Failed { client, why } => {
                     if let Some(leg) = self.clients.get(&client).copied() {
-                        self.leg(now, leg, crate::call::LegInput::Failed(client), out);
+                        self.leg(now, leg, crate::call::LegInput::Failed(client, why), out);
                     }
                 }
                 Step::Request { key, flow, request } => {

@@ -5,7 +5,7 @@ use crate::call::audio::Hold;
 use crate::call::invite;
 use crate::call::site::Site;
 use crate::sdp::{Refusal, Session};
-use crate::sip::dialog::{Accepted, Dialog, accepted};
+use crate::sip::dialog::{Accepted, Dialog, Wish, accepted, modification};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Name, Request, Response};
 use crate::sip::registrar::nat::Path;
@@ -22,10 +22,10 @@ impl Leg {
         out: &mut Vec<Output>,
     ) -> State {
         match input {
-            Input::Acked(ack) => return self.acked(site, confirmed, &ack, out),
+            Input::Acked(ack) => return self.acked(now, site, confirmed, &ack, out),
             Input::HangUp(reason) => {
                 if confirmed.accepted.is_none() {
-                    return self.leave(site, &mut confirmed.dialog, reason, out);
+                    return self.depart(site, confirmed, reason, out);
                 }
                 self.close_media(out);
                 confirmed.leaving = Some(reason);
@@ -33,16 +33,28 @@ impl Leg {
             Input::Request { key, flow, request } => {
                 return self.requested(now, site, confirmed, (key, flow, &request), out);
             }
-            Input::Response { client, response, flow } if response.is_success() => {
-                another_success(site, &confirmed, client, &response, flow, out);
+            Input::Hold(hold) => {
+                self.audio.want_hold(hold);
+                return self.wish(now, site, confirmed, Wish::Offer, out);
+            }
+            Input::Offer(codecs) => {
+                self.audio.want_codecs(codecs);
+                return self.wish(now, site, confirmed, Wish::Offer, out);
+            }
+            Input::Response { client, response, flow } => {
+                if confirmed.modification.is_pending(client) {
+                    return self.modified(now, site, confirmed, (client, &response), out);
+                }
+                if response.is_success() && response.cseq().method == Method::Invite {
+                    another_success(site, &confirmed, client, &response, flow, out);
+                }
+            }
+            Input::Failed(client, why) => {
+                let input = modification::Input::Failed(client, why);
+                return self.modify(now, site, confirmed, input, out);
             }
             Input::Tick => return self.tick(now, site, confirmed, out),
-            Input::Answer(_)
-            | Input::Cancelled
-            | Input::Failed(_)
-            | Input::Refuse(_)
-            | Input::Response { .. }
-            | Input::Ring => {} // absorbed
+            Input::Answer(_) | Input::Cancelled | Input::Refuse(_) | Input::Ring => {} // absorbed
         }
         State::Confirmed(confirmed)
     }
@@ -50,6 +62,7 @@ impl Leg {
     /// The ACK of our 2xx: may carry the answer to our offer.
     fn acked(
         &mut self,
+        now: Instant,
         site: &mut Site<'_>,
         mut confirmed: Box<Confirmed>,
         ack: &Request,
@@ -60,7 +73,7 @@ impl Leg {
             return State::Confirmed(confirmed); // a copy
         }
         if let Some(reason) = confirmed.leaving {
-            return self.leave(site, &mut confirmed.dialog, reason, out);
+            return self.depart(site, confirmed, reason, out);
         }
         let initial = !std::mem::replace(&mut self.answered, true);
         if self.audio.is_offering() {
@@ -69,14 +82,14 @@ impl Leg {
                 Ok(hold) => self.agreed(hold, out),
                 Err(_) => {
                     out.push(Output::Event(Event::HungUp));
-                    return self.leave(site, &mut confirmed.dialog, None, out);
+                    return self.depart(site, confirmed, None, out);
                 }
             }
         }
         if initial {
             out.push(Output::Event(Event::Answered));
         }
-        State::Confirmed(confirmed)
+        self.modify_if_free(now, site, confirmed, out)
     }
 
     fn tick(
@@ -86,24 +99,26 @@ impl Leg {
         mut confirmed: Box<Confirmed>,
         out: &mut Vec<Output>,
     ) -> State {
-        let Some(waiting) = &mut confirmed.accepted else { return State::Confirmed(confirmed) };
-        let (key, mut steps) = (waiting.key, Vec::new());
-        waiting.accepted.handle(now, accepted::Input::Tick, &mut steps);
+        let (mut key, mut steps) = (None, Vec::new());
+        if let Some(waiting) = &mut confirmed.accepted {
+            key = Some(waiting.key);
+            waiting.accepted.handle(now, accepted::Input::Tick, &mut steps);
+        }
         for step in steps {
             match step {
                 accepted::Output::Resend(response) => {
-                    out.push(Output::Respond { key, response });
+                    out.extend(key.map(|key| Output::Respond { key, response }));
                 }
                 // No ACK for 32 s: the peer is gone, but is told all the same (RFC 3261 §13.3.1.4).
                 accepted::Output::Ended { .. } => {
                     if confirmed.leaving.is_none() {
                         out.push(Output::Event(Event::HungUp));
                     }
-                    return self.leave(site, &mut confirmed.dialog, None, out);
+                    return self.depart(site, confirmed, None, out);
                 }
             }
         }
-        State::Confirmed(confirmed)
+        self.modify(now, site, confirmed, modification::Input::Tick, out)
     }
 
     /// A request within the dialog.
@@ -119,6 +134,7 @@ impl Leg {
             out.push(respond(key, request, error.status(), ""));
             return State::Confirmed(confirmed);
         }
+        self.learn(request);
         match request.method() {
             Method::Bye => {
                 out.push(respond(key, request, 200, ""));
@@ -156,7 +172,8 @@ impl Leg {
             return;
         }
         let body = if request.body().is_empty() {
-            self.audio.offer(&site.settings.codecs)
+            self.audio.want_codecs(site.settings.codecs.clone());
+            self.audio.offer()
         } else {
             match self.answer_offer(site, request, out) {
                 Some(body) => body,
@@ -212,12 +229,13 @@ impl Leg {
                 codecs.push(*codec);
             }
         }
-        let (body, hold) = self.audio.answer(&offer, &codecs).ok()?;
+        self.audio.want_codecs(codecs);
+        let (body, hold) = self.audio.answer(&offer).ok()?;
         self.agreed(hold, out);
         Some(body)
     }
 
-    fn agreed(&self, hold: Hold, out: &mut Vec<Output>) {
+    pub(super) fn agreed(&self, hold: Hold, out: &mut Vec<Output>) {
         self.connect(out);
         match hold {
             Hold::Began => out.push(Output::Event(Event::Held(true))),
@@ -227,7 +245,7 @@ impl Leg {
     }
 }
 
-/// One more 2xx to our INVITE: a copy is acknowledged again, that of another fork is ended
+/// One more 2xx to an INVITE of ours: a copy is acknowledged again, that of another fork is ended
 /// (RFC 3261 §13.2.2.4).
 fn another_success(
     site: &mut Site<'_>,
@@ -237,10 +255,15 @@ fn another_success(
     flow: Flow,
     out: &mut Vec<Output>,
 ) {
-    let Some((invited, invite, ack)) = &confirmed.acked else { return };
-    if *invited != client {
+    let first = confirmed.acked.as_ref().filter(|(invited, ..)| *invited == client);
+    let Some((_, invite, ack)) = first else {
+        // A re-INVITE's: its ACK carries nothing, since the offer was ours.
+        if response.to_tag() == Some(&*confirmed.dialog.id().remote_tag) {
+            let request = confirmed.dialog.ack(response.cseq().number).request();
+            out.push(Output::Ack { flow: confirmed.dialog.next_hop(), request });
+        }
         return;
-    }
+    };
     if response.to_tag() == ack.to_tag() {
         out.push(Output::Ack { flow: confirmed.dialog.next_hop(), request: ack.clone() });
     } else if let Ok(mut fork) = Dialog::as_uac(Path { flow, direct: false }, invite, response) {

@@ -3,7 +3,7 @@
 use super::{Confirmed, Event, Input, Leg, Output, State, Unacknowledged, respond};
 use crate::call::invite;
 use crate::sdp::Codec;
-use crate::sip::dialog::{Accepted, Dialog};
+use crate::sip::dialog::{Accepted, Dialog, Modification};
 use crate::sip::message::{Method, Name, Request, Response};
 use crate::sip::registrar::nat::Path;
 use crate::sip::transaction::ServerKey;
@@ -26,7 +26,7 @@ impl Leg {
                 out.push(Output::Respond { key: server, response });
                 State::Invited { server, invite, tag }
             }
-            Input::Answer(codecs) => self.answer_invite(now, (server, invite, tag), &codecs, out),
+            Input::Answer(codecs) => self.answer_invite(now, (server, invite, tag), codecs, out),
             Input::Refuse(status) => {
                 out.push(respond(server, &invite, status, &tag));
                 self.gone(out)
@@ -57,9 +57,12 @@ impl Leg {
                 out.push(respond(key, &request, status, &tag));
                 State::Invited { server, invite, tag }
             }
-            Input::Acked(_) | Input::Failed(_) | Input::Response { .. } | Input::Tick => {
-                State::Invited { server, invite, tag } // absorbed
-            }
+            Input::Acked(_)
+            | Input::Failed(..)
+            | Input::Hold(_)
+            | Input::Offer(_)
+            | Input::Response { .. }
+            | Input::Tick => State::Invited { server, invite, tag }, // absorbed
         }
     }
 
@@ -68,12 +71,13 @@ impl Leg {
         &mut self,
         now: Instant,
         (server, invite, tag): (ServerKey, Request, String),
-        codecs: &[Codec],
+        codecs: Vec<Codec>,
         out: &mut Vec<Output>,
     ) -> State {
+        self.audio.want_codecs(codecs);
         let body = match self.offer.take() {
-            None => self.audio.offer(codecs),
-            Some(offer) => match self.audio.answer(&offer, codecs) {
+            None => self.audio.offer(),
+            Some(offer) => match self.audio.answer(&offer) {
                 Ok((body, _)) => body,
                 Err(_) => {
                     out.push(respond(server, &invite, 488, &tag));
@@ -96,6 +100,8 @@ impl Leg {
         out.push(Output::Respond { key: server, response: response.clone() });
         let accepted = Accepted::new(now, response);
         let accepted = Some(Unacknowledged { key, cseq, accepted });
-        State::Confirmed(Box::new(Confirmed { dialog, accepted, leaving: None, acked: None }))
+        let modification = Modification::new(false);
+        let confirmed = Confirmed { dialog, accepted, leaving: None, acked: None, modification };
+        State::Confirmed(Box::new(confirmed))
     }
 }

@@ -4,7 +4,7 @@ use super::{Confirmed, Event, Input, Leg, Output, State, respond};
 use crate::call::invite;
 use crate::call::site::Site;
 use crate::sdp::Session;
-use crate::sip::dialog::Dialog;
+use crate::sip::dialog::{Dialog, Modification};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Request, Response};
 use crate::sip::registrar::nat::Path;
@@ -37,7 +37,7 @@ impl Leg {
                     }
                 }
             }
-            Input::Failed(of) if of == client => {
+            Input::Failed(of, _) if of == client => {
                 out.push(Output::Event(Event::Refused(408)));
                 self.gone(out)
             }
@@ -54,7 +54,9 @@ impl Leg {
             Input::Acked(_)
             | Input::Answer(_)
             | Input::Cancelled
-            | Input::Failed(_)
+            | Input::Failed(..)
+            | Input::Hold(_)
+            | Input::Offer(_)
             | Input::Refuse(_)
             | Input::Response { .. }
             | Input::Ring
@@ -85,11 +87,18 @@ impl Leg {
             return self.leave(site, &mut dialog, None, out);
         }
         self.flow = flow;
+        self.learn(&response);
         self.answered = true;
         self.connect(out);
         out.push(Output::Event(Event::Answered));
-        let acked = Some((client, invite, ack));
-        State::Confirmed(Box::new(Confirmed { dialog, accepted: None, leaving: None, acked }))
+        let confirmed = Confirmed {
+            dialog,
+            accepted: None,
+            leaving: None,
+            acked: Some((client, invite, ack)),
+            modification: Modification::new(true),
+        };
+        State::Confirmed(Box::new(confirmed))
     }
 
     pub(super) fn cancelling_step(
@@ -118,7 +127,7 @@ impl Leg {
             Input::Response { client: of, response, .. } if of == client && response.is_final() => {
                 State::Gone
             }
-            Input::Failed(of) if of == client => State::Gone,
+            Input::Failed(of, _) if of == client => State::Gone,
             Input::Request { key, request, .. } => {
                 out.push(respond(key, &request, 481, ""));
                 State::Cancelling { client, invite }
@@ -126,8 +135,10 @@ impl Leg {
             Input::Acked(_)
             | Input::Answer(_)
             | Input::Cancelled
-            | Input::Failed(_)
+            | Input::Failed(..)
             | Input::HangUp(_)
+            | Input::Hold(_)
+            | Input::Offer(_)
             | Input::Refuse(_)
             | Input::Response { .. }
             | Input::Ring
@@ -137,26 +148,41 @@ impl Leg {
 }
 
 /// Waits for the answer to our BYE.
-pub(super) fn leaving_step(client: ClientId, input: Input, out: &mut Vec<Output>) -> State {
+pub(super) fn leaving_step(
+    client: ClientId,
+    reinvited: Option<Box<Dialog>>,
+    input: Input,
+    out: &mut Vec<Output>,
+) -> State {
     match input {
         Input::Response { client: of, response, .. } if of == client && response.is_final() => {
-            State::Gone
+            return State::Gone;
         }
-        Input::Failed(of) if of == client => State::Gone,
+        Input::Failed(of, _) if of == client => return State::Gone,
+        Input::Response { response, .. } if response.is_success() => {
+            // The 2xx to a re-INVITE crossed our BYE.
+            let cseq = response.cseq();
+            if let Some(dialog) = reinvited.as_ref().filter(|_| cseq.method == Method::Invite) {
+                let request = dialog.ack(cseq.number).request();
+                out.push(Output::Ack { flow: dialog.next_hop(), request });
+            }
+        }
         Input::Request { key, request, .. } => {
             // Two BYEs may cross; anything else comes too late.
             let status = if request.method() == Method::Bye { 200 } else { 481 };
             out.push(respond(key, &request, status, ""));
-            State::Leaving { client }
         }
         Input::Acked(_)
         | Input::Answer(_)
         | Input::Cancelled
-        | Input::Failed(_)
+        | Input::Failed(..)
         | Input::HangUp(_)
+        | Input::Hold(_)
+        | Input::Offer(_)
         | Input::Refuse(_)
         | Input::Response { .. }
         | Input::Ring
-        | Input::Tick => State::Leaving { client }, // absorbed
+        | Input::Tick => {} // absorbed
     }
+    State::Leaving { client, reinvited }
 }

@@ -8,6 +8,10 @@
 mod confirmed;
 mod invited;
 mod inviting;
+mod modifying;
+
+#[cfg(test)]
+mod desk;
 
 use std::mem;
 
@@ -17,10 +21,10 @@ use crate::call::site::Site;
 use crate::id::{AgentId, ExtensionId, LegId};
 use crate::media::control::Command;
 use crate::sdp::{self, Codec, Session};
-use crate::sip::dialog::{Accepted, Dialog};
+use crate::sip::dialog::{Accepted, Dialog, Modification};
 use crate::sip::flow::Flow;
-use crate::sip::message::{Method, Name, Request, Response};
-use crate::sip::transaction::{ClientId, ServerKey};
+use crate::sip::message::{Headers, Method, Name, Request, Response};
+use crate::sip::transaction::{ClientId, Failure, ServerKey};
 use crate::time::Instant;
 
 /// What can happen to a leg.
@@ -33,9 +37,13 @@ pub enum Input {
     /// The peer's CANCEL of its INVITE.
     Cancelled,
     /// A request of ours got no answer.
-    Failed(ClientId),
+    Failed(ClientId, Failure),
     /// The call wants the leg to end; the text goes into a Reason header (RFC 3326).
     HangUp(Option<&'static str>),
+    /// The call wants the phone held by us, or taken back; ignored before the dialog stands.
+    Hold(bool),
+    /// The call wants these codecs offered in a re-INVITE; ignored before the dialog stands.
+    Offer(Vec<Codec>),
     /// The call wants the INVITE refused.
     Refuse(u16),
     /// A request within the dialog.
@@ -68,7 +76,7 @@ pub enum Output {
         client: ClientId,
         reason: Option<&'static str>,
     },
-    /// The dialog stands, or (`None`) it is over: what a later start needs to end it.
+    /// The dialog stands or has changed, or (`None`) it is over: a later start ends it with this.
     Dialog(Option<Box<Dialog>>),
     Event(Event),
     Media(Command),
@@ -94,6 +102,10 @@ pub enum Event {
     Held(bool),
     /// The peer ended the leg: BYE, CANCEL, or silence where an ACK was due.
     HungUp,
+    /// The peer took an offer of ours: `Leg::audio` says what is agreed on.
+    Modified,
+    /// The peer refused an offer of ours with this status: all is as it was before.
+    NotModified(u16),
     /// Our INVITE was refused with this status, or we could not accept the peer's.
     Refused(u16),
     /// The phone rings.
@@ -110,8 +122,9 @@ enum State {
     Cancelling { client: ClientId, invite: Request },
     /// The dialog stands.
     Confirmed(Box<Confirmed>),
-    /// Our BYE waits for its answer.
-    Leaving { client: ClientId },
+    /// Our BYE waits for its answer. With the dialog if a re-INVITE of ours is still under way: its
+    /// 2xx wants an ACK all the same.
+    Leaving { client: ClientId, reinvited: Option<Box<Dialog>> },
     #[default]
     Gone,
 }
@@ -125,6 +138,8 @@ struct Confirmed {
     leaving: Option<Option<&'static str>>,
     /// Our INVITE and the ACK of its 2xx, sent again for each copy of the 2xx.
     acked: Option<(ClientId, Request, Request)>,
+    /// What we want to be different in the session.
+    modification: Modification,
 }
 
 /// A 2xx of ours to an INVITE that wants its ACK.
@@ -147,6 +162,8 @@ pub struct Leg {
     flow: Flow,
     /// No NAT lies between us and the phone that we call.
     direct: bool,
+    /// The peer says that it understands UPDATE (RFC 3311 §4).
+    allows_update: bool,
     sip_call_id: String,
     local_tag: String,
     audio: Audio,
@@ -175,6 +192,7 @@ impl Leg {
             agent: None,
             flow,
             direct: false,
+            allows_update: allows_update(&invite).unwrap_or(false),
             sip_call_id: invite.call_id().to_owned(),
             local_tag: tag.clone(),
             audio,
@@ -195,7 +213,8 @@ impl Leg {
         out: &mut Vec<Output>,
     ) -> Self {
         let (local_tag, sip_call_id) = (site.tag(), site.rng.token(16));
-        let offer = audio.offer(codecs);
+        audio.want_codecs(codecs.to_vec());
+        let offer = audio.offer();
         let invite = invite::build(dial, &sip_call_id, &local_tag, &offer, site.settings);
         let client = site.client();
         out.push(Output::Media(Command::Open { leg: id, port: audio.port() }));
@@ -206,6 +225,7 @@ impl Leg {
             agent: None,
             flow: dial.path.flow,
             direct: dial.path.direct,
+            allows_update: false,
             sip_call_id,
             local_tag,
             audio,
@@ -286,7 +306,7 @@ impl Leg {
         input: Input,
         out: &mut Vec<Output>,
     ) {
-        let stood = matches!(self.state, State::Confirmed(_));
+        let stood = self.dialog_revision();
         let first = out.len();
         self.state = match (mem::take(&mut self.state), input) {
             (State::Invited { server, invite, tag }, input) => {
@@ -301,7 +321,9 @@ impl Leg {
             (State::Confirmed(confirmed), input) => {
                 self.confirmed_step(now, site, confirmed, input, out)
             }
-            (State::Leaving { client }, input) => inviting::leaving_step(client, input, out),
+            (State::Leaving { client, reinvited }, input) => {
+                inviting::leaving_step(client, reinvited, input, out)
+            }
             (State::Gone, Input::Request { key, request, .. }) => {
                 out.push(respond(key, &request, 481, ""));
                 State::Gone
@@ -311,8 +333,10 @@ impl Leg {
                 Input::Acked(_)
                 | Input::Answer(_)
                 | Input::Cancelled
-                | Input::Failed(_)
+                | Input::Failed(..)
                 | Input::HangUp(_)
+                | Input::Hold(_)
+                | Input::Offer(_)
                 | Input::Refuse(_)
                 | Input::Response { .. }
                 | Input::Ring
@@ -321,25 +345,60 @@ impl Leg {
         };
         // Before any event, which may end the dialog again while it is carried out.
         match &self.state {
-            State::Confirmed(confirmed) if !stood => {
+            State::Confirmed(confirmed) if stood != Some(confirmed.dialog.revision()) => {
                 let dialog = Box::new(confirmed.dialog.clone());
                 out.insert(first, Output::Dialog(Some(dialog)));
             }
             State::Confirmed(_) => {}
-            _ if stood => out.insert(first, Output::Dialog(None)),
+            _ if stood.is_some() => out.insert(first, Output::Dialog(None)),
             _ => {}
+        }
+    }
+
+    /// The state of the dialog that stands, as a number.
+    fn dialog_revision(&self) -> Option<u32> {
+        match &self.state {
+            State::Confirmed(confirmed) => Some(confirmed.dialog.revision()),
+            _ => None,
         }
     }
 
     /// When to send the next `Tick`, if no other input comes first.
     pub fn next_tick(&self) -> Option<Instant> {
         match &self.state {
-            State::Confirmed(confirmed) => confirmed.accepted.as_ref()?.accepted.next_tick(),
+            State::Confirmed(confirmed) => {
+                let accepted = confirmed.accepted.as_ref();
+                let copies = accepted.and_then(|accepted| accepted.accepted.next_tick());
+                let modification = confirmed.modification.next_tick(self.is_free(confirmed));
+                copies.into_iter().chain(modification).min()
+            }
             State::Invited { .. }
             | State::Inviting { .. }
             | State::Cancelling { .. }
             | State::Leaving { .. }
             | State::Gone => None,
+        }
+    }
+
+    /// Takes up what a message of the peer says about it.
+    fn learn(&mut self, message: &Headers) {
+        self.allows_update = allows_update(message).unwrap_or(self.allows_update);
+    }
+
+    /// The way out of a dialog that stands.
+    fn depart(
+        &mut self,
+        site: &mut Site<'_>,
+        mut confirmed: Box<Confirmed>,
+        reason: Option<&'static str>,
+        out: &mut Vec<Output>,
+    ) -> State {
+        let is_busy = confirmed.modification.is_busy();
+        match self.leave(site, &mut confirmed.dialog, reason, out) {
+            State::Leaving { client, .. } if is_busy => {
+                State::Leaving { client, reinvited: Some(Box::new(confirmed.dialog)) }
+            }
+            state => state,
         }
     }
 
@@ -358,7 +417,7 @@ impl Leg {
         let client = site.client();
         out.push(Output::Request { client, flow: dialog.next_hop(), request: bye.request() });
         self.close_media(out);
-        State::Leaving { client }
+        State::Leaving { client, reinvited: None }
     }
 
     /// The end without a word.
@@ -380,6 +439,12 @@ impl Leg {
             out.push(Output::Media(Command::Connect { leg: self.id, audio }));
         }
     }
+}
+
+/// Whether the sender understands UPDATE; `None` if it does not say what it understands.
+fn allows_update(message: &Headers) -> Option<bool> {
+    message.header(Name::Allow)?;
+    Some(message.has_value(Name::Allow, Method::Update.text()))
 }
 
 /// An answer without a body; `tag` is ours, for the To header.

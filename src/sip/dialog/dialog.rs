@@ -61,6 +61,9 @@ pub struct Dialog {
     secure: bool,
     confirmed: bool,
     path: Path,
+    /// Grows with each change of what our next request looks like, and of where it goes.
+    #[serde(default)]
+    revision: u32,
 }
 
 impl Dialog {
@@ -87,6 +90,7 @@ impl Dialog {
             secure: is_secure,
             confirmed: response.is_success(),
             path,
+            revision: 0,
         })
     }
 
@@ -113,6 +117,7 @@ impl Dialog {
             secure: invite.uri().is_ok_and(|uri| uri.scheme() == Scheme::Sips),
             confirmed: false,
             path,
+            revision: 0,
         };
         dialog.confirm(response)?;
         dialog.confirmed = response.is_success();
@@ -176,11 +181,17 @@ impl Dialog {
         self.local_cseq
     }
 
+    /// Changes with each change of what our next request looks like, and of where it goes.
+    pub fn revision(&self) -> u32 {
+        self.revision
+    }
+
     /// Starts our next request; not for ACK and CANCEL, which have numbers of other requests.
     ///
     /// Its user adds what else it wants: Contact if it refreshes the target, a body.
     pub fn request(&mut self, method: Method) -> Builder {
         self.local_cseq += 1;
+        self.revision += 1;
         self.routed(method, self.local_cseq)
     }
 
@@ -215,11 +226,13 @@ impl Dialog {
                 return Err(DialogError::OutOfOrder { last, received });
             }
             if let Some(target) = contact(request)?.filter(|_| is_target_refresh(method)) {
-                self.target = target;
+                self.move_to(target);
             }
             self.remote_cseq = Some(received);
         }
-        self.path = Path::of(flow, request);
+        let path = Path::of(flow, request);
+        self.revision += u32::from(path != self.path);
+        self.path = path;
         Ok(())
     }
 
@@ -233,9 +246,14 @@ impl Dialog {
             && is_target_refresh(response.cseq().method)
             && let Some(target) = contact(response)?
         {
-            self.target = target;
+            self.move_to(target);
         }
         Ok(())
+    }
+
+    fn move_to(&mut self, target: String) {
+        self.revision += u32::from(target != self.target);
+        self.target = target;
     }
 
     /// RFC 3261 §12.2.1.1.

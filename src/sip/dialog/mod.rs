@@ -4,7 +4,9 @@ pub mod accepted;
 #[expect(clippy::module_inception, reason = "the RFC's word for the machine and for its folder")]
 pub mod dialog;
 pub mod id;
+pub mod modification;
 
 pub use accepted::Accepted;
 pub use dialog::{Dialog, DialogError};
 pub use id::{DialogId, DialogName, DialogRef};
+pub use modification::{Modification, Wish};

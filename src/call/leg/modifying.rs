@@ -1,0 +1,150 @@
+//! Changes of the session that come from us: a re-INVITE, or an UPDATE where nothing is offered.
+
+use super::{Confirmed, Event, Leg, Output, State};
+use crate::call::invite;
+use crate::call::site::Site;
+use crate::sdp::{Refusal, Session};
+use crate::sip::dialog::{Wish, modification};
+use crate::sip::message::{Method, Name, Request, Response};
+use crate::sip::transaction::ClientId;
+use crate::time::{Duration, Instant};
+
+impl Leg {
+    /// Wants something of the session to be different, or to be confirmed.
+    pub(super) fn wish(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        confirmed: Box<Confirmed>,
+        wish: Wish,
+        out: &mut Vec<Output>,
+    ) -> State {
+        self.modify(now, site, confirmed, modification::Input::Want(wish), out)
+    }
+
+    /// A response to the request of ours that changes the session.
+    pub(super) fn modified(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        mut confirmed: Box<Confirmed>,
+        (client, response): (ClientId, &Response),
+        out: &mut Vec<Output>,
+    ) -> State {
+        if !response.is_final() {
+            return State::Confirmed(confirmed);
+        }
+        if response.is_success() {
+            // A broken Contact leaves the target where it was.
+            let _ = confirmed.dialog.refresh(response);
+            if response.cseq().method == Method::Invite {
+                let request = confirmed.dialog.ack(response.cseq().number).request();
+                out.push(Output::Ack { flow: confirmed.dialog.next_hop(), request });
+            }
+            if self.audio.is_offering() && confirmed.leaving.is_none() {
+                let answer = Session::parse(response.body()).map_err(|_| Refusal::NoAudio);
+                let Ok(hold) = answer.and_then(|answer| self.audio.accept(&answer)) else {
+                    // The peer believes in an agreement that there is not (RFC 3261 §13.2.2.4).
+                    out.push(Output::Event(Event::HungUp));
+                    return self.depart(site, confirmed, None, out);
+                };
+                self.agreed(hold, out);
+            }
+        }
+        let wait = retry_after(response);
+        let input = modification::Input::Response(client, response.status(), wait);
+        self.modify(now, site, confirmed, input, out)
+    }
+
+    /// Gives an input to the machine of our changes and carries out what it asks.
+    pub(super) fn modify(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        mut confirmed: Box<Confirmed>,
+        input: modification::Input,
+        out: &mut Vec<Output>,
+    ) -> State {
+        use modification::Output as Step;
+
+        let mut steps = Vec::new();
+        confirmed.modification.handle(now, site.rng, input, &mut steps);
+        for step in steps {
+            match step {
+                Step::Accepted(Wish::Refresh) => {}
+                Step::Accepted(Wish::Offer) => out.push(Output::Event(Event::Modified)),
+                Step::Cancel(client) => out.push(Output::Cancel { client, reason: None }),
+                Step::Ended => {
+                    if confirmed.leaving.is_none() {
+                        out.push(Output::Event(Event::HungUp));
+                    }
+                    return self.depart(site, confirmed, None, out);
+                }
+                Step::Postponed => self.audio.withdraw_offer(),
+                Step::Refused(wish, status) => {
+                    self.audio.give_in();
+                    if wish == Wish::Offer {
+                        out.push(Output::Event(Event::NotModified(status)));
+                    }
+                }
+                Step::Send(_) => {} // an answer to `Free` alone
+            }
+        }
+        self.modify_if_free(now, site, confirmed, out)
+    }
+
+    /// Sends what is wanted, if nothing stands in its way.
+    pub(super) fn modify_if_free(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        mut confirmed: Box<Confirmed>,
+        out: &mut Vec<Output>,
+    ) -> State {
+        if confirmed.modification.is_due(now) && self.is_free(&confirmed) {
+            let (client, mut steps) = (site.client(), Vec::new());
+            let input = modification::Input::Free(client);
+            confirmed.modification.handle(now, site.rng, input, &mut steps);
+            for step in steps {
+                if let modification::Output::Send(wish) = step {
+                    let request = self.modifying(&mut confirmed, wish);
+                    let flow = confirmed.dialog.next_hop();
+                    out.push(Output::Request { client, flow, request });
+                }
+            }
+        }
+        State::Confirmed(confirmed)
+    }
+
+    /// Whether a request may be sent that changes the session (RFC 3261 §14.1, RFC 3311 §5.1).
+    pub(super) fn is_free(&self, confirmed: &Confirmed) -> bool {
+        confirmed.accepted.is_none() && confirmed.leaving.is_none() && !self.audio.is_offering()
+    }
+
+    fn modifying(&mut self, confirmed: &mut Confirmed, wish: Wish) -> Request {
+        let by_update = wish == Wish::Refresh && self.allows_update;
+        let method = if by_update { Method::Update } else { Method::Invite };
+        let contact = invite::contact(&confirmed.dialog.path().flow);
+        let request = confirmed
+            .dialog
+            .request(method)
+            .header(Name::Contact, contact)
+            .header(Name::Allow, invite::ALLOW)
+            .header(Name::UserAgent, invite::AGENT);
+        if by_update {
+            return request.request();
+        }
+        request.body("application/sdp", self.audio.offer().as_bytes()).request()
+    }
+}
+
+/// The seconds of a Retry-After (RFC 3261 §20.33); its comment and parameters do not count.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let text = response.header(Name::RetryAfter)?;
+    let digits = text.split(|letter: char| !letter.is_ascii_digit()).next()?;
+    digits.parse::<u32>().ok().map(|seconds| Duration::from_secs(seconds.into()))
+}
+
+#[cfg(test)]
+#[path = "modifying_tests.rs"]
+mod tests;
