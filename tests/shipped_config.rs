@@ -25,6 +25,7 @@ fn every_default_is_the_programs() {
 
     assert_eq!(config.acd.acd, bare.acd.acd);
     assert_eq!(config.codes, bare.codes);
+    assert_eq!(config.defence, bare.defence);
     assert_eq!(config.grpc, bare.grpc);
     assert_eq!(config.http, bare.http);
     assert_eq!(config.ivr, bare.ivr);
@@ -50,6 +51,7 @@ fn every_key_is_documented() {
         "[acd]",
         "[agents.17]",
         "[codes]",
+        "[defence]",
         "[extensions.1001]",
         "[grpc]",
         "[hours.office]",

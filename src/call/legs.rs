@@ -117,7 +117,8 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         match event {
-            leg::Event::Answered if leg == self.party => {} // the ACK of our 200: nothing waits for it
+            // The ACK of our 200: nothing waits for it.
+            leg::Event::Answered if leg == self.party => {}
             leg::Event::Answered => match &self.stage {
                 Stage::Ringing(_) => self.picked_up(now, site, leg, out),
                 Stage::Waiting(_) => self.agent_picked_up(now, site, leg, out),

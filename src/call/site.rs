@@ -12,6 +12,7 @@ use crate::ivr::speech::Locale;
 use crate::media::control::Port;
 use crate::rng::Rng;
 use crate::route::config::{Codes, Extension};
+use crate::route::defence::Config as Defence;
 use crate::route::rules::Routes;
 use crate::sdp::Codec;
 use crate::sip::flow::Flow;
@@ -28,6 +29,7 @@ pub struct Plan {
     /// Calls at once; a further one gets 503.
     pub calls_max: usize,
     pub codes: Codes,
+    pub defence: Defence,
     pub extensions: BTreeMap<ExtensionId, Extension>,
     pub ivr: IvrConfig,
     pub locale: Locale,

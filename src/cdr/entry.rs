@@ -68,6 +68,14 @@ pub enum Fact {
         leg: LegId,
         quality: Quality,
     },
+    /// Somebody guessed too many passwords, and is not listened to for a while.
+    LockedOut {
+        /// The IP address; of IPv6 its whole /64 is meant.
+        address: String,
+        seconds: u64,
+        /// Whether he is locked out of every account, not of the one that he tried.
+        every_account: bool,
+    },
     /// The caller entered a menu.
     Menu {
         menu: MenuId,

@@ -24,7 +24,8 @@ impl CallRecord {
         }
         let at = entry.at;
         match &entry.fact {
-            Fact::Agent { .. } => {} // the agent's history, not the call's
+            // An agent's history, or the node's: not the call's.
+            Fact::Agent { .. } | Fact::LockedOut { .. } => {}
             Fact::Answered => _ = self.times.answer.get_or_insert(at),
             Fact::Collected { values } => {
                 for (key, value) in values {

@@ -12,6 +12,7 @@ use crate::ivr;
 use crate::ivr::config::Menus;
 use crate::media;
 use crate::route::config::{Codes, Extension, Hours, Route};
+use crate::route::defence::Config as Defence;
 use crate::route::rules::Routes;
 use crate::sip;
 use sections::{Grpc, Http, Log, Node};
@@ -38,6 +39,8 @@ pub struct Config {
     pub acd: acd::config::Config,
     /// `[codes]`.
     pub codes: Codes,
+    /// `[defence]`.
+    pub defence: Defence,
     /// `[extensions.X]`.
     pub extensions: BTreeMap<ExtensionId, Extension>,
     /// `[grpc]`.
@@ -104,6 +107,7 @@ struct File {
     acd: acd::config::Settings,
     agents: BTreeMap<AgentId, acd::config::Agent>,
     codes: Codes,
+    defence: Defence,
     extensions: BTreeMap<ExtensionId, Extension>,
     grpc: Grpc,
     hours: BTreeMap<HoursId, Hours>,
@@ -124,6 +128,7 @@ impl From<File> for Config {
         Self {
             acd: acd::config::Config { acd: file.acd, queues: file.queues, agents: file.agents },
             codes: file.codes,
+            defence: file.defence,
             extensions: file.extensions,
             grpc: file.grpc,
             hours: file.hours,
@@ -157,6 +162,7 @@ impl Changes {
             ("[acd]", old.acd.acd != new.acd.acd),
             ("[agents]", old.acd.agents != new.acd.agents),
             ("[codes]", old.codes != new.codes),
+            ("[defence]", old.defence != new.defence),
             ("[extensions]", old.extensions != new.extensions),
             ("[hours]", old.hours != new.hours),
             ("[ivr]", old.ivr != new.ivr),

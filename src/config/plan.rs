@@ -24,6 +24,7 @@ impl Config {
             acd: self.acd.clone(),
             calls_max: self.node.calls_max,
             codes: self.codes.clone(),
+            defence: self.defence.clone(),
             extensions: self.extensions.clone(),
             ivr: self.ivr.clone(),
             locale: self.node.locale,

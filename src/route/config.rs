@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer};
 
 use crate::id::{HoursId, Target};
 use crate::route::hours::{Closed, Open};
+use crate::route::network::Network;
 use crate::route::pattern::Pattern;
 use crate::time::Duration;
 
@@ -15,6 +17,9 @@ use crate::time::Duration;
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Extension {
+    /// Networks from which the account can be used; from elsewhere its password is as wrong as any
+    /// other. Default `[]`: all.
+    pub allow: Vec<Network>,
     /// The name that other phones show. Default: the number.
     pub name: String,
     /// The password that the phone registers and calls with. No default: every extension needs
@@ -35,6 +40,7 @@ pub struct Extension {
 impl Default for Extension {
     fn default() -> Self {
         Self {
+            allow: Vec::new(),
             name: String::new(),
             password: None,
             password_env: None,
@@ -42,6 +48,13 @@ impl Default for Extension {
             record: Record::Never,
             ring_timeout: Duration::from_secs(60),
         }
+    }
+}
+
+impl Extension {
+    /// Whether the account can be used from this address.
+    pub fn lets_in(&self, address: IpAddr) -> bool {
+        self.allow.is_empty() || self.allow.iter().any(|network| network.contains(address))
     }
 }
 

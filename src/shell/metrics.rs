@@ -131,6 +131,13 @@ impl Collector for Held {
             }
             counter(&mut encoder, "calls_begun", "Calls since the start", status.calls_total)?;
             counter(&mut encoder, "calls_refused", "Calls refused", status.calls_refused)?;
+            for (name, help, value) in [
+                ("defence_denied", "Messages from denied networks", status.denied),
+                ("defence_dropped", "Requests dropped for want of credentials", status.dropped),
+                ("defence_lock_outs", "Lock-outs of who guessed passwords", status.lock_outs),
+            ] {
+                counter(&mut encoder, name, help, value)?;
+            }
         }
         let health = &self.health;
         let waiting = health.waiting as u64;

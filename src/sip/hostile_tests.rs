@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::dialog::{Dialog, DialogRef};
-use super::digest::{Auth, Secret, auth};
+use super::digest::{Auth, Secret, Verdict, auth};
 use super::flow::{ConnectionId, Flow, Transport};
 use super::message::{Message, Method, Name, Request, Response};
 use super::registrar::{Config, Path, Registrar};
@@ -205,7 +205,9 @@ impl Site {
 
     fn answer(&mut self, flow: Flow, request: &Request) -> Response {
         let secret_of = |user: &str| (user == "1").then_some(&self.secret);
-        let admitted = self.auth.admit(self.now, flow.remote.ip(), request, "t", secret_of);
+        let (remote, source) = (flow.remote, flow.remote.ip());
+        let verdict =
+            self.auth.check(self.now, (remote, source), request, |user| user == "1", secret_of);
         if request.method() == Method::Register {
             let extension = "1".into();
             let mut out = Vec::new();
@@ -228,10 +230,10 @@ impl Site {
             let _ = (bye, dialog.ack(1).request(), dialog.next_hop());
             self.dialogs.insert(0, dialog);
         }
-        match admitted {
-            Err(refusal) if self.rng.below(2) == 0 => *refusal,
-            Ok(_) | Err(_) => response,
+        if self.rng.below(2) == 0 && !matches!(verdict, Verdict::User(_)) {
+            return self.auth.refusal(self.now, source, request, &verdict);
         }
+        response
     }
 
     fn hangs_up(&mut self) {

@@ -5,6 +5,7 @@ pub mod dialog;
 pub mod digest;
 pub mod flow;
 pub mod message;
+pub mod recent;
 pub mod registrar;
 pub mod transaction;
 

@@ -1,4 +1,8 @@
 //! Requests that belong to no dialog yet: who is asking, and may he?
+//!
+//! Whatever is refused for want of credentials is answered without a transaction (RFC 3261 §8.2.7),
+//! and only as often as its source may ask (`switch::defence`): a flood costs no memory. A request
+//! that has an account behind it gets its transaction first, and is judged then.
 
 use crate::call::{
     ALLOW, Call, Caller, Input as CallInput, Invited, LegInput, Origin, RETRY_AFTER_S,
@@ -6,43 +10,154 @@ use crate::call::{
 use crate::id::ExtensionId;
 use crate::route::rules::Call as Dialled;
 use crate::sdp::Session;
+use crate::sip::digest::Verdict;
 use crate::sip::flow::Flow;
-use crate::sip::message::{Method, Name, Request, Response};
+use crate::sip::message::{Message, Method, Name, Request, Response};
+use crate::sip::registrar::nat;
 use crate::sip::transaction::{self, ServerKey};
 use crate::switch::{Output, Switch};
 use crate::time::Instant;
 
+/// What a request may do before anybody has looked at what it asks for.
+enum Admission {
+    /// Its sender has proven an account; none is needed within a dialog or a transaction.
+    Admitted(Option<ExtensionId>),
+    /// It is answered without a transaction.
+    Answered(Response),
+    /// There were too many.
+    Dropped,
+}
+
 impl Switch {
-    /// A request that no transaction knows.
+    /// A message from the network.
+    pub(super) fn received(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        message: Message,
+        out: &mut Vec<Output>,
+    ) {
+        if !self.lets_in(flow.remote.ip()) {
+            return;
+        }
+        let account = match &message {
+            Message::Response(_) => None,
+            Message::Request(request) => match self.admit(now, &flow, request, out) {
+                Admission::Admitted(account) => account,
+                Admission::Answered(response) => {
+                    let (flow, message) = (nat::reply_flow(flow, request), response.into());
+                    out.push(Output::Send { flow, message });
+                    return;
+                }
+                Admission::Dropped => return,
+            },
+        };
+        let input = transaction::Input::Received { flow, message };
+        self.transact_for(now, input, account, out);
+    }
+
+    fn admit(
+        &mut self,
+        now: Instant,
+        flow: &Flow,
+        request: &Request,
+        out: &mut Vec<Output>,
+    ) -> Admission {
+        // An ACK is never answered, and ignored where nobody waits for it.
+        if request.method() == Method::Ack || self.parts.transactions.knows(request) {
+            return Admission::Admitted(None);
+        }
+        let received = || request.received_from(flow.remote);
+        match request.method() {
+            // The table answers one that cancels nothing, without a transaction (RFC 3261 §9.2).
+            Method::Cancel if self.defence.bears(now, flow.remote) => Admission::Admitted(None),
+            Method::Cancel => Admission::Dropped,
+            _ if self.has_dialog(request) => Admission::Admitted(None),
+            method if request.to_tag().is_none() && needs_account(method) => {
+                let verdict = self.judge(now, flow.remote, request, out);
+                self.admit_as(now, flow, &received(), verdict)
+            }
+            _ if self.defence.bears(now, flow.remote) => {
+                Admission::Answered(self.answer_stranger(&received()))
+            }
+            _ => Admission::Dropped,
+        }
+    }
+
+    /// An account's request, or a refusal; who has the right password for a challenge that is too
+    /// old gets another, whatever else his source sends.
+    fn admit_as(
+        &mut self,
+        now: Instant,
+        flow: &Flow,
+        request: &Request,
+        verdict: Verdict,
+    ) -> Admission {
+        match verdict {
+            Verdict::User(user) => Admission::Admitted(Some(ExtensionId::from(user.as_str()))),
+            Verdict::Stale { proven: true } => self.challenge(now, flow, request, &verdict),
+            _ if self.defence.bears(now, flow.remote) => {
+                self.challenge(now, flow, request, &verdict)
+            }
+            _ => Admission::Dropped,
+        }
+    }
+
+    fn challenge(
+        &mut self,
+        now: Instant,
+        flow: &Flow,
+        request: &Request,
+        verdict: &Verdict,
+    ) -> Admission {
+        let refusal = self.parts.auth.refusal(now, flow.remote.ip(), request, verdict);
+        Admission::Answered(refusal)
+    }
+
+    /// Whether a request is within a dialog that is here.
+    fn has_dialog(&self, request: &Request) -> bool {
+        request.to_tag().is_some() && self.leg_of(request).is_some()
+    }
+
+    /// The answer to what needs no account or cannot be served: the same for every user named, and
+    /// without the product's name, so that nobody learns who is here.
+    fn answer_stranger(&self, request: &Request) -> Response {
+        let status = match request.method() {
+            _ if request.to_tag().is_some() => 481,
+            // RFC 3261 §11.2, but for the status: that of an INVITE would tell who is here.
+            Method::Options => 200,
+            Method::Bye | Method::Info | Method::Notify | Method::Prack | Method::Update => 481,
+            _ => 405,
+        };
+        let tag = self.parts.auth.tag(request);
+        let mut response = Response::build(request, status, Some(&tag));
+        if matches!(status, 200 | 405) {
+            response = response.header(Name::Allow, ALLOW);
+        }
+        if status == 200 {
+            response = response.header(Name::Accept, SDP);
+        }
+        response.response()
+    }
+
+    /// A request that no transaction knew.
     pub(super) fn requested(
         &mut self,
         now: Instant,
-        key: ServerKey,
-        flow: Flow,
-        request: Request,
+        (key, flow, request): (ServerKey, Flow, Request),
+        account: Option<ExtensionId>,
         out: &mut Vec<Output>,
     ) {
-        if request.to_tag().is_some() {
-            match self.leg_of(&request) {
+        match (account, request.method()) {
+            (Some(account), Method::Register) => {
+                self.register(now, (key, flow), &request, &account, out);
+            }
+            (Some(account), Method::Invite) => self.invite(now, (key, flow, request), account, out),
+            (Some(_), _) => self.refuse(now, key, &request, 405, out),
+            (None, _) => match self.leg_of(&request) {
                 Some(leg) => self.leg(now, leg, LegInput::Request { key, flow, request }, out),
                 None => self.refuse(now, key, &request, 481, out),
-            }
-            return;
-        }
-        match request.method() {
-            Method::Register => self.register(now, key, flow, &request, out),
-            Method::Invite => self.invite(now, key, flow, request, out),
-            Method::Options => {
-                let response = Response::build(&request, 200, Some(&self.tag()))
-                    .header(Name::Allow, ALLOW)
-                    .header(Name::Accept, "application/sdp")
-                    .response();
-                self.respond(now, key, response, out);
-            }
-            Method::Bye | Method::Update | Method::Prack | Method::Notify | Method::Info => {
-                self.refuse(now, key, &request, 481, out);
-            }
-            _ => self.refuse(now, key, &request, 405, out),
+            },
         }
     }
 
@@ -50,12 +165,11 @@ impl Switch {
     fn register(
         &mut self,
         now: Instant,
-        key: ServerKey,
-        flow: Flow,
+        (key, flow): (ServerKey, Flow),
         request: &Request,
+        account: &ExtensionId,
         out: &mut Vec<Output>,
     ) {
-        let Some(account) = self.credentials(now, &key, flow, request, out) else { return };
         let owner = request.to().uri().ok().and_then(|uri| uri.user_unescaped());
         if owner.as_deref() != Some(account.as_str()) {
             self.refuse(now, key, request, 403, out);
@@ -64,7 +178,7 @@ impl Switch {
         let mut changes = Vec::new();
         let tag = self.tag();
         let registrar = &mut self.parts.registrar;
-        let response = registrar.handle_register(now, &account, flow, request, &tag, &mut changes);
+        let response = registrar.handle_register(now, account, flow, request, &tag, &mut changes);
         self.respond(now, key, response, out);
         self.registrations_changed(now, changes, out);
     }
@@ -73,12 +187,10 @@ impl Switch {
     fn invite(
         &mut self,
         now: Instant,
-        key: ServerKey,
-        flow: Flow,
-        request: Request,
+        (key, flow, request): (ServerKey, Flow, Request),
+        extension: ExtensionId,
         out: &mut Vec<Output>,
     ) {
-        let Some(extension) = self.credentials(now, &key, flow, &request, out) else { return };
         let wanted = match wanted(&request) {
             Ok(wanted) => wanted,
             Err(response) => {
@@ -136,26 +248,6 @@ impl Switch {
         self.drive(now, id, CallInput::Tick, out);
     }
 
-    /// The account whose credentials the request carries; otherwise the request is answered.
-    fn credentials(
-        &mut self,
-        now: Instant,
-        key: &ServerKey,
-        flow: Flow,
-        request: &Request,
-        out: &mut Vec<Output>,
-    ) -> Option<ExtensionId> {
-        let (tag, source, secrets) = (self.tag(), flow.remote.ip(), &self.secrets);
-        let admitted = self.parts.auth.admit(now, source, request, &tag, |user| secrets.get(user));
-        match admitted {
-            Ok(account) => Some(ExtensionId::from(account.as_str())),
-            Err(response) => {
-                self.respond(now, *key, *response, out);
-                None
-            }
-        }
-    }
-
     fn refuse(
         &mut self,
         now: Instant,
@@ -178,6 +270,11 @@ impl Switch {
     fn tag(&mut self) -> String {
         self.parts.rng.token(8)
     }
+}
+
+/// Whether only accounts may send it, outside of dialogs.
+fn needs_account(method: Method) -> bool {
+    matches!(method, Method::Invite | Method::Register)
 }
 
 /// What an INVITE asks for.

@@ -205,6 +205,7 @@ impl Switch {
     fn status(&self, now: Instant) -> NodeStatus {
         let queues = self.parts.acd.queues();
         let legs = self.calls.values().map(|call| call.legs().len() as u64).sum();
+        let defence = self.defence.figures();
         NodeStatus {
             name: self.parts.name.clone(),
             started: self.wall(Instant::START),
@@ -222,6 +223,9 @@ impl Switch {
             waiting: queues.iter().map(|queue| queue.callers.len() as u64).sum(),
             calls_total: self.calls_total,
             calls_refused: self.calls_refused,
+            denied: defence.denied,
+            dropped: defence.dropped,
+            lock_outs: defence.lock_outs,
         }
     }
 }

@@ -9,6 +9,7 @@ mod admission;
 mod agents;
 mod answers;
 mod calls;
+mod defence;
 mod kept;
 pub mod request;
 
@@ -26,6 +27,7 @@ use crate::sip::flow::Flow;
 use crate::sip::message::Message;
 use crate::sip::registrar::Registrar;
 use crate::sip::transaction::{self, ClientId, ServerKey, Table};
+use crate::switch::defence::Defence;
 use crate::time::{Deadlines, Epoch, Instant, Wall};
 
 /// Names a question, so that its answer finds the one who asked.
@@ -103,6 +105,7 @@ pub struct Switch {
     plan: Arc<Plan>,
     /// What each account's credentials are checked against.
     secrets: HashMap<ExtensionId, Secret>,
+    defence: Defence,
     call_ids: CallIds,
     calls: HashMap<CallId, Box<Call>>,
     /// The leg of each dialog, by our tag.
@@ -137,6 +140,7 @@ impl Switch {
     ) -> Self {
         let mut switch = Self {
             call_ids: CallIds::new(parts.node),
+            defence: Defence::new(&plan.defence),
             parts,
             plan: Arc::new(plan),
             secrets,
@@ -155,6 +159,7 @@ impl Switch {
             calls_total: 0,
             calls_refused: 0,
         };
+        switch.parts.auth.limit(defence::limits(&switch.plan.defence));
         switch.configure_acd(now);
         switch
     }
@@ -175,12 +180,12 @@ impl Switch {
             Input::Decided(decisions) => self.decided.extend(decisions),
             Input::Epoch(epoch) => self.parts.settings.epoch = epoch,
             Input::Media(event) => self.media(now, event, out),
-            Input::Message { flow, message } => {
-                self.transact(now, transaction::Input::Received { flow, message }, out);
-            }
+            Input::Message { flow, message } => self.received(now, flow, message, out),
             Input::Plan(plan, secrets) => {
                 self.plan = Arc::new(*plan);
                 self.secrets = secrets;
+                self.defence.configure(&self.plan.defence);
+                self.parts.auth.limit(defence::limits(&self.plan.defence));
                 self.configure_acd(now);
                 self.forget_removed_accounts(now, out);
             }
@@ -252,6 +257,17 @@ impl Switch {
 
     /// Gives the transactions an input and carries out what they ask.
     fn transact(&mut self, now: Instant, input: transaction::Input, out: &mut Vec<Output>) {
+        self.transact_for(now, input, None, out);
+    }
+
+    /// `transact`, with the account that a request is from if it had to prove one.
+    fn transact_for(
+        &mut self,
+        now: Instant,
+        input: transaction::Input,
+        mut account: Option<ExtensionId>,
+        out: &mut Vec<Output>,
+    ) {
         use transaction::Output as Step;
 
         let mut steps = Vec::new();
@@ -270,7 +286,7 @@ impl Switch {
                     }
                 }
                 Step::Request { key, flow, request } => {
-                    self.requested(now, key, flow, request, out);
+                    self.requested(now, (key, flow, request), account.take(), out);
                 }
                 Step::Response { client, flow, response } => {
                     if let Some(leg) = self.clients.get(&client).copied() {

@@ -238,6 +238,12 @@ pub struct NodeStatus {
     pub calls_total: u64,
     /// Calls refused since the start for want of ports, room or a writable ledger.
     pub calls_refused: u64,
+    /// Messages since the start from networks that may not send.
+    pub denied: u64,
+    /// Requests since the start that were not answered: too many without good credentials.
+    pub dropped: u64,
+    /// Lock-outs since the start of those who guessed passwords.
+    pub lock_outs: u64,
 }
 
 /// What became of an order to read the configuration again. The shell reads the files and gives the

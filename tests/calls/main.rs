@@ -20,6 +20,7 @@ mod codes;
 mod copies;
 mod credentials;
 mod crowd;
+mod defence;
 mod drain;
 mod glare;
 mod greeting;

@@ -31,6 +31,8 @@ pub fn lint(config: &Config, prompts: Option<HasPrompt<'_>>) -> Vec<Finding> {
     findings.extend(
         ledger.map(|(key, text)| error(&["ledger", key], format!("this cannot work; {text}"))),
     );
+    let defence = config.defence.mistakes().into_iter();
+    findings.extend(defence.map(|(key, text)| error(&["defence", key], text)));
     agents::lint(config, &mut findings);
     numbers::lint(config, &mut findings);
     routes::lint(config, &mut findings);

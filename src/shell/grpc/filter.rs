@@ -113,6 +113,7 @@ fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionI
         | Fact::HoldEnded { .. }
         | Fact::Key { .. }
         | Fact::LegSetup { .. }
+        | Fact::LockedOut { .. }
         | Fact::Media { .. }
         | Fact::Menu { .. }
         | Fact::OfferEnded { .. }

@@ -91,5 +91,8 @@ fn status(now: NodeStatus, ledger: proto::Ledger) -> proto::StatusResponse {
         calls_refused: now.calls_refused,
         ledger: Some(ledger),
         draining: now.draining,
+        denied: now.denied,
+        dropped: now.dropped,
+        lock_outs: now.lock_outs,
     }
 }

@@ -217,6 +217,9 @@ fn told(fact: Fact) -> Told {
         Fact::LegSetup { leg, sip_call_id } => {
             Told::LegSetup(proto::LegSetup { leg_id: leg.to_string(), sip_call_id })
         }
+        Fact::LockedOut { address, seconds, every_account } => {
+            Told::LockedOut(proto::LockedOut { address, seconds, every_account })
+        }
         Fact::Media { leg, quality: counted } => Told::MediaCounted(proto::MediaCounted {
             leg_id: leg.to_string(),
             quality: Some(quality(counted)),
@@ -297,6 +300,7 @@ fn told_rest(fact: Fact) -> Told {
         | Fact::HoldEnded { .. }
         | Fact::Key { .. }
         | Fact::LegSetup { .. }
+        | Fact::LockedOut { .. }
         | Fact::Media { .. }
         | Fact::Menu { .. }
         | Fact::Offered { .. }

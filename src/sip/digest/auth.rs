@@ -5,11 +5,12 @@
 //! Out:      the user's name, or the 401 or 403 that the sender gets.
 //! Not here: what a user may do.
 //!
-//! An unknown user costs the same time and gets the same answer as a wrong password. A nonce that
-//! is not ours, is old or was used with that count gets `stale=true` whatever the password: the
-//! phone tries again by itself, and nobody learns anything.
+//! An unknown user costs the same time and gets the same answer as a wrong password, whatever the
+//! method. A nonce that is not ours gets `stale=true` whatever the password; one that is too old or
+//! was used with that count only with the right password (RFC 7616 §3.3): the phone tries again by
+//! itself, and a wrong guess counts as one.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
@@ -19,7 +20,7 @@ use crate::sip::message::{Name, Quoted, Request, Response, Uri};
 use crate::time::{Duration, Instant};
 
 use super::fields::Fields;
-use super::guard::Guard;
+use super::guard::{Guard, Limits, Lock, Sender};
 use super::hash::{Algorithm, Question, Secret};
 use super::nonce::{Judgement, Nonces};
 
@@ -33,6 +34,9 @@ pub struct Config {
     /// those (baresip before 2.0, SIPp 3.6) give up when they see a hash that they do not know,
     /// wherever it stands in the list.
     pub algorithms: Vec<Algorithm>,
+    /// How many wrong passwords are borne. Not written here: `[defence]` says it.
+    #[serde(skip)]
+    pub guard: Limits,
     /// How long a phone may use one challenge before it gets another. Default `"10m"`.
     #[serde(with = "humantime_serde")]
     pub nonce_lifetime: Duration,
@@ -44,6 +48,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             algorithms: vec![Algorithm::Md5],
+            guard: Limits::default(),
             nonce_lifetime: Duration::from_secs(600),
             nonces_max: 100_000,
         }
@@ -53,12 +58,17 @@ impl Default for Config {
 /// What a request's credentials are worth.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// There are none, they are wrong, or (`stale`) they answer a challenge that is over.
-    Challenge { stale: bool },
     /// Too many wrong ones came from there; these were not looked at.
     Locked { wait: Duration },
+    /// There are none, or none that could be judged.
+    Missing,
+    /// They answer a challenge that is over or not ours. `proven`: it was ours, it is only too old,
+    /// and the password is right.
+    Stale { proven: bool },
     /// They are right.
     User(String),
+    /// `lock` is the lock-out that begins with them.
+    Wrong { lock: Option<Lock> },
 }
 
 /// Challenges requests and checks their credentials.
@@ -83,41 +93,42 @@ impl Auth {
             realm: realm.to_owned(),
             opaque: rng.token(8),
             nonces: Nonces::new(key, config.nonce_lifetime, config.nonces_max),
-            guard: Guard::default(),
+            guard: Guard::new(config.guard.clone()),
             nobody: Secret::new("", realm, &rng.token(16)),
         }
     }
 
-    /// The user that a request is from, or the response that it gets.
-    ///
-    /// Asked once per request: a second time, its credentials are a replay.
-    ///
-    /// # Errors
-    ///
-    /// 401 with a challenge for each algorithm, or 403 with Retry-After.
-    pub fn admit<'s>(
+    /// Changed limits count from the next guess on.
+    pub fn limit(&mut self, limits: Limits) {
+        self.guard.configure(limits);
+    }
+
+    /// The response to a request without good credentials: 401 with a challenge for each algorithm,
+    /// or 403 with Retry-After.
+    pub fn refusal(
         &mut self,
         now: Instant,
-        source: IpAddr,
+        client: IpAddr,
         request: &Request,
-        to_tag: &str,
-        secret_of: impl Fn(&str) -> Option<&'s Secret>,
-    ) -> Result<String, Box<Response>> {
-        match self.check(now, source, request, secret_of) {
-            Verdict::User(user) => Ok(user),
-            Verdict::Locked { wait } => {
-                let response = Response::build(request, 403, Some(to_tag))
-                    .header(Name::RetryAfter, wait.as_secs() + 1);
-                Err(Box::new(response.response()))
-            }
-            Verdict::Challenge { stale } => {
-                let mut response = Response::build(request, 401, Some(to_tag));
-                for challenge in self.challenges(now, source, stale) {
-                    response = response.header(Name::WwwAuthenticate, challenge);
-                }
-                Err(Box::new(response.response()))
-            }
+        verdict: &Verdict,
+    ) -> Response {
+        let tag = self.tag(request);
+        if let Verdict::Locked { wait } = verdict {
+            let response = Response::build(request, 403, Some(&tag));
+            return response.header(Name::RetryAfter, wait.as_secs() + 1).response();
         }
+        let stale = matches!(verdict, Verdict::Stale { .. });
+        let mut response = Response::build(request, 401, Some(&tag));
+        for challenge in self.challenges(now, client, stale) {
+            response = response.header(Name::WwwAuthenticate, challenge);
+        }
+        response.response()
+    }
+
+    /// A To tag that is the same for each copy of a request, of which nothing is remembered
+    /// (RFC 3261 §8.2.7).
+    pub fn tag(&self, request: &Request) -> String {
+        self.nonces.tag(&[request.call_id(), request.via().branch().unwrap_or_default()])
     }
 
     /// The values of the WWW-Authenticate headers of a 401, the preferred first.
@@ -134,40 +145,48 @@ impl Auth {
         self.algorithms.iter().map(challenge).collect()
     }
 
-    /// Judges the credentials of a request (its Authorization header), once.
+    /// Judges the credentials of a request (its Authorization header), once: a second time they are
+    /// a replay.
+    ///
+    /// `proven` says whether the sender's flow has proven a password of the account named before.
     pub fn check<'s>(
         &mut self,
         now: Instant,
-        source: IpAddr,
+        remote: (SocketAddr, IpAddr),
         request: &Request,
+        proven: impl Fn(&str) -> bool,
         secret_of: impl Fn(&str) -> Option<&'s Secret>,
     ) -> Verdict {
         let ours = request.lines(Name::Authorization).find_map(|line| {
             let fields = Fields::parse(line)?;
             (fields.get("realm") == Some(&self.realm)).then_some(fields)
         });
-        let Some(fields) = ours else { return Verdict::Challenge { stale: false } };
+        let Some(fields) = ours else { return Verdict::Missing };
         let given = Given::read(&fields, request)
             .filter(|given| self.algorithms.contains(&given.question.algorithm));
-        let Some(given) = given else { return Verdict::Challenge { stale: false } };
-        if let Some(wait) = self.guard.locked(now, source, given.user) {
+        let Some(given) = given else { return Verdict::Missing };
+        let (remote, source) = remote;
+        let sender = Sender { remote, source, proven: proven(given.user) };
+        if let Some(wait) = self.guard.locked(now, &sender, given.user) {
             return Verdict::Locked { wait };
         }
-        let Judgement::Fresh(stamp) = self.nonces.judge(now, given.question.nonce, source) else {
-            return Verdict::Challenge { stale: true };
+        let stamp = match self.nonces.judge(now, given.question.nonce, remote.ip()) {
+            Judgement::Fresh(stamp) => Some(stamp),
+            Judgement::Stale => None,
+            Judgement::Unknown => return Verdict::Stale { proven: false },
         };
         let secret = secret_of(given.user);
         let wanted = given.question.response(secret.unwrap_or(&self.nobody));
         let response = given.response.to_ascii_lowercase();
         let is_right = bool::from(wanted.as_bytes().ct_eq(response.as_bytes()));
         if !is_right || secret.is_none() {
-            self.guard.failed(now, source, given.user);
-            return Verdict::Challenge { stale: false };
+            return Verdict::Wrong { lock: self.guard.failed(now, &sender, given.user) };
         }
+        let Some(stamp) = stamp else { return Verdict::Stale { proven: true } };
         if !self.nonces.count(now, stamp, given.count) {
-            return Verdict::Challenge { stale: true };
+            return Verdict::Stale { proven: false };
         }
-        self.guard.succeeded(source, given.user);
+        self.guard.succeeded(&sender, given.user);
         Verdict::User(given.user.to_owned())
     }
 }
@@ -236,7 +255,6 @@ mod tests {
 
     use super::*;
     use crate::sip::digest::answer::{Credentials, answer};
-    use crate::sip::digest::guard::FAILURES_MAX;
     use crate::sip::message::{Message, Method};
 
     #[test]
@@ -288,7 +306,7 @@ mod tests {
         // The same key, so the nonce is known; but nobody asked for SHA-256.
         let sha_256 = credentials(&both.refuses(&request(None)), "password", 1);
         let verdict = server.checks(&request(Some(&sha_256)));
-        assert_eq!(verdict, Verdict::Challenge { stale: false });
+        assert_eq!(verdict, Verdict::Missing);
         let md5 = credentials(&refusal, "password", 1);
         assert_eq!(server.checks(&request(Some(&md5))), known());
     }
@@ -325,7 +343,11 @@ mod tests {
         let refusal = server.refuses(&request(None));
         server.now = server.now + Duration::from_secs(601);
 
-        assert_eq!(server.checks(&request(Some(&credentials(&refusal, "password", 1)))), stale());
+        let right = request(Some(&credentials(&refusal, "password", 1)));
+        assert_eq!(server.checks(&right), Verdict::Stale { proven: true });
+        // Else an old challenge would be good for guessing for ever.
+        let wrong = request(Some(&credentials(&refusal, "guess", 1)));
+        assert_eq!(server.checks(&wrong), Verdict::Wrong { lock: None });
     }
 
     #[test]
@@ -335,8 +357,8 @@ mod tests {
         let wrong = credentials(&refusal, "guess", 1);
         let unknown = wrong.replace("username=\"1001\"", "username=\"9999\"");
 
-        assert_eq!(server.checks(&request(Some(&wrong))), Verdict::Challenge { stale: false });
-        assert_eq!(server.checks(&request(Some(&unknown))), Verdict::Challenge { stale: false });
+        assert_eq!(server.checks(&request(Some(&wrong))), Verdict::Wrong { lock: None });
+        assert_eq!(server.checks(&request(Some(&unknown))), Verdict::Wrong { lock: None });
         // The stand-in's own password opens nothing either: there is no such account.
         let nobody = Secret::new("", REALM, "");
         assert_ne!(server.auth.nobody, nobody);
@@ -345,7 +367,7 @@ mod tests {
     #[test]
     fn guessing_is_slowed_down() {
         let mut server = Server::new();
-        for _ in 0..FAILURES_MAX {
+        for _ in 0..10 {
             let refusal = server.refuses(&request(None));
             let wrong = request(Some(&credentials(&refusal, "guess", 1)));
             assert_eq!(server.refuses(&wrong).status(), 401);
@@ -356,7 +378,7 @@ mod tests {
         let locked = server.refuses(&right);
         assert_eq!(locked.status(), 403);
         assert_eq!(locked.header(Name::RetryAfter), Some("61"));
-        server.now = server.now + Duration::from_secs(61);
+        server.now = server.now + Duration::from_secs(60);
         assert_eq!(server.checks(&right), known());
     }
 
@@ -384,7 +406,7 @@ mod tests {
             let refusal = server.refuses(&request(None));
             let value = credentials_for(&refusal, "password", 1, uri);
             let verdict = server.checks(&request(Some(&value)));
-            assert_eq!(verdict, Verdict::Challenge { stale: false }, "{uri}");
+            assert_eq!(verdict, Verdict::Missing, "{uri}");
         }
     }
 
@@ -423,13 +445,23 @@ mod tests {
             let value = good.replacen(from, to, 1);
             assert_ne!(value, good);
             let verdict = server.checks(&request(Some(&value)));
-            assert_eq!(verdict, Verdict::Challenge { stale: false }, "{value}");
+            let is_none = if from.starts_with("response") {
+                Verdict::Wrong { lock: None }
+            } else {
+                Verdict::Missing
+            };
+            assert_eq!(verdict, is_none, "{value}");
         }
         assert_eq!(server.checks(&request(Some(&good))), known());
     }
 
     const REALM: &str = "pbx.example";
     const URI: &str = "sip:pbx.example;transport=tcp";
+
+    const HOME: Sender = {
+        let source = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 9));
+        Sender { remote: SocketAddr::new(source, 5060), source, proven: false }
+    };
 
     struct Server {
         auth: Auth,
@@ -446,16 +478,15 @@ mod tests {
         }
 
         fn checks(&mut self, request: &Request) -> Verdict {
-            let source = "192.0.2.9".parse().unwrap();
             let secret_of = |user: &str| (user == "1001").then_some(&self.secret);
-            self.auth.check(self.now, source, request, secret_of)
+            let remote = (HOME.remote, HOME.source);
+            self.auth.check(self.now, remote, request, |_| false, secret_of)
         }
 
         fn refuses(&mut self, request: &Request) -> Response {
-            let source = "192.0.2.9".parse().unwrap();
-            let secret_of = |user: &str| (user == "1001").then_some(&self.secret);
-            let refusal = self.auth.admit(self.now, source, request, "us", secret_of);
-            *refusal.expect_err("the request is refused")
+            let verdict = self.checks(request);
+            assert!(!matches!(verdict, Verdict::User(_)));
+            self.auth.refusal(self.now, HOME.source, request, &verdict)
         }
     }
 
@@ -463,8 +494,9 @@ mod tests {
         Verdict::User("1001".to_owned())
     }
 
+    /// The challenge is over or was never ours.
     fn stale() -> Verdict {
-        Verdict::Challenge { stale: true }
+        Verdict::Stale { proven: false }
     }
 
     fn credentials(refusal: &Response, password: &str, count: u32) -> String {

@@ -1,154 +1,277 @@
-//! Slows down who guesses passwords, without locking out who knows them.
+//! Locks out who guesses passwords, without locking out who knows them.
 //!
-//! Wrong passwords are counted by address and account, and by address alone. Above the limit the
-//! account (or the address) is not even looked at until it has kept quiet for a while; the account
-//! stays open to all other addresses. Addresses cannot be forged here: only guesses that carry one
-//! of our nonces are counted, and those are bound to the address that they were sent to.
+//! Wrong passwords are counted by source and account, and by source alone. Above the limit the
+//! account (or every account) is not even looked at for that source until the lock ends; all other
+//! sources still reach it. Each lock of a suspect lasts twice as long as the one before. Sources
+//! cannot be forged here: only guesses that carry one of our nonces are counted, and those are
+//! bound to the address that they were sent to.
+//!
+//! Behind one address there may be an intruder and a whole office. A flow that has proven the
+//! account's password before (`Sender::proven`) is a suspect of its own: what its neighbours guess
+//! neither counts against it nor locks it out, and what it guesses itself does.
 
-use std::collections::{BTreeSet, HashMap};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use crate::sip::recent::Recent;
 use crate::time::{Duration, Instant};
 
-/// Wrong passwords for one account from one address, until it is locked for that address.
-pub const FAILURES_MAX: u32 = 10;
-/// Wrong passwords from one address in all, until the address is locked.
-pub const FAILURES_OF_ADDRESS_MAX: u32 = 100;
-/// How long after the last counted guess all guesses are forgotten.
-pub const MEMORY: Duration = Duration::from_secs(60);
-/// Addresses and accounts that are remembered; beyond it the oldest are forgotten.
-pub const SUSPECTS_MAX: usize = 20_000;
-/// Bytes of a user name that are told apart: longer ones are no account's.
-const USER_BYTES_MAX: usize = 64;
+/// How many guesses are borne, and what follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Wrong passwords for one account from one source, until it is locked for that source.
+    pub failures_max: u32,
+    /// Wrong passwords from one source in all, until it is locked for all accounts.
+    pub failures_of_source_max: u32,
+    /// How long the first lock lasts, and how long after the last guess failures are forgotten.
+    pub lock: Duration,
+    /// The longest lock, and how long after one its length is remembered.
+    pub lock_max: Duration,
+    /// Suspects that are remembered; beyond it the oldest are forgotten.
+    pub suspects_max: usize,
+}
 
-/// An address, and the account that it tried; an empty name stands for all.
-type Suspect = (IpAddr, Box<str>);
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            failures_max: 10,
+            failures_of_source_max: 100,
+            lock: Duration::from_secs(60),
+            lock_max: Duration::from_secs(3600),
+            suspects_max: 65_536,
+        }
+    }
+}
+
+/// Where a request came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sender {
+    pub remote: SocketAddr,
+    /// The address that stands for everyone who shares the sender's network.
+    pub source: IpAddr,
+    /// Whether this very flow has proven a password of the account that it names.
+    pub proven: bool,
+}
+
+/// A lock that began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lock {
+    pub length: Duration,
+    /// All accounts are locked for the source, not one.
+    pub whole_source: bool,
+}
+
+/// Who is suspected of guessing what.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Suspect {
+    /// A flow with good credentials that tries its own account.
+    Flow(SocketAddr, Box<str>),
+    Source(IpAddr),
+    SourceAndUser(IpAddr, Box<str>),
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Failures {
     count: u32,
+    /// Locks so far.
+    locks: u32,
     last: Instant,
+    locked_until: Instant,
 }
 
 /// Who failed how often, lately.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Guard {
-    failures: HashMap<Suspect, Failures>,
-    by_age: BTreeSet<(Instant, Suspect)>,
+    limits: Limits,
+    suspects: Recent<Suspect, Failures>,
 }
 
 impl Guard {
-    /// How long this address must not try this account; nothing if it may.
-    pub fn locked(&self, now: Instant, address: IpAddr, user: &str) -> Option<Duration> {
-        let one = self.left(now, suspect(address, user), FAILURES_MAX);
-        one.max(self.left(now, suspect(address, ""), FAILURES_OF_ADDRESS_MAX))
+    pub fn new(limits: Limits) -> Self {
+        let suspects = Recent::new(limits.suspects_max);
+        Self { limits, suspects }
     }
 
-    /// A guess was wrong.
-    pub fn failed(&mut self, now: Instant, address: IpAddr, user: &str) {
-        self.add(now, suspect(address, user));
-        self.add(now, suspect(address, ""));
+    /// Changed limits count from the next guess on.
+    pub fn configure(&mut self, limits: Limits) {
+        self.suspects.set_max(limits.suspects_max);
+        self.limits = limits;
+    }
+
+    /// How long this sender must not try this account; nothing if it may.
+    pub fn locked(&self, now: Instant, sender: &Sender, user: &str) -> Option<Duration> {
+        if sender.proven {
+            return self.left(now, &Suspect::Flow(sender.remote, short(user)));
+        }
+        let one = self.left(now, &Suspect::SourceAndUser(sender.source, short(user)));
+        one.max(self.left(now, &Suspect::Source(sender.source)))
+    }
+
+    /// A guess was wrong; tells the lock that begins with it.
+    pub fn failed(&mut self, now: Instant, sender: &Sender, user: &str) -> Option<Lock> {
+        let max = self.limits.failures_max;
+        let one = |length| Lock { length, whole_source: false };
+        if sender.proven {
+            return self.add(now, Suspect::Flow(sender.remote, short(user)), max).map(one);
+        }
+        let user = self.add(now, Suspect::SourceAndUser(sender.source, short(user)), max).map(one);
+        let max = self.limits.failures_of_source_max;
+        let all = self.add(now, Suspect::Source(sender.source), max);
+        all.map(|length| Lock { length, whole_source: true }).or(user)
     }
 
     /// The password was right: earlier slips are forgiven.
-    pub fn succeeded(&mut self, address: IpAddr, user: &str) {
-        let suspect = suspect(address, user);
-        if let Some(failures) = self.failures.remove(&suspect) {
-            self.by_age.remove(&(failures.last, suspect));
-        }
+    pub fn succeeded(&mut self, sender: &Sender, user: &str) {
+        self.suspects.forget(&Suspect::SourceAndUser(sender.source, short(user)));
+        self.suspects.forget(&Suspect::Flow(sender.remote, short(user)));
     }
 
-    fn left(&self, now: Instant, suspect: Suspect, max: u32) -> Option<Duration> {
-        let failures = self.failures.get(&suspect).filter(|failures| failures.count >= max)?;
-        let until = failures.last + MEMORY;
+    fn left(&self, now: Instant, suspect: &Suspect) -> Option<Duration> {
+        let until = self.suspects.peek(suspect)?.locked_until;
         (now < until).then(|| until.since(now))
     }
 
-    fn add(&mut self, now: Instant, suspect: Suspect) {
-        while let Some((last, _)) = self.by_age.first() {
-            if now < *last + MEMORY && self.by_age.len() < SUSPECTS_MAX {
-                break;
-            }
-            if let Some((_, oldest)) = self.by_age.pop_first() {
-                self.failures.remove(&oldest);
-            }
+    /// Counts a failure; tells how long the lock is that it begins.
+    fn add(&mut self, now: Instant, suspect: Suspect, max: u32) -> Option<Duration> {
+        let Limits { lock, lock_max, .. } = self.limits;
+        let none = || Failures { count: 0, locks: 0, last: now, locked_until: now };
+        let failures = self.suspects.touch(suspect, none);
+        if now >= failures.last + lock {
+            failures.count = 0;
         }
-        let failures = self.failures.entry(suspect.clone());
-        let failures = failures.or_insert(Failures { count: 0, last: now });
-        self.by_age.remove(&(failures.last, suspect.clone()));
-        *failures = Failures { count: failures.count.saturating_add(1), last: now };
-        self.by_age.insert((now, suspect));
+        if now >= failures.locked_until + lock_max {
+            failures.locks = 0;
+        }
+        failures.last = now;
+        failures.count += 1;
+        if failures.count < max {
+            return None;
+        }
+        let length = lock.saturating_mul(1_u32.checked_shl(failures.locks).unwrap_or(u32::MAX));
+        let length = length.min(lock_max);
+        *failures = Failures {
+            count: 0,
+            locks: failures.locks.saturating_add(1),
+            last: now,
+            locked_until: now + length,
+        };
+        Some(length)
     }
 }
 
-fn suspect(address: IpAddr, user: &str) -> Suspect {
+/// What of a user name is told apart: longer ones are no account's.
+fn short(user: &str) -> Box<str> {
     let end = user.char_indices().map(|(at, c)| at + c.len_utf8());
     let end = end.take_while(|end| *end <= USER_BYTES_MAX).last().unwrap_or(0);
-    (address.to_canonical(), Box::from(&user[..end]))
+    Box::from(&user[..end])
 }
+
+const USER_BYTES_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn ten_wrong_passwords_lock_the_account_for_that_address_and_a_minute() {
-        let mut guard = Guard::default();
-        for _ in 0..FAILURES_MAX {
-            assert_eq!(guard.locked(at(0), HOME, "1001"), None);
-            guard.failed(at(0), HOME, "1001");
+    fn ten_wrong_passwords_lock_the_account_for_that_source() {
+        let mut guard = Guard::new(Limits::default());
+        for _ in 0..9 {
+            assert_eq!(guard.failed(at(0), &HOME, "1001"), None);
+            assert_eq!(guard.locked(at(0), &HOME, "1001"), None);
         }
+        let lock = Lock { length: Duration::from_secs(60), whole_source: false };
+        assert_eq!(guard.failed(at(0), &HOME, "1001"), Some(lock));
 
-        assert_eq!(guard.locked(at(20), HOME, "1001"), Some(Duration::from_secs(40)));
-        assert_eq!(guard.locked(at(20), AWAY, "1001"), None);
-        assert_eq!(guard.locked(at(20), HOME, "1002"), None);
-        assert_eq!(guard.locked(at(60), HOME, "1001"), None);
+        assert_eq!(guard.locked(at(20), &HOME, "1001"), Some(Duration::from_secs(40)));
+        assert_eq!(guard.locked(at(20), &AWAY, "1001"), None);
+        assert_eq!(guard.locked(at(20), &HOME, "1002"), None);
+        assert_eq!(guard.locked(at(60), &HOME, "1001"), None);
+    }
+
+    #[test]
+    fn each_lock_lasts_twice_as_long_up_to_the_longest() {
+        let mut guard = Guard::new(Limits::default());
+        let mut now = 0;
+        let mut lengths = Vec::new();
+        for _ in 0..8 {
+            let lock = lock(&mut guard, now, "1001");
+            lengths.push(lock.length.as_secs());
+            now += lock.length.as_secs();
+        }
+        assert_eq!(lengths, [60, 120, 240, 480, 960, 1920, 3600, 3600]);
+
+        // An hour after the last one all is forgotten.
+        assert_eq!(lock(&mut guard, now + 3600, "1001").length.as_secs(), 60);
     }
 
     #[test]
     fn a_scanner_that_tries_many_accounts_is_locked_as_a_whole() {
-        let mut guard = Guard::default();
-        for number in 0..FAILURES_OF_ADDRESS_MAX {
-            guard.failed(at(0), HOME, &number.to_string());
+        let mut guard = Guard::new(Limits::default());
+        let locks: Vec<_> = (0..100)
+            .filter_map(|number: u32| guard.failed(at(0), &HOME, &number.to_string()))
+            .collect();
+
+        assert_eq!(locks, [Lock { length: Duration::from_secs(60), whole_source: true }]);
+        assert!(guard.locked(at(0), &HOME, "never tried").is_some());
+        assert!(guard.locked(at(0), &AWAY, "never tried").is_none());
+    }
+
+    /// A phone that has proven its password is not locked out by its neighbours behind the NAT.
+    #[test]
+    fn a_proven_flow_answers_for_itself_alone() {
+        let mut guard = Guard::new(Limits::default());
+        let phone = Sender { remote: "192.0.2.9:6000".parse().unwrap(), proven: true, ..HOME };
+        lock(&mut guard, 0, "1001");
+        for number in 0..100 {
+            guard.failed(at(0), &HOME, &number.to_string());
         }
 
-        assert!(guard.locked(at(0), HOME, "never tried").is_some());
-        assert!(guard.locked(at(0), AWAY, "never tried").is_none());
+        assert_eq!(guard.locked(at(1), &phone, "1001"), None);
+        for _ in 0..10 {
+            guard.failed(at(1), &phone, "1001");
+        }
+        assert!(guard.locked(at(1), &phone, "1001").is_some());
     }
 
     #[test]
     fn the_right_password_forgives_slips() {
-        let mut guard = Guard::default();
-        for _ in 0..FAILURES_MAX - 1 {
-            guard.failed(at(0), HOME, "1001");
+        let mut guard = Guard::new(Limits::default());
+        for _ in 0..9 {
+            guard.failed(at(0), &HOME, "1001");
         }
-        guard.succeeded(HOME, "1001");
+        guard.succeeded(&HOME, "1001");
 
-        guard.failed(at(1), HOME, "1001");
-
-        assert_eq!(guard.locked(at(1), HOME, "1001"), None);
+        assert_eq!(guard.failed(at(1), &HOME, "1001"), None);
+        assert_eq!(guard.locked(at(1), &HOME, "1001"), None);
     }
 
     #[test]
     fn memory_is_bounded() {
-        let mut guard = Guard::default();
-        let long = "ü".repeat(1000);
-        guard.failed(at(0), HOME, &long);
-        for number in 0..SUSPECTS_MAX as u32 + 10 {
-            let address = IpAddr::from(number.to_be_bytes());
-            guard.failed(at(1), address, "1001");
+        let mut guard = Guard::new(Limits { suspects_max: 100, ..Limits::default() });
+        guard.failed(at(0), &HOME, &"ü".repeat(1000));
+        for number in 0..1000_u32 {
+            let source = IpAddr::from(number.to_be_bytes());
+            guard.failed(at(1), &Sender { source, ..HOME }, "1001");
         }
 
-        assert!(guard.failures.len() <= SUSPECTS_MAX);
-        assert_eq!(guard.failures.len(), guard.by_age.len());
-        guard.failed(at(100), HOME, "1001");
-        assert_eq!(guard.failures.len(), 2);
+        assert!(guard.suspects.len() <= 100);
+        assert_eq!(short(&"ü".repeat(1000)).len(), 64);
     }
 
-    const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 9));
-    const AWAY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 10));
+    const HOME: Sender = sender([192, 0, 2, 9]);
+    const AWAY: Sender = sender([192, 0, 2, 10]);
+
+    const fn sender(address: [u8; 4]) -> Sender {
+        let [a, b, c, d] = address;
+        let source = IpAddr::V4(std::net::Ipv4Addr::new(a, b, c, d));
+        Sender { remote: SocketAddr::new(source, 5060), source, proven: false }
+    }
 
     fn at(seconds: u64) -> Instant {
         Instant::from_micros(seconds * 1_000_000)
+    }
+
+    /// Guesses until the account is locked.
+    fn lock(guard: &mut Guard, seconds: u64, user: &str) -> Lock {
+        (0..10).find_map(|_| guard.failed(at(seconds), &HOME, user)).expect("ten are too many")
     }
 }

@@ -51,6 +51,7 @@ struct Counts {
 
 const STAMP_DIGITS: usize = 16 + 8;
 const MAC_BYTES: usize = 16;
+const TAG_BYTES: usize = 8;
 
 impl Nonces {
     /// `key` must be unknown to all others. `used_max` nonces with a proven password are
@@ -102,6 +103,12 @@ impl Nonces {
         }
         self.used.insert(stamp, Counts { highest: count, below: 1 });
         true
+    }
+
+    /// A word that is the same for the same parts, and that nobody else can foresee.
+    pub fn tag(&self, parts: &[&str]) -> String {
+        let hash = self.mac.whole(parts.join("\n").as_bytes());
+        hex::encode(&hash[..TAG_BYTES])
     }
 
     fn read(&self, nonce: &str, client: IpAddr) -> Option<Stamp> {

@@ -126,6 +126,12 @@ impl Servers {
         out.push(Output::Request { key, flow, request });
     }
 
+    /// Whether a request belongs to a transaction, or came by another way already.
+    pub(super) fn knows(&mut self, request: &Request) -> bool {
+        write_match(&mut self.text, request);
+        self.matched.contains_key(self.text.as_str()) || self.merge_text(request).is_err()
+    }
+
     pub(super) fn ack_received(
         &mut self,
         now: Instant,

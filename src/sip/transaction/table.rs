@@ -92,6 +92,13 @@ impl Table {
         self.clients.id()
     }
 
+    /// Whether a request belongs to a transaction that is here: then it costs nothing more.
+    ///
+    /// For a user that refuses strangers without a transaction (RFC 3261 §8.2.7).
+    pub fn knows(&mut self, request: &Request) -> bool {
+        self.servers.knows(request)
+    }
+
     /// Applies one input and appends what must be done about it to `out`.
     pub fn handle(&mut self, now: Instant, rng: &mut Rng, input: Input, out: &mut Vec<Output>) {
         match input {

@@ -64,7 +64,7 @@ impl Ladder {
                 }
                 match (response.status(), response.cseq().method) {
                     (100, _) => "sip::transaction",
-                    (401, _) => "sip::digest, sip::transaction",
+                    (401, _) => "sip::digest, switch::admission",
                     (_, Method::Register) => "sip::registrar, sip::transaction",
                     _ => "call::leg, sip::transaction",
                 }
@@ -80,6 +80,9 @@ impl Ladder {
             }
             Fact::Setup { from, to, .. } => (format!("{from} calls {to}"), "call"),
             Fact::LegSetup { leg, .. } => (format!("Call-ID of leg {}", leg.index), "call"),
+            Fact::LockedOut { address, .. } => {
+                (format!("locked out: {address}"), "switch::defence")
+            }
             Fact::Ringing { leg } => (format!("leg {} rings", leg.index), "call"),
             Fact::RecordingBegan { .. } => ("recording began".to_owned(), "call::talking"),
             Fact::RecordingEnded { .. } => ("recording is complete".to_owned(), "call"),

@@ -1,0 +1,263 @@
+//! Strangers: what they may ask, how often, and what they learn.
+
+use std::net::SocketAddr;
+
+use crate::answered::talking;
+use crate::site::SITE;
+use crate::world::World;
+use strowger::cdr::entry::Fact;
+use strowger::sip::digest::{Credentials, answer};
+use strowger::sip::flow::{ConnectionId, Flow, Transport};
+use strowger::sip::message::{Message, Method, Name, Request, Response};
+use strowger::switch::Input;
+use strowger::time::Duration;
+
+/// RFC 3261 §8.2.7: what is refused for want of credentials leaves nothing behind.
+#[test]
+fn a_refusal_costs_no_transaction() {
+    let mut world = World::new(SITE);
+    world.run(Duration::from_secs(40));
+    for method in [Method::Invite, Method::Register, Method::Options, Method::Bye, Method::Notify] {
+        let status = stranger(&mut world, request(method, "1001", "")).map(|it| it.status());
+        let wanted = match method {
+            Method::Invite | Method::Register => 401,
+            Method::Options => 200,
+            _ => 481,
+        };
+        assert_eq!(status, Some(wanted), "{method:?}");
+    }
+    assert_eq!(world.node().transactions, 0);
+}
+
+/// Requests with a To tag are only taken for dialogs that are here.
+#[test]
+fn junk_with_a_to_tag_costs_no_transaction() {
+    let mut world = World::new(SITE);
+    world.run(Duration::from_secs(40));
+    for method in [Method::Invite, Method::Bye, Method::Update, Method::Info, Method::Register] {
+        let junk = request(method, "1001", ";tag=junk");
+        assert_eq!(stranger(&mut world, junk).map(|it| it.status()), Some(481), "{method:?}");
+    }
+    assert_eq!(world.node().transactions, 0);
+}
+
+/// A copy of a refused request gets the same To tag (RFC 3261 §8.2.7).
+#[test]
+fn copies_are_refused_under_one_tag() {
+    let mut world = World::new(SITE);
+    let invite = request(Method::Invite, "1002", "");
+    let first = stranger(&mut world, invite.clone()).unwrap();
+    let second = stranger(&mut world, invite).unwrap();
+
+    assert!(first.to_tag().is_some());
+    assert_eq!(first.to_tag(), second.to_tag());
+    let other = stranger(&mut world, request(Method::Invite, "1003", "")).unwrap();
+    assert_ne!(first.to_tag(), other.to_tag());
+}
+
+/// What an unknown user is told is what a known one is told, whatever is asked for.
+#[test]
+fn nobody_learns_which_accounts_there_are() {
+    let mut world = World::new(SITE);
+    for method in [Method::Invite, Method::Register, Method::Options] {
+        let mut told = Vec::new();
+        for user in ["1001", "9999"] {
+            let request = request(method, user, "");
+            let first = stranger(&mut world, request.clone()).unwrap();
+            told.push(shape(&first));
+            if first.status() == 401 {
+                let guess = with_password(&request, &first, user, "a guess");
+                told.push(shape(&stranger(&mut world, guess).unwrap()));
+            }
+        }
+        let (known, unknown) = told.split_at(told.len() / 2);
+        assert_eq!(known, unknown);
+        assert!(told.iter().all(|it| !it.contains("Server") && !it.contains("User-Agent")));
+    }
+}
+
+#[test]
+fn a_source_that_guesses_is_locked_out_and_told_to_the_ledger() {
+    let mut world = World::new(SITE);
+    let statuses: Vec<_> = (0..13).map(|_| guess(&mut world, "1001")).collect();
+
+    assert_eq!(statuses[..10], [401; 10]);
+    assert_eq!(statuses[10..], [403; 3]);
+    let locked = |fact: &Fact| match fact {
+        Fact::LockedOut { address, seconds, every_account } => {
+            address == "203.0.113.66" && *seconds == 60 && !every_account
+        }
+        _ => false,
+    };
+    assert!(world.has(locked));
+    assert_eq!(world.node().lock_outs, 1);
+    // Others are not touched, not even at the same account.
+    talking(&mut world);
+    world.hang_up("1001");
+    world.close();
+}
+
+/// The second lock-out is longer.
+#[test]
+fn who_goes_on_guessing_waits_longer() {
+    let mut world = World::new(SITE);
+    for _ in 0..2 {
+        while guess(&mut world, "1001") != 403 {}
+        world.run(Duration::from_secs(60));
+    }
+
+    assert_eq!(guess(&mut world, "1001"), 403);
+    world.run(Duration::from_secs(60));
+    assert_eq!(guess(&mut world, "1001"), 401);
+}
+
+/// Above its bucket a source is not answered; its phones that are registered are.
+#[test]
+fn a_flood_is_not_answered_and_its_neighbours_are() {
+    let mut world = World::new(SITE);
+    let neighbour = SocketAddr::from((world.phone("1001").address.ip(), 31_337));
+    let flood: Vec<_> = (0..3000)
+        .map(|n| {
+            let method = if n % 2 == 0 { Method::Register } else { Method::Options };
+            say(&mut world, neighbour, request(method, &n.to_string(), "")).is_some()
+        })
+        .collect();
+
+    assert!(flood[..900].iter().all(|answered| *answered));
+    assert!(flood[1100..].iter().all(|answered| !answered));
+    assert!(world.node().dropped > 1900);
+    talking(&mut world);
+    world.hang_up("1001");
+    world.register("1001");
+    world.close();
+}
+
+/// Who guesses behind the address of a phone does not lock that phone out.
+#[test]
+fn a_phone_is_not_locked_out_for_its_neighbour() {
+    let mut world = World::new(SITE);
+    let neighbour = SocketAddr::from((world.phone("1001").address.ip(), 31_337));
+    for _ in 0..20 {
+        guess_from(&mut world, neighbour, "1001");
+    }
+    assert_eq!(guess_from(&mut world, neighbour, "1001"), Some(403));
+
+    talking(&mut world);
+    world.hang_up("1001");
+    world.close();
+}
+
+/// The same password over and over, each time with the challenge of the time before.
+#[test]
+fn credentials_that_were_heard_are_worth_nothing() {
+    let mut world = World::new(SITE);
+    let register = request(Method::Register, "1001", "");
+    let challenge = stranger(&mut world, register.clone()).unwrap();
+    let heard = with_password(&register, &challenge, "1001", "one-1001");
+    assert_eq!(stranger(&mut world, heard.clone()).unwrap().status(), 200);
+    world.run(Duration::from_secs(40));
+
+    assert_eq!(stranger(&mut world, heard.clone()).unwrap().status(), 401);
+    let elsewhere = SocketAddr::from(([203, 0, 113, 67], 5060));
+    assert_eq!(say(&mut world, elsewhere, heard).unwrap().status(), 401);
+}
+
+#[test]
+fn denied_networks_are_not_answered() {
+    let denied = "[defence]\ndeny = [\"203.0.113.0/24\"]\n";
+    let mut world = World::new(&format!("{denied}{SITE}"));
+
+    assert!(stranger(&mut world, request(Method::Options, "1001", "")).is_none());
+    assert_eq!(world.node().denied, 1);
+    talking(&mut world);
+    world.hang_up("1001");
+    world.close();
+    // A reload opens the door.
+    world.reload(SITE);
+    assert!(stranger(&mut world, request(Method::Options, "1001", "")).is_some());
+}
+
+/// From elsewhere the right password is as wrong as any other.
+#[test]
+fn an_account_can_be_kept_to_its_network() {
+    let kept = "password = \"six-1006\"\nallow = [\"198.51.100.0/24\"]";
+    let mut world = World::new(&SITE.replace("password = \"six-1006\"", kept));
+    assert_eq!(world.phone("1006").registered, Some(200));
+    let register = request(Method::Register, "1006", "");
+    let challenge = stranger(&mut world, register.clone()).unwrap();
+    let right = with_password(&register, &challenge, "1006", "six-1006");
+
+    assert_eq!(stranger(&mut world, right).unwrap().status(), 401);
+}
+
+/// Says one thing from an address far away.
+fn stranger(world: &mut World, request: Request) -> Option<Response> {
+    say(world, SocketAddr::from(([203, 0, 113, 66], 5060)), request)
+}
+
+/// The answer that a request gets at once.
+fn say(world: &mut World, remote: SocketAddr, request: Request) -> Option<Response> {
+    let local = SocketAddr::from(([192, 0, 2, 1], 5060));
+    let connection = ConnectionId::default();
+    let flow = Flow { transport: Transport::Udp, local, remote, connection };
+    let before = world.sent.len();
+    world.input(Input::Message { flow, message: request.into() });
+    let answers = world.sent[before..].iter().filter_map(|message| match message {
+        Message::Response(response) if response.is_final() => Some(response.clone()),
+        _ => None,
+    });
+    answers.last()
+}
+
+fn guess(world: &mut World, user: &str) -> u16 {
+    guess_from(world, SocketAddr::from(([203, 0, 113, 66], 5060)), user).expect("it is answered")
+}
+
+fn guess_from(world: &mut World, remote: SocketAddr, user: &str) -> Option<u16> {
+    let register = request(Method::Register, user, "");
+    let challenge = say(world, remote, register.clone())?;
+    if challenge.status() != 401 {
+        return Some(challenge.status());
+    }
+    Some(say(world, remote, with_password(&register, &challenge, user, "a guess"))?.status())
+}
+
+fn request(method: Method, user: &str, to_tag: &str) -> Request {
+    let uri = match method {
+        Method::Register => "sip:strowger.test".to_owned(),
+        _ => format!("sip:{user}@strowger.test"),
+    };
+    Request::build(method, &uri)
+        .via(&format!("SIP/2.0/UDP 203.0.113.66:5060;branch=z9hG4bK{user}{method:?}"))
+        .header(Name::From, format!("<sip:{user}@strowger.test>;tag=from"))
+        .header(Name::To, format!("<sip:{user}@strowger.test>{to_tag}"))
+        .header(Name::CallId, format!("{user}{method:?}"))
+        .header(Name::CSeq, format!("1 {method}"))
+        .header(Name::Contact, format!("<sip:{user}@203.0.113.66>"))
+        .request()
+}
+
+/// The same request in another transaction, with an answer to the challenge.
+fn with_password(old: &Request, challenge: &Response, user: &str, password: &str) -> Request {
+    let credentials = Credentials { user, password };
+    let (method, uri) = (old.method_text(), old.uri_text());
+    let (name, value) =
+        answer(challenge, credentials, method, uri, "c", 1).expect("it is a challenge");
+    let unique = &value[value.find("nonce=\"").expect("it has a nonce") + 7..][..24];
+    let mut request = Request::build(old.method(), uri)
+        .via(&format!("SIP/2.0/UDP 203.0.113.66:5060;branch=z9hG4bK{unique}"));
+    for copied in [Name::From, Name::To, Name::CallId, Name::Contact] {
+        request = request.header(copied, old.header(copied).expect("it was built so"));
+    }
+    request.header(Name::CSeq, format!("2 {method}")).header(name, value).request()
+}
+
+/// A response without what differs from request to request.
+fn shape(response: &Response) -> String {
+    let lines = response.all().filter(|(name, _)| {
+        !["via", "from", "to", "call-id", "www-authenticate"]
+            .contains(&name.to_ascii_lowercase().as_str())
+    });
+    let lines: Vec<_> = lines.map(|(name, value)| format!("{name}: {value}")).collect();
+    format!("{} {}", response.status(), lines.join("\n"))
+}
