@@ -160,6 +160,10 @@ END
 # The signal to speak after it: 1 kHz, 400 ms.
 sox -R -D -n -r 8000 -c 1 -b 16 beep.wav synth 0.4 sine 1000 fade t 0.01 0.4 0.02 gain -n -10
 
+# What a caller hears while a phone rings: 450 Hz, one second of five.
+sox -R -D -n -r 8000 -c 1 -b 16 ringback.wav \
+    synth 1 sine 450 fade t 0.01 1 0.01 gain -n -8 pad 0 4
+
 # bar NAME FREQUENCY...: four seconds of a chord, and its notes plucked one after the other.
 bar() {
     name=$1 low=$2 middle=$3 high=$4 top=$5

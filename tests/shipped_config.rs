@@ -24,6 +24,7 @@ fn every_default_is_the_programs() {
     let bare = Config::default();
 
     assert_eq!(config.acd.acd, bare.acd.acd);
+    assert_eq!(config.calls, bare.calls);
     assert_eq!(config.codes, bare.codes);
     assert_eq!(config.defence, bare.defence);
     assert_eq!(config.grpc, bare.grpc);
@@ -50,6 +51,7 @@ fn every_key_is_documented() {
     for heading in [
         "[acd]",
         "[agents.17]",
+        "[calls]",
         "[codes]",
         "[defence]",
         "[extensions.1001]",

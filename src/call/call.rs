@@ -19,6 +19,7 @@ use crate::call::queueing::Waiting;
 use crate::call::ringing::Ringing;
 use crate::call::site::{Plan, Site};
 use crate::call::talking::Talking;
+use crate::call::transfer::Transfer;
 use crate::cdr::entry::{Entry, Fact, HungUpBy};
 use crate::id::{CallId, ExtensionId, LegId, PromptId, SkillId, Target};
 use crate::ivr::collect::Input as CodeInput;
@@ -136,8 +137,14 @@ pub struct Call {
     pub(super) answered: Option<Instant>,
     /// Skills that menus asked for.
     pub(super) skills: BTreeMap<SkillId, u8>,
-    /// The caller's leg is recorded.
-    pub(super) recording: bool,
+    /// Somebody is on his way to where a phone has sent him.
+    pub(super) transfer: Option<Transfer>,
+    /// How often that has happened.
+    pub(super) transfers: u8,
+    /// Legs that have nothing to do here any more, and when they are hung up.
+    pub(super) parting: Vec<(LegId, Instant)>,
+    /// How many recordings were begun.
+    pub(super) recordings: u32,
     /// Legs whose media is open, and recordings whose files are not complete.
     pub(super) open_media: BTreeSet<LegId>,
     pub(super) open_recordings: BTreeSet<LegId>,
@@ -149,7 +156,7 @@ pub struct Call {
     /// What the caller hears, to know its end from that of an earlier one.
     pub(super) caller_hears: PlayId,
     /// How often the call was sent somewhere: what makes a loop end.
-    hops: u8,
+    pub(super) hops: u8,
     pub(super) thread: u8,
 }
 
@@ -176,7 +183,10 @@ impl Call {
             epoch: site.settings.epoch,
             answered: None,
             skills: BTreeMap::new(),
-            recording: false,
+            transfer: None,
+            transfers: 0,
+            parting: Vec::new(),
+            recordings: 0,
             open_media: BTreeSet::new(),
             open_recordings: BTreeSet::new(),
             clients: Vec::new(),
@@ -250,6 +260,7 @@ impl Call {
             Input::Media(event) => self.media(now, site, event, out),
             Input::Tick => self.tick(now, site, out),
         }
+        self.transfer_progress(now, site, out);
         self.sweep(now, site, out);
     }
 
@@ -263,7 +274,8 @@ impl Call {
             Stage::Waiting(waiting) => waiting.next_tick(),
             Stage::Echo | Stage::Listening { .. } | Stage::Routing | Stage::Talking(_) => None,
         };
-        self.legs.values().filter_map(Leg::next_tick).chain(stage).min()
+        let parting = self.parting.iter().map(|(_, at)| *at);
+        self.legs.values().filter_map(Leg::next_tick).chain(stage).chain(parting).min()
     }
 
     /// Whether nothing of the call is left: its record is written, its legs are gone.
@@ -328,16 +340,20 @@ impl Call {
     ) {
         self.hops += 1;
         if self.hops > HOPS_MAX {
-            self.end(now, site, HungUpBy::Switch, (482, 25, "loop"), out);
+            self.fail(now, site, HungUpBy::Switch, (482, 25, "loop"), out);
             return;
         }
         self.stage = Stage::Routing;
         match target {
             Target::Agent(agent) => self.ring_agent(now, site, &agent, out),
-            Target::Extension(extension) => self.ring(now, site, extension, None, out),
+            Target::Extension(extension) => {
+                let account = self.plan.extensions.get(&extension);
+                let wait = account.map_or(Duration::ZERO, |account| account.ring_timeout);
+                self.ring(now, site, &extension, wait, out);
+            }
             Target::Hangup(status) => {
                 let cause = cause_of(status);
-                self.end(now, site, HungUpBy::Switch, (status, cause, "rule"), out);
+                self.fail(now, site, HungUpBy::Switch, (status, cause, "rule"), out);
             }
             Target::Menu(menu) => self.enter_menu(now, site, menu, out),
             Target::Prompt(prompt) => self.announce(now, site, prompt, "announcement", out),
@@ -392,6 +408,11 @@ impl Call {
         for leg in due {
             self.drive(now, site, leg, leg::Input::Tick, out);
         }
+        let parted: Vec<LegId> =
+            self.parting.extract_if(.., |(_, at)| *at <= now).map(|(leg, _)| leg).collect();
+        for leg in parted {
+            self.drive(now, site, leg, leg::Input::HangUp(None), out);
+        }
         match &self.stage {
             Stage::Dialling(_) => self.code_input(now, site, CodeInput::Tick, out),
             Stage::Ending(_) => self.settle(now, site, out),
@@ -415,6 +436,7 @@ impl Call {
         for leg in gone {
             if let Some(leg) = self.legs.remove(&leg) {
                 self.free_seat(&leg, out);
+                self.parting.retain(|(parting, _)| *parting != leg.id);
             }
         }
         self.settle(now, site, out);

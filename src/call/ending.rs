@@ -56,8 +56,11 @@ impl Call {
             recorded: false,
         });
         self.leave_stage(now, site, stage, by, out);
-        if self.recording {
-            self.order(Command::StopRecording { leg: self.party }, out);
+        self.transfer_abandoned(now, site, out);
+        for leg in self.open_recordings.clone() {
+            if self.legs.get(&leg).is_some_and(|leg| !leg.is_leaving()) {
+                self.order(Command::StopRecording { leg }, out);
+            }
         }
         let caller = match self.answered {
             Some(_) => leg::Input::HangUp(None),

@@ -8,7 +8,7 @@ use crate::sip::message::{Method, Name, Request, Response};
 use crate::sip::registrar::nat::Path;
 
 /// The methods that a leg understands (RFC 3261 §20.5).
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER";
 
 /// Why the phones that lost the race stop ringing: no missed call is shown (RFC 3326 §3.2).
 pub const COMPLETED_ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
@@ -27,6 +27,8 @@ pub struct Dial<'a> {
     /// The caller's number, as the phone shows it.
     pub from: &'a str,
     pub name: Option<&'a str>,
+    /// Who sent the call there (RFC 3892).
+    pub referred_by: Option<&'a str>,
 }
 
 /// The INVITE that rings a phone.
@@ -45,7 +47,7 @@ pub fn build(
         Some(name) => format!("\"{}\" <sip:{}@{domain}>;tag={tag}", quoted(name), user(dial.from)),
         None => format!("<sip:{}@{domain}>;tag={tag}", user(dial.from)),
     };
-    Request::build(Method::Invite, dial.uri)
+    let invite = Request::build(Method::Invite, dial.uri)
         .header(Name::MaxForwards, 70)
         .header(Name::From, from)
         .header(Name::To, format!("<sip:{}@{domain}>", user(dial.user)))
@@ -53,9 +55,12 @@ pub fn build(
         .header(Name::CSeq, "1 INVITE")
         .header(Name::Contact, contact(&dial.path.flow))
         .header(Name::Allow, ALLOW)
-        .header(Name::UserAgent, AGENT)
-        .body("application/sdp", offer.as_bytes())
-        .request()
+        .header(Name::UserAgent, AGENT);
+    let invite = match dial.referred_by {
+        Some(who) => invite.header(Name::ReferredBy, who),
+        None => invite,
+    };
+    invite.body("application/sdp", offer.as_bytes()).request()
 }
 
 /// An address as a URI's host (RFC 3261 §25.1).

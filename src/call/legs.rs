@@ -5,6 +5,7 @@ use crate::call::call::{Call, Output, Stage, cause_of};
 use crate::call::invite::Dial;
 use crate::call::leg::{self, Leg};
 use crate::call::site::Site;
+use crate::call::transfer::Transfer;
 use crate::cdr::entry::{Fact, HungUpBy};
 use crate::id::{AgentId, ExtensionId, LegId, QueueId};
 use crate::ivr::collect::Input as CodeInput;
@@ -29,12 +30,15 @@ impl Call {
         let port = site.ports.take_on(self.thread)?;
         self.legs_made = next;
         let id = LegId { call: self.id, index: number };
+        let (from, name) = self.shown();
+        let referred_by = self.transfer.as_ref().and_then(Transfer::referred_by);
         let dial = Dial {
             user: extension.as_str(),
             uri: &binding.contact,
             path: binding.path,
-            from: &self.caller.number,
-            name: self.caller.name.as_deref(),
+            from,
+            name,
+            referred_by,
         };
         let session = self.id.as_u64() ^ u64::from(number);
         let place = (site.media_address(&binding.path.flow), port);
@@ -52,6 +56,18 @@ impl Call {
         self.legs.insert(id, leg);
         self.carry_out(now, site, id, steps, out);
         Some(id)
+    }
+
+    /// Number and name of the one who is served, as other phones show them.
+    fn shown(&self) -> (&str, Option<&str>) {
+        let sent_on = self.legs.get(&self.party).filter(|leg| leg.id != self.caller_leg());
+        match sent_on.and_then(|leg| leg.extension.as_ref()) {
+            Some(extension) => {
+                let name = self.plan.extensions.get(extension).map(|it| it.name.as_str());
+                (extension.as_str(), name.filter(|name| !name.is_empty()))
+            }
+            None => (&self.caller.number, self.caller.name.as_deref()),
+        }
     }
 
     /// The codecs to offer a phone that is to talk with the caller: his own first.
@@ -129,6 +145,7 @@ impl Call {
             leg::Event::Held(held) => self.held(now, leg, held, out),
             leg::Event::HungUp => self.hung_up(now, site, leg, out),
             leg::Event::Modified | leg::Event::NotModified(_) => {} // nothing waits for it
+            leg::Event::Referred(refer) => self.referred(now, site, leg, &refer, out),
             leg::Event::Refused(status) => self.refused(now, site, leg, status, out),
             leg::Event::Ringing => {
                 self.fact(now, out, Fact::Ringing { leg });
@@ -146,18 +163,18 @@ impl Call {
         leg: LegId,
         out: &mut Vec<Output>,
     ) {
-        if leg == self.party {
-            let cause = if self.answered.is_some() { (200, 16) } else { (487, 16) };
-            let why = (cause.0, cause.1, "caller_hung_up");
-            self.end(now, site, HungUpBy::Caller, why, out);
+        let talks = matches!(&self.stage, Stage::Talking(talking) if talking.peer == leg);
+        if leg == self.party || talks {
+            let status = if self.answered.is_some() { 200 } else { 487 };
+            let (by, reason) = match leg == self.caller_leg() {
+                true => (HungUpBy::Caller, "caller_hung_up"),
+                false => (HungUpBy::Callee, "callee_hung_up"),
+            };
+            self.end(now, site, by, (status, 16, reason), out);
             return;
         }
-        match &self.stage {
-            Stage::Talking(talking) if talking.peer == leg => {
-                self.end(now, site, HungUpBy::Callee, (200, 16, "callee_hung_up"), out);
-            }
-            Stage::Waiting(_) => self.agent_left(now, site, leg, out),
-            _ => {}
+        if matches!(self.stage, Stage::Waiting(_)) {
+            self.agent_left(now, site, leg, out);
         }
     }
 

@@ -7,6 +7,7 @@ mod audio;
 mod call;
 mod caller;
 mod codes;
+pub mod config;
 mod ending;
 mod invite;
 mod leg;
@@ -17,6 +18,7 @@ mod ringing;
 mod site;
 mod sounds;
 mod talking;
+mod transfer;
 
 pub use call::{Call, Input, Invited, Output, Stage};
 pub use caller::{Caller, Origin};

@@ -81,7 +81,7 @@ impl Call {
     ) {
         let plan = self.plan.clone();
         let Some(config) = plan.acd.queues.get(&queue) else {
-            self.end(now, site, HungUpBy::Switch, (404, 1, "no_such_queue"), out);
+            self.fail(now, site, HungUpBy::Switch, (404, 1, "no_such_queue"), out);
             return;
         };
         let ask =

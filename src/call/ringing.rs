@@ -5,8 +5,9 @@ use crate::call::invite::COMPLETED_ELSEWHERE;
 use crate::call::leg;
 use crate::call::site::Site;
 use crate::cdr::entry::{Fact, HungUpBy, OfferOutcome};
-use crate::id::{AgentId, ExtensionId, LegId};
+use crate::id::{AgentId, ExtensionId, LegId, Target};
 use crate::media::control::Sound;
+use crate::sip::flow::Flow;
 use crate::time::{Duration, Instant};
 
 /// Phones of one account that ring.
@@ -26,32 +27,28 @@ impl Call {
         &mut self,
         now: Instant,
         site: &mut Site<'_>,
-        extension: ExtensionId,
-        agent: Option<AgentId>,
+        extension: &ExtensionId,
+        wait: Duration,
         out: &mut Vec<Output>,
     ) {
-        let wait = match self.plan.extensions.get(&extension) {
-            Some(account) => account.ring_timeout,
-            None => Duration::ZERO,
-        };
-        // Who calls his own account means its other phones.
-        let own = (self.caller.extension() == Some(&extension))
-            .then(|| self.legs.get(&self.party).map(leg::Leg::flow))
-            .flatten();
-        let phones = site.phones.targets(&extension);
+        // Who calls his own account means its other phones, as does who sends a call there.
+        let here = self.legs.values().filter(|leg| !leg.is_leaving());
+        let own = here.filter(|leg| leg.extension.as_ref() == Some(extension));
+        let own: Vec<Flow> = own.map(leg::Leg::flow).collect();
+        let phones = site.phones.targets(extension);
         let mut legs = Vec::new();
         let mut why = (480, 20, "not_registered");
-        for phone in phones.iter().filter(|phone| Some(phone.path.flow) != own) {
-            match self.dial(now, site, &extension, phone, (agent.clone(), None), out) {
+        for phone in phones.iter().filter(|phone| !own.contains(&phone.path.flow)) {
+            match self.dial(now, site, extension, phone, (None, None), out) {
                 Some(leg) => legs.push(leg),
                 None => why = (503, 34, "no_port"),
             }
         }
         if legs.is_empty() {
-            self.end(now, site, HungUpBy::Switch, why, out);
+            self.fail(now, site, HungUpBy::Switch, why, out);
             return;
         }
-        if self.answered.is_some() {
+        if self.answered.is_some() && self.transfer.is_none() {
             self.play(self.party, vec![Sound::Prompt(RINGBACK.into())], true, out);
         }
         self.stage = Stage::Ringing(Ringing { until: now + wait, legs, refusal: None });
@@ -68,8 +65,8 @@ impl Call {
         let seat = site.acd.agent(agent);
         let fixed = || self.plan.acd.agents.get(agent).and_then(|agent| agent.extension.clone());
         match seat.and_then(|view| view.extension).or_else(fixed) {
-            Some(extension) => self.ring(now, site, extension, None, out),
-            None => self.end(now, site, HungUpBy::Switch, (480, 20, "agent_logged_out"), out),
+            Some(extension) => self.go(now, site, Target::Extension(extension), out),
+            None => self.fail(now, site, HungUpBy::Switch, (480, 20, "agent_logged_out"), out),
         }
     }
 
@@ -119,7 +116,7 @@ impl Call {
                 _ => (480, "unreachable"),
             };
             let why = (status, cause_of(status), reason);
-            self.end(now, site, HungUpBy::Callee, why, out);
+            self.fail(now, site, HungUpBy::Callee, why, out);
         }
     }
 
@@ -129,7 +126,23 @@ impl Call {
         site: &mut Site<'_>,
         out: &mut Vec<Output>,
     ) {
-        self.end(now, site, HungUpBy::Switch, (480, 19, "no_answer"), out);
+        self.fail(now, site, HungUpBy::Switch, (480, 19, "no_answer"), out);
+    }
+
+    /// Stops every rung phone: nobody took the call.
+    pub(super) fn stop_all_ringing(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        if !matches!(self.stage, Stage::Ringing(_)) {
+            return;
+        }
+        let Stage::Ringing(ringing) = self.take_stage() else { return };
+        for leg in ringing.legs {
+            self.stop_ringing(now, site, leg, OfferOutcome::NoAnswer, out);
+        }
     }
 
     /// Stops one rung phone.
@@ -157,4 +170,4 @@ pub(super) fn outcome_of(status: u16) -> OfferOutcome {
 }
 
 /// What a caller hears who was answered already, while phones ring.
-const RINGBACK: &str = "ringback";
+pub(super) const RINGBACK: &str = "ringback";

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::acd::{self, Acd};
+use crate::call::config::Config;
 use crate::id::{AgentId, ExtensionId};
 use crate::ivr::config::{Config as IvrConfig, Menus};
 use crate::ivr::speech::Locale;
@@ -26,6 +27,7 @@ pub struct Plan {
     /// Counts the configurations since the start, from 1.
     pub version: u64,
     pub acd: acd::Config,
+    pub calls: Config,
     /// Calls at once; a further one gets 503.
     pub calls_max: usize,
     pub codes: Codes,

@@ -7,7 +7,7 @@ use crate::call::call::{Call, Output, Stage};
 use crate::call::queueing::HOLD_MUSIC;
 use crate::call::site::Site;
 use crate::cdr::entry::Fact;
-use crate::id::{AgentId, LegId, QueueId};
+use crate::id::{AgentId, LegId, PromptId, QueueId};
 use crate::media::control::{Command, Sound};
 use crate::route::config::Record;
 use crate::time::Instant;
@@ -60,7 +60,8 @@ impl Call {
                 self.play_hold_music(other, out);
             }
         }
-        if record && !self.recording {
+        let runs = [a, b].iter().any(|leg| self.open_recordings.contains(leg));
+        if record && !runs {
             self.record(now, site, out);
         }
         let extension = self.legs.get(&peer).and_then(|leg| leg.extension.clone());
@@ -80,9 +81,9 @@ impl Call {
 
     fn record(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
         let leg = self.party;
+        self.recordings += 1;
         let path =
             site.settings.recordings.join(file_name(&self.epoch.wall(now).to_string(), self));
-        self.recording = true;
         self.open_recordings.insert(leg);
         let named = path.display().to_string();
         self.order(Command::Record { leg, path }, out);
@@ -105,9 +106,13 @@ impl Call {
     /// The music of the queue that the call came through, for whom the other side holds.
     fn play_hold_music(&mut self, leg: LegId, out: &mut Vec<Output>) {
         let Stage::Talking(talking) = &self.stage else { return };
-        let queue = talking.music.as_ref();
-        let music = queue.map_or_else(|| HOLD_MUSIC.into(), |queue| self.music_of(queue));
+        let music = self.music_for(talking.music.as_ref());
         self.play(leg, vec![Sound::Prompt(music)], true, out);
+    }
+
+    /// What is heard on hold in a call that came through `queue`, or through none.
+    pub(super) fn music_for(&self, queue: Option<&QueueId>) -> PromptId {
+        queue.map_or_else(|| HOLD_MUSIC.into(), |queue| self.music_of(queue))
     }
 
     /// The conversation is over; its agent has after-call work to do.
@@ -126,8 +131,13 @@ impl Call {
     }
 }
 
-/// `2026/11/22/0123456789abcdef.wav`: a folder a day (UTC), a file a call.
+/// `2026/11/22/0123456789abcdef.wav`: a folder a day (UTC), a file a call; further ones of the same
+/// call are numbered, `0123456789abcdef-2.wav`.
 fn file_name(wall: &str, call: &Call) -> PathBuf {
     let day = wall.split('T').next().unwrap_or_default().replace('-', "/");
-    PathBuf::from(day).join(format!("{}.wav", call.id))
+    let name = match call.recordings {
+        1 => format!("{}.wav", call.id),
+        further => format!("{}-{further}.wav", call.id),
+    };
+    PathBuf::from(day).join(name)
 }

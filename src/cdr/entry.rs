@@ -160,6 +160,21 @@ pub enum Fact {
         a: LegId,
         b: LegId,
     },
+    /// A leg's phone sent the other side on, to the number `to`.
+    Transferred {
+        leg: LegId,
+        /// Whose phone it is, and who sat there.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        extension: Option<ExtensionId>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        agent: Option<AgentId>,
+        to: String,
+    },
+    /// What became of it.
+    TransferEnded {
+        leg: LegId,
+        outcome: TransferOutcome,
+    },
     /// An agent's after-call work began; the call itself may be over.
     WrapUpBegan {
         agent: AgentId,
@@ -227,6 +242,23 @@ pub enum OfferOutcome {
     Rejected,
     /// The phone could not be reached, or its answer could not be used.
     Unreachable,
+}
+
+/// How a transfer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransferOutcome {
+    /// The call ended on the way.
+    Abandoned,
+    /// Somebody, a queue or a menu took the call.
+    Completed,
+    /// Nobody did, and who had sent it did not answer either.
+    Failed,
+    NodeRestart,
+    /// Nobody did; who had sent it was rung and took it back.
+    Recalled,
+    /// Nobody did; who had sent it had not hung up and has it back.
+    Returned,
 }
 
 /// Why a caller left a queue.

@@ -2,10 +2,10 @@
 //!
 //! Any entries in any order give a record: what cannot be placed is counted or left out.
 
-use super::entry::{Entry, Fact, HungUpBy, OfferOutcome, QueueLeft};
+use super::entry::{Entry, Fact, HungUpBy, OfferOutcome, QueueLeft, TransferOutcome};
 use super::record::{
     CallRecord, Caller, End, Hold, ITEMS_MAX, Leg, MenuVisit, Offer, PositionTold, QueueVisit,
-    Recording, RecordingEnd, RouteTaken, Talk, WrapUp,
+    Recording, RecordingEnd, RouteTaken, Talk, Transfer, WrapUp,
 };
 use crate::id::{LegId, QueueId};
 use crate::time::Wall;
@@ -72,6 +72,9 @@ impl CallRecord {
             }
             Fact::Setup { .. } => self.apply_setup(at, &entry.fact),
             Fact::TalkBegan { .. } | Fact::TalkEnded { .. } => self.apply_talk(at, &entry.fact),
+            Fact::Transferred { .. } | Fact::TransferEnded { .. } => {
+                self.apply_transfer(at, &entry.fact);
+            }
             Fact::WrapUpBegan { agent } => {
                 let wrap_up = WrapUp { agent: agent.clone(), began: at, ended: None };
                 add(&mut self.wrap_ups, &mut self.omitted, wrap_up);
@@ -102,6 +105,10 @@ impl CallRecord {
         for visit in self.queues.iter().filter(|visit| visit.left.is_none()) {
             let why = QueueLeft::NodeRestart;
             facts.push(Fact::QueueLeft { queue: visit.queue.clone(), why });
+        }
+        for transfer in self.transfers.iter().filter(|transfer| transfer.ended.is_none()) {
+            let outcome = TransferOutcome::NodeRestart;
+            facts.push(Fact::TransferEnded { leg: transfer.leg, outcome });
         }
         for wrap_up in self.wrap_ups.iter().filter(|wrap_up| wrap_up.ended.is_none()) {
             facts.push(Fact::WrapUpEnded { agent: wrap_up.agent.clone() });
@@ -253,6 +260,31 @@ impl CallRecord {
                 let open = |talk: &&mut Talk| same(talk) && talk.ended.is_none();
                 if let Some(talk) = self.talks.iter_mut().rev().find(open) {
                     talk.ended = Some(at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_transfer(&mut self, at: Wall, fact: &Fact) {
+        match fact {
+            Fact::Transferred { leg, extension, agent, to } => {
+                let transfer = Transfer {
+                    leg: *leg,
+                    extension: extension.clone(),
+                    agent: agent.clone(),
+                    to: to.clone(),
+                    began: at,
+                    ended: None,
+                    outcome: None,
+                };
+                add(&mut self.transfers, &mut self.omitted, transfer);
+            }
+            Fact::TransferEnded { leg, outcome } => {
+                let open = |it: &&mut Transfer| it.leg == *leg && it.ended.is_none();
+                if let Some(transfer) = self.transfers.iter_mut().rev().find(open) {
+                    transfer.ended = Some(at);
+                    transfer.outcome = Some(*outcome);
                 }
             }
             _ => {}

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Direction, HungUpBy, OfferOutcome, Quality, QueueLeft};
+use super::entry::{Direction, HungUpBy, OfferOutcome, Quality, QueueLeft, TransferOutcome};
 use crate::id::{AgentId, CallId, ExtensionId, LegId, MenuId, QueueId, Target};
 use crate::time::{Duration, Wall};
 
@@ -48,6 +48,8 @@ pub struct CallRecord {
     pub talks: Vec<Talk>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holds: Vec<Hold>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transfers: Vec<Transfer>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wrap_ups: Vec<WrapUp>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -176,6 +178,24 @@ pub struct Hold {
     pub ended: Option<Wall>,
 }
 
+/// A phone sent the other side on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfer {
+    /// The leg of the phone that did.
+    pub leg: LegId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extension: Option<ExtensionId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentId>,
+    /// The number that was dialled for it.
+    pub to: String,
+    pub began: Wall,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Wall>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<TransferOutcome>,
+}
+
 /// An agent's after-call work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WrapUp {
@@ -248,6 +268,7 @@ impl CallRecord {
             offers: Vec::new(),
             talks: Vec::new(),
             holds: Vec::new(),
+            transfers: Vec::new(),
             wrap_ups: Vec::new(),
             recordings: Vec::new(),
             legs: Vec::new(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::acd;
+use crate::call;
 use crate::cdr;
 use crate::id::{AgentId, ExtensionId, HoursId, MenuId, QueueId, Target};
 use crate::ivr;
@@ -37,6 +38,8 @@ pub use load::{Environment, Loaded, load, load_builtin, parse};
 pub struct Config {
     /// `[acd]`, `[queues.X]` and `[agents.X]`.
     pub acd: acd::config::Config,
+    /// `[calls]`.
+    pub calls: call::config::Config,
     /// `[codes]`.
     pub codes: Codes,
     /// `[defence]`.
@@ -106,6 +109,7 @@ impl Config {
 struct File {
     acd: acd::config::Settings,
     agents: BTreeMap<AgentId, acd::config::Agent>,
+    calls: call::config::Config,
     codes: Codes,
     defence: Defence,
     extensions: BTreeMap<ExtensionId, Extension>,
@@ -127,6 +131,7 @@ impl From<File> for Config {
     fn from(file: File) -> Self {
         Self {
             acd: acd::config::Config { acd: file.acd, queues: file.queues, agents: file.agents },
+            calls: file.calls,
             codes: file.codes,
             defence: file.defence,
             extensions: file.extensions,
@@ -161,6 +166,7 @@ impl Changes {
         let applied = [
             ("[acd]", old.acd.acd != new.acd.acd),
             ("[agents]", old.acd.agents != new.acd.agents),
+            ("[calls]", old.calls != new.calls),
             ("[codes]", old.codes != new.codes),
             ("[defence]", old.defence != new.defence),
             ("[extensions]", old.extensions != new.extensions),

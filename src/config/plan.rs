@@ -22,6 +22,7 @@ impl Config {
         Plan {
             version,
             acd: self.acd.clone(),
+            calls: self.calls.clone(),
             calls_max: self.node.calls_max,
             codes: self.codes.clone(),
             defence: self.defence.clone(),

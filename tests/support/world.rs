@@ -153,7 +153,7 @@ impl World {
 
     pub fn dial(&mut self, from: &str, to: &str) {
         self.act(from, |phone, now| {
-            let offer = phone.talk_sdp();
+            let offer = phone.next_sdp();
             phone.dial(now, to, &offer);
         });
     }
@@ -181,11 +181,21 @@ impl World {
 
     /// What a phone hears at this moment.
     pub fn hears(&self, name: &str) -> Heard {
-        match self.studio.heard_at(self.phone(name).rtp()) {
+        self.hears_at(self.phone(name).rtp())
+    }
+
+    /// What a phone hears in one of its calls.
+    pub fn hears_on(&self, name: &str, line: usize) -> Heard {
+        self.hears_at(self.phone(name).rtp_of(line))
+    }
+
+    fn hears_at(&self, place: SocketAddr) -> Heard {
+        match self.studio.heard_at(place) {
             Err(prompts) => Heard::Prompts(prompts),
             Ok(None) => Heard::Nothing,
             Ok(Some(remote)) => {
-                let who = self.phones.values().find(|phone| phone.rtp() == remote);
+                let mut phones = self.phones.values();
+                let who = phones.find(|phone| phone.address.ip() == remote.ip());
                 Heard::Phone(who.expect("audio comes from a phone").name.clone())
             }
         }
@@ -336,7 +346,7 @@ impl World {
 
     /// Every call has one beginning and one end, every offer and talk too.
     fn check_books(&self) {
-        let mut counts: BTreeMap<CallId, [i32; 5]> = BTreeMap::new();
+        let mut counts: BTreeMap<CallId, [i32; 6]> = BTreeMap::new();
         for entry in &self.entries {
             let Some(call) = entry.call else { continue };
             let count = counts.entry(call).or_default();
@@ -347,13 +357,15 @@ impl World {
                 Fact::OfferEnded { .. } => count[2] -= 1,
                 Fact::TalkBegan { .. } => count[3] += 1,
                 Fact::TalkEnded { .. } => count[3] -= 1,
+                Fact::Transferred { .. } => count[5] += 1,
+                Fact::TransferEnded { .. } => count[5] -= 1,
                 Fact::Queued { .. } => count[4] += 1,
                 Fact::QueueLeft { .. } => count[4] -= 1,
                 _ => {}
             }
         }
         for (call, count) in counts {
-            assert_eq!(count, [1, 1, 0, 0, 0], "call {call}:\n{}", self.ladder);
+            assert_eq!(count, [1, 1, 0, 0, 0, 0], "call {call}:\n{}", self.ladder);
         }
     }
 

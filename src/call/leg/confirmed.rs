@@ -23,6 +23,7 @@ impl Leg {
     ) -> State {
         match input {
             Input::Acked(ack) => return self.acked(now, site, confirmed, &ack, out),
+            Input::AnswerRefer(status) => self.answer_refer(&mut confirmed, status, out),
             Input::HangUp(reason) => {
                 if confirmed.accepted.is_none() {
                     return self.depart(site, confirmed, reason, out);
@@ -30,6 +31,7 @@ impl Leg {
                 self.close_media(out);
                 confirmed.leaving = Some(reason);
             }
+            Input::Notify(progress) => self.notify(site, &mut confirmed, &progress, out),
             Input::Request { key, flow, request } => {
                 return self.requested(now, site, confirmed, (key, flow, &request), out);
             }
@@ -152,6 +154,7 @@ impl Leg {
                 }
             }
             Method::Options => out.push(respond(key, request, 200, "")),
+            Method::Refer => self.refer(&mut confirmed, key, request, out),
             _ => out.push(respond(key, request, 405, "")),
         }
         State::Confirmed(confirmed)

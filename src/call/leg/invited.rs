@@ -1,6 +1,6 @@
 //! A leg whose peer called us, until we accept or refuse.
 
-use super::{Confirmed, Event, Input, Leg, Output, State, Unacknowledged, respond};
+use super::{Confirmed, Event, Input, Leg, Output, Referral, State, Unacknowledged, respond};
 use crate::call::invite;
 use crate::sdp::Codec;
 use crate::sip::dialog::{Accepted, Dialog, Modification};
@@ -58,8 +58,10 @@ impl Leg {
                 State::Invited { server, invite, tag }
             }
             Input::Acked(_)
+            | Input::AnswerRefer(_)
             | Input::Failed(..)
             | Input::Hold(_)
+            | Input::Notify(_)
             | Input::Offer(_)
             | Input::Response { .. }
             | Input::Tick => State::Invited { server, invite, tag }, // absorbed
@@ -101,7 +103,14 @@ impl Leg {
         let accepted = Accepted::new(now, response);
         let accepted = Some(Unacknowledged { key, cseq, accepted });
         let modification = Modification::new(false);
-        let confirmed = Confirmed { dialog, accepted, leaving: None, acked: None, modification };
+        let confirmed = Confirmed {
+            dialog,
+            accepted,
+            leaving: None,
+            acked: None,
+            modification,
+            referral: Referral::default(),
+        };
         State::Confirmed(Box::new(confirmed))
     }
 }

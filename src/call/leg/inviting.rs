@@ -1,6 +1,6 @@
 //! A leg that we call, until the phone accepts, refuses, or has left again.
 
-use super::{Confirmed, Event, Input, Leg, Output, State, respond};
+use super::{Confirmed, Event, Input, Leg, Output, Referral, State, respond};
 use crate::call::invite;
 use crate::call::site::Site;
 use crate::sdp::Session;
@@ -53,9 +53,11 @@ impl Leg {
             }
             Input::Acked(_)
             | Input::Answer(_)
+            | Input::AnswerRefer(_)
             | Input::Cancelled
             | Input::Failed(..)
             | Input::Hold(_)
+            | Input::Notify(_)
             | Input::Offer(_)
             | Input::Refuse(_)
             | Input::Response { .. }
@@ -97,6 +99,7 @@ impl Leg {
             leaving: None,
             acked: Some((client, invite, ack)),
             modification: Modification::new(true),
+            referral: Referral::default(),
         };
         State::Confirmed(Box::new(confirmed))
     }
@@ -134,10 +137,12 @@ impl Leg {
             }
             Input::Acked(_)
             | Input::Answer(_)
+            | Input::AnswerRefer(_)
             | Input::Cancelled
             | Input::Failed(..)
             | Input::HangUp(_)
             | Input::Hold(_)
+            | Input::Notify(_)
             | Input::Offer(_)
             | Input::Refuse(_)
             | Input::Response { .. }
@@ -174,10 +179,12 @@ pub(super) fn leaving_step(
         }
         Input::Acked(_)
         | Input::Answer(_)
+        | Input::AnswerRefer(_)
         | Input::Cancelled
         | Input::Failed(..)
         | Input::HangUp(_)
         | Input::Hold(_)
+        | Input::Notify(_)
         | Input::Offer(_)
         | Input::Refuse(_)
         | Input::Response { .. }

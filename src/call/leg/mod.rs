@@ -9,6 +9,7 @@ mod confirmed;
 mod invited;
 mod inviting;
 mod modifying;
+mod referring;
 
 #[cfg(test)]
 mod desk;
@@ -21,17 +22,20 @@ use crate::call::site::Site;
 use crate::id::{AgentId, ExtensionId, LegId};
 use crate::media::control::Command;
 use crate::sdp::{self, Codec, Session};
-use crate::sip::dialog::{Accepted, Dialog, Modification};
+use crate::sip::dialog::{Accepted, Dialog, Modification, Progress, Refer};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Headers, Method, Name, Request, Response};
 use crate::sip::transaction::{ClientId, Failure, ServerKey};
 use crate::time::Instant;
+use referring::Referral;
 
 /// What can happen to a leg.
 #[derive(Debug)]
 pub enum Input {
     /// The peer's ACK of our 2xx.
     Acked(Request),
+    /// What the call has decided about the phone's REFER.
+    AnswerRefer(u16),
     /// The call wants the INVITE accepted, with audio in one of these codecs.
     Answer(Vec<Codec>),
     /// The peer's CANCEL of its INVITE.
@@ -42,6 +46,8 @@ pub enum Input {
     HangUp(Option<&'static str>),
     /// The call wants the phone held by us, or taken back; ignored before the dialog stands.
     Hold(bool),
+    /// How far the transfer is that the phone asked for.
+    Notify(Progress),
     /// The call wants these codecs offered in a re-INVITE; ignored before the dialog stands.
     Offer(Vec<Codec>),
     /// The call wants the INVITE refused.
@@ -106,6 +112,8 @@ pub enum Event {
     Modified,
     /// The peer refused an offer of ours with this status: all is as it was before.
     NotModified(u16),
+    /// The phone wants the other side sent on; owed an `AnswerRefer`.
+    Referred(Box<Refer>),
     /// Our INVITE was refused with this status, or we could not accept the peer's.
     Refused(u16),
     /// The phone rings.
@@ -140,6 +148,7 @@ struct Confirmed {
     acked: Option<(ClientId, Request, Request)>,
     /// What we want to be different in the session.
     modification: Modification,
+    referral: Referral,
 }
 
 /// A 2xx of ours to an INVITE that wants its ACK.
@@ -332,10 +341,12 @@ impl Leg {
                 State::Gone,
                 Input::Acked(_)
                 | Input::Answer(_)
+                | Input::AnswerRefer(_)
                 | Input::Cancelled
                 | Input::Failed(..)
                 | Input::HangUp(_)
                 | Input::Hold(_)
+                | Input::Notify(_)
                 | Input::Offer(_)
                 | Input::Refuse(_)
                 | Input::Response { .. }

@@ -3,7 +3,9 @@
 use prost_types::{Duration as ProtoDuration, Timestamp};
 use tonic::Status;
 
-use crate::cdr::entry::{AgentState, Direction, HungUpBy, OfferOutcome, QueueLeft};
+use crate::cdr::entry::{
+    AgentState, Direction, HungUpBy, OfferOutcome, QueueLeft, TransferOutcome,
+};
 use crate::id::CallId;
 use crate::shell::proto;
 use crate::time::{Duration, Wall};
@@ -96,6 +98,18 @@ pub fn queue_left(why: QueueLeft) -> i32 {
         QueueLeft::Full => proto::QueueLeft::Full,
         QueueLeft::NodeRestart => proto::QueueLeft::NodeRestart,
         QueueLeft::TimedOut => proto::QueueLeft::TimedOut,
+    }
+    .into()
+}
+
+pub fn transfer_outcome(outcome: TransferOutcome) -> i32 {
+    match outcome {
+        TransferOutcome::Abandoned => proto::TransferOutcome::Abandoned,
+        TransferOutcome::Completed => proto::TransferOutcome::Completed,
+        TransferOutcome::Failed => proto::TransferOutcome::Failed,
+        TransferOutcome::NodeRestart => proto::TransferOutcome::NodeRestart,
+        TransferOutcome::Recalled => proto::TransferOutcome::Recalled,
+        TransferOutcome::Returned => proto::TransferOutcome::Returned,
     }
     .into()
 }

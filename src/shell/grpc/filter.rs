@@ -104,7 +104,9 @@ fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionI
         | Fact::Queued { queue, .. }
         | Fact::QueueLeft { queue, .. } => (None, Some(queue), None),
         Fact::Setup { extension, .. } => (None, None, extension.as_ref()),
-        Fact::TalkBegan { agent, extension, .. } => (agent.as_ref(), None, extension.as_ref()),
+        Fact::TalkBegan { agent, extension, .. } | Fact::Transferred { agent, extension, .. } => {
+            (agent.as_ref(), None, extension.as_ref())
+        }
         Fact::WrapUpBegan { agent } | Fact::WrapUpEnded { agent } => (Some(agent), None, None),
         Fact::Answered
         | Fact::Collected { .. }
@@ -121,6 +123,7 @@ fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionI
         | Fact::RecordingEnded { .. }
         | Fact::Ringing { .. }
         | Fact::Routed { .. }
-        | Fact::TalkEnded { .. } => (None, None, None),
+        | Fact::TalkEnded { .. }
+        | Fact::TransferEnded { .. } => (None, None, None),
     }
 }

@@ -2,11 +2,12 @@
 
 use super::convert::{
     agent_state, direction, duration, hung_up_by, name, offer_outcome, queue_left, time,
+    transfer_outcome,
 };
 use crate::cdr::entry::{Entry, Fact, Quality};
 use crate::cdr::record::{
     CallRecord, Caller, End, Hold, Leg, MenuVisit, Offer, QueueVisit, Recording, RouteTaken, Talk,
-    WrapUp,
+    Transfer, WrapUp,
 };
 use crate::shell::ledger::{Body, Item};
 use crate::shell::proto;
@@ -52,6 +53,7 @@ pub fn record(sequence: u64, record: CallRecord) -> proto::CallRecord {
         end: record.ended.map(end),
         talk: Some(talk),
         omitted: record.omitted,
+        transfers: record.transfers.into_iter().map(transfer).collect(),
     }
 }
 
@@ -118,6 +120,18 @@ fn hold(hold: Hold) -> proto::Hold {
         leg_id: hold.leg.to_string(),
         start_time: Some(time(hold.began)),
         end_time: hold.ended.map(time),
+    }
+}
+
+fn transfer(transfer: Transfer) -> proto::Transfer {
+    proto::Transfer {
+        leg_id: transfer.leg.to_string(),
+        extension: name(transfer.extension.as_ref()),
+        agent: name(transfer.agent.as_ref()),
+        to: transfer.to,
+        start_time: Some(time(transfer.began)),
+        end_time: transfer.ended.map(time),
+        outcome: transfer.outcome.map_or(0, transfer_outcome),
     }
 }
 
@@ -286,6 +300,16 @@ fn told_rest(fact: Fact) -> Told {
         Fact::TalkEnded { a, b } => {
             Told::TalkEnded(proto::TalkEnded { leg_a_id: a.to_string(), leg_b_id: b.to_string() })
         }
+        Fact::Transferred { leg, extension, agent, to } => Told::Transferred(proto::Transferred {
+            leg_id: leg.to_string(),
+            extension: name(extension.as_ref()),
+            agent: name(agent.as_ref()),
+            to,
+        }),
+        Fact::TransferEnded { leg, outcome } => Told::TransferEnded(proto::TransferEnded {
+            leg_id: leg.to_string(),
+            outcome: transfer_outcome(outcome),
+        }),
         Fact::WrapUpBegan { agent } => {
             Told::WrapUpBegan(proto::WrapUpBegan { agent: agent.to_string() })
         }

@@ -5,8 +5,12 @@ pub mod accepted;
 pub mod dialog;
 pub mod id;
 pub mod modification;
+pub mod refer;
+pub mod replaces;
 
 pub use accepted::Accepted;
 pub use dialog::{Dialog, DialogError};
 pub use id::{DialogId, DialogName, DialogRef};
 pub use modification::{Modification, Wish};
+pub use refer::{Progress, Refer};
+pub use replaces::Replaces;

@@ -52,6 +52,10 @@ pub struct Line {
     pub remote_sdp: String,
     /// Byes received.
     pub byes: u32,
+    /// Final statuses of the phone's REFERs.
+    pub refers: Vec<u16>,
+    /// Bodies of the NOTIFYs that told how a REFER went on, without copies.
+    pub progress: Vec<String>,
     client: Option<ClientId>,
     server: Option<ServerKey>,
     dialog: Option<Dialog>,
@@ -134,9 +138,15 @@ impl Phone {
         self.lines.last().expect("the phone had a call")
     }
 
-    /// Where it wants its audio.
+    /// Where it wants the audio of its last call.
     pub fn rtp(&self) -> SocketAddr {
-        SocketAddr::new(self.address.ip(), 40_000)
+        self.rtp_of(self.lines.len().saturating_sub(1))
+    }
+
+    /// Where it wants the audio of one of its calls.
+    pub fn rtp_of(&self, line: usize) -> SocketAddr {
+        let port = 40_000 + 2 * u16::try_from(line).expect("few calls");
+        SocketAddr::new(self.address.ip(), port)
     }
 
     /// What it wants to send since this was asked last.
@@ -241,7 +251,7 @@ impl Phone {
         self.hang_up_line(now, self.lines.len() - 1);
     }
 
-    fn hang_up_line(&mut self, now: Instant, index: usize) {
+    pub fn hang_up_line(&mut self, now: Instant, index: usize) {
         self.lines[index].stage = Stage::Over;
         self.in_dialog_of(now, index, Method::Bye, "");
     }
@@ -251,7 +261,8 @@ impl Phone {
         self.in_dialog_of(now, self.lines.len() - 1, method, body);
     }
 
-    fn in_dialog_of(&mut self, now: Instant, index: usize, method: Method, body: &str) {
+    /// Sends a request in the dialog of one of its calls.
+    pub fn in_dialog_of(&mut self, now: Instant, index: usize, method: Method, body: &str) {
         let contact = self.contact();
         let dialog = self.lines[index].dialog.as_mut().expect("the phone talks");
         let mut request = dialog.request(method);
@@ -266,6 +277,21 @@ impl Phone {
         self.send(now, Sent { request, line: Some(index), tries: 0, status: 0 });
     }
 
+    /// Asks to send the other side of one of its calls to `target`, a URI in brackets.
+    pub fn refer(&mut self, now: Instant, line: usize, target: &str, more: &[(Name, &str)]) {
+        let contact = self.contact();
+        let dialog = self.lines[line].dialog.as_mut().expect("the phone talks");
+        let mut request = dialog
+            .request(Method::Refer)
+            .header(Name::Contact, contact)
+            .header(Name::ReferTo, target);
+        for (name, value) in more {
+            request = request.header(*name, value);
+        }
+        let request = request.request();
+        self.send(now, Sent { request, line: Some(line), tries: 0, status: 0 });
+    }
+
     /// Acknowledges the last 200 by hand.
     pub fn acknowledge(&mut self, now: Instant) {
         let request = self.line().ack.clone().expect("the phone got a 200");
@@ -274,6 +300,10 @@ impl Phone {
 
     /// A session description of this phone, in one direction, to one address.
     pub fn sdp(&mut self, address: &str, direction: &str, payloads: &str) -> String {
+        self.sdp_at(self.rtp().port(), (address, direction, payloads))
+    }
+
+    fn sdp_at(&mut self, port: u16, (address, direction, payloads): (&str, &str, &str)) -> String {
         let version = self.lines.last_mut().map_or(1, |line| {
             line.sdp_version += 1;
             line.sdp_version
@@ -282,15 +312,20 @@ impl Phone {
             if address.is_empty() { self.address.ip().to_string() } else { address.into() };
         format!(
             "v=0\r\no=- 1 {version} IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n\
-             m=audio {} RTP/AVP {payloads} 101\r\na=rtpmap:101 telephone-event/8000\r\n\
-             a={direction}\r\n",
-            self.rtp().port()
+             m=audio {port} RTP/AVP {payloads} 101\r\na=rtpmap:101 telephone-event/8000\r\n\
+             a={direction}\r\n"
         )
     }
 
     /// Its everyday offer or answer.
     pub fn talk_sdp(&mut self) -> String {
         self.sdp("", "sendrecv", "8")
+    }
+
+    /// Its offer for the next call that it makes.
+    pub fn next_sdp(&mut self) -> String {
+        let port = self.rtp_of(self.lines.len()).port();
+        self.sdp_at(port, ("", "sendrecv", "8"))
     }
 
     /// Whether none of its transactions is under way.
@@ -347,6 +382,11 @@ impl Phone {
                 line.reason = request.header(Name::Reason).map(str::to_owned);
                 self.respond(now, key, &request, 200);
             }
+            (Method::Notify, Some(index)) => {
+                let body = String::from_utf8_lossy(request.body()).trim_end().to_owned();
+                self.lines[index].progress.push(body);
+                self.respond(now, key, &request, 200);
+            }
             _ => self.respond(now, key, &request, if known.is_some() { 200 } else { 481 }),
         }
     }
@@ -379,7 +419,8 @@ impl Phone {
     }
 
     fn respond_to_invite(&mut self, now: Instant, index: usize, status: u16) {
-        let (contact, body) = (self.contact(), self.talk_sdp());
+        let port = self.rtp_of(index).port();
+        let (contact, body) = (self.contact(), self.sdp_at(port, ("", "sendrecv", "8")));
         let line = &mut self.lines[index];
         let key = line.server.expect("the phone was called");
         let tag = format!("{}-{index}", self.name);
@@ -450,6 +491,9 @@ impl Phone {
         }
         let Some(index) = sent.line else { return };
         let line = &mut self.lines[index];
+        if response.cseq().method == Method::Refer && response.is_final() && !is_copy {
+            line.refers.push(response.status());
+        }
         let counts = response.status() != 100 && !is_copy;
         if matches!(response.cseq().method, Method::Invite | Method::Update) && counts {
             line.statuses.push(response.status());
@@ -470,7 +514,9 @@ impl Phone {
     ) {
         let is_initial = invite.to_tag().is_none();
         let is_late = invite.body().is_empty() && self.answers_late;
-        let late_answer = if is_late { self.talk_sdp() } else { String::new() };
+        let port = self.rtp_of(index).port();
+        let late_answer =
+            if is_late { self.sdp_at(port, ("", "sendrecv", "8")) } else { String::new() };
         let line = &mut self.lines[index];
         line.retry_after = response.header(Name::RetryAfter).map(str::to_owned);
         if response.is_success() {
@@ -534,6 +580,8 @@ impl Line {
             retry_after: None,
             remote_sdp: String::new(),
             byes: 0,
+            refers: Vec::new(),
+            progress: Vec::new(),
             client: None,
             server: None,
             dialog: None,

@@ -12,7 +12,7 @@ pub struct Params<'a> {
 
 impl<'a> Params<'a> {
     /// Checks `;a=b;c` as it stands after the value.
-    pub(in crate::sip::message) fn parse(text: &'a str) -> Option<Self> {
+    pub(in crate::sip) fn parse(text: &'a str) -> Option<Self> {
         let params = Self { text: trim(text) };
         let mut rest = params.text;
         let mut count = 0;

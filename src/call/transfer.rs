@@ -1,0 +1,289 @@
+//! Blind transfer: a phone sends the other side of its conversation on to a number.
+//!
+//! Spec:     RFC 3515, RFC 3892, RFC 4488, RFC 5589 §6.
+//! In:       a phone's REFER; what becomes of the number it names.
+//! Out:      the other side goes to that number, hearing music until somebody is there; NOTIFYs.
+//! Not here: REFER and NOTIFY as messages (`leg::referring`), where a target leads (`call::call`).
+//!
+//! Nobody is lost on the way. If the target does not take the call, the phone that sent it there
+//! gets it back at once if it has not hung up, and is rung again if it has; only if that fails too
+//! does the call end, with the reason `transfer_failed`.
+
+use crate::call::call::{Call, Output, Stage};
+use crate::call::leg::{self, Leg};
+use crate::call::ringing::RINGBACK;
+use crate::call::site::Site;
+use crate::call::talking::Talking;
+use crate::cdr::entry::{Fact, HungUpBy, TransferOutcome};
+use crate::id::{ExtensionId, LegId, PromptId, Target};
+use crate::media::control::{Command, Sound};
+use crate::route::rules::{Call as Dialled, Decision, Dest};
+use crate::sip::dialog::refer::{Progress, Refer};
+use crate::time::{Duration, Instant};
+
+/// Somebody is on his way to where a phone has sent him.
+#[derive(Debug)]
+pub struct Transfer {
+    /// The leg whose phone asked for it; it may have left meanwhile.
+    by: LegId,
+    /// Its account, which gets the call back if nobody takes it.
+    owner: ExtensionId,
+    /// Who asked for it, as the target's phone is told (RFC 3892).
+    referred_by: String,
+    /// What the one who is sent on hears.
+    music: PromptId,
+    /// The phone knows that the target rings.
+    ringing_told: bool,
+    /// The target did not take it: the account that asked for it is rung.
+    recalling: bool,
+}
+
+impl Transfer {
+    /// What the phone that is rung learns of who sent the call to it.
+    pub fn referred_by(&self) -> Option<&str> {
+        (!self.recalling).then_some(self.referred_by.as_str())
+    }
+}
+
+impl Call {
+    /// A phone asks us to send the other side of its conversation on.
+    pub(super) fn referred(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        by: LegId,
+        refer: &Refer,
+        out: &mut Vec<Output>,
+    ) {
+        match self.wanted(now, by, refer) {
+            Ok((owner, decision, target)) => {
+                self.drive(now, site, by, leg::Input::AnswerRefer(202), out);
+                self.tell(now, site, by, 100.into(), out);
+                self.transfer(now, site, (by, owner), (refer, decision.rule, target), out);
+            }
+            Err(status) => self.drive(now, site, by, leg::Input::AnswerRefer(status), out),
+        }
+    }
+
+    /// Who asks, and where his REFER leads to; or the status that refuses it, and nothing changes.
+    fn wanted(
+        &self,
+        now: Instant,
+        by: LegId,
+        refer: &Refer,
+    ) -> Result<(ExtensionId, Decision, Target), u16> {
+        self.talks_with(by).ok_or(DECLINED)?;
+        if self.transfers >= TRANSFERS_MAX {
+            return Err(LOOP);
+        }
+        let owner = self.legs.get(&by).and_then(|leg| leg.extension.clone()).ok_or(FORBIDDEN)?;
+        let decision = self.plan.routes.find(&Dialled {
+            from: owner.as_str(),
+            to: &refer.number,
+            extension: Some(&owner),
+            at: self.epoch.wall(now),
+        });
+        match decision.target.clone() {
+            Dest::Target(Target::Hangup(status)) => Err(status),
+            Dest::Target(target) => Ok((owner, decision, target)),
+            Dest::Code(_) => Err(FORBIDDEN),
+        }
+    }
+
+    fn transfer(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        (by, owner): (LegId, ExtensionId),
+        (refer, rule, target): (&Refer, String, Target),
+        out: &mut Vec<Output>,
+    ) {
+        let Some(other) = self.talks_with(by) else { return };
+        let Stage::Talking(talking) = self.take_stage() else { return };
+        self.part(now, site, &talking, out);
+        let (extension, agent) =
+            (Some(owner.clone()), talking.agent.filter(|_| talking.peer == by));
+        let to = refer.number.clone();
+        self.fact(now, out, Fact::Transferred { leg: by, extension, agent, to });
+        self.party = other;
+        let music = self.music_for(talking.music.as_ref());
+        self.play(other, vec![Sound::Prompt(music.clone())], true, out);
+        self.play(by, vec![Sound::Prompt(RINGBACK.into())], true, out);
+        let own = || format!("<sip:{owner}@{}>", site.settings.domain);
+        self.transfers += 1;
+        self.transfer = Some(Transfer {
+            by,
+            referred_by: refer.referred_by.clone().unwrap_or_else(own),
+            owner,
+            music,
+            ringing_told: false,
+            recalling: false,
+        });
+        self.hops = 0;
+        self.fact(now, out, Fact::Routed { rule, target: target.clone() });
+        self.go(now, site, target, out);
+    }
+
+    /// Whom a leg talks with.
+    fn talks_with(&self, leg: LegId) -> Option<LegId> {
+        let Stage::Talking(talking) = &self.stage else { return None };
+        match leg {
+            leg if leg == talking.peer => Some(self.party),
+            leg if leg == self.party => Some(talking.peer),
+            _ => None,
+        }
+    }
+
+    /// A conversation is over, but not its legs: they hear each other no more, and are the ACD's no
+    /// more.
+    pub(super) fn part(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        talking: &Talking,
+        out: &mut Vec<Output>,
+    ) {
+        self.end_talk(now, site, talking, out);
+        self.order(Command::Unbridge { leg: self.party }, out);
+        if let Some(leg) = self.legs.get_mut(&talking.peer)
+            && leg.agent.take().is_some()
+            && let Some(extension) = leg.extension.clone()
+        {
+            // His phone is in use all the same: queue calls must not disturb it.
+            out.push(Output::Occupied { extension, is: true });
+        }
+    }
+
+    /// Tells the transferor's phone how far it is, once somebody rings or is there.
+    pub(super) fn transfer_progress(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(transfer) = &mut self.transfer else { return };
+        match &self.stage {
+            Stage::Ringing(ringing) => {
+                let rings = |leg: &LegId| self.legs.get(leg).is_some_and(Leg::is_ringing);
+                if transfer.recalling || transfer.ringing_told || !ringing.legs.iter().any(rings) {
+                    return;
+                }
+                transfer.ringing_told = true;
+                let by = transfer.by;
+                self.tell(now, site, by, 180.into(), out);
+            }
+            Stage::Ending(_) | Stage::Routing => {}
+            Stage::Dialling(_)
+            | Stage::Echo
+            | Stage::Listening { .. }
+            | Stage::Menu(_)
+            | Stage::Talking(_)
+            | Stage::Waiting(_) => self.arrived(now, site, out),
+        }
+    }
+
+    /// The one who was sent on is where somebody or something serves him.
+    fn arrived(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
+        let Some(transfer) = self.transfer.take() else { return };
+        let leg = transfer.by;
+        let outcome = match transfer.recalling {
+            true => TransferOutcome::Recalled,
+            false => TransferOutcome::Completed,
+        };
+        self.fact(now, out, Fact::TransferEnded { leg, outcome });
+        self.tell(now, site, leg, 200.into(), out);
+        self.let_go(now, leg, out);
+    }
+
+    /// A leg has nothing to do in this call any more: its phone is given a moment to hang up.
+    pub(super) fn let_go(&mut self, now: Instant, leg: LegId, out: &mut Vec<Output>) {
+        if self.legs.get(&leg).is_some_and(Leg::is_confirmed) {
+            self.order(Command::Stop { leg }, out);
+            self.parting.push((leg, now + PARTING_MAX));
+        }
+    }
+
+    /// Nobody took the call where it was sent. Who sent it there gets it back; without one it ends.
+    pub(super) fn fail(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        by: HungUpBy,
+        why: (u16, u8, &'static str),
+        out: &mut Vec<Output>,
+    ) {
+        let Some(transfer) = self.transfer.take() else {
+            self.end(now, site, by, why, out);
+            return;
+        };
+        self.stop_all_ringing(now, site, out);
+        let leg = transfer.by;
+        self.tell(now, site, leg, why.0.into(), out);
+        if transfer.recalling {
+            let outcome = TransferOutcome::Failed;
+            self.fact(now, out, Fact::TransferEnded { leg, outcome });
+            self.end(now, site, HungUpBy::Switch, (480, 19, "transfer_failed"), out);
+        } else if self.legs.get(&leg).is_some_and(Leg::is_confirmed) {
+            let outcome = TransferOutcome::Returned;
+            self.fact(now, out, Fact::TransferEnded { leg, outcome });
+            self.stage = Stage::Talking(Talking { peer: leg, agent: None, music: None });
+            self.join(now, site, leg, out);
+        } else {
+            self.recall(now, site, transfer, out);
+        }
+    }
+
+    /// Rings the account that sent the call away.
+    fn recall(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        transfer: Transfer,
+        out: &mut Vec<Output>,
+    ) {
+        let (owner, wait) = (transfer.owner.clone(), self.plan.calls.recall_timeout);
+        self.play(self.party, vec![Sound::Prompt(transfer.music.clone())], true, out);
+        self.transfer = Some(Transfer { recalling: true, ..transfer });
+        if wait.is_zero() {
+            self.fail(now, site, HungUpBy::Switch, (480, 19, "transfer_failed"), out);
+        } else {
+            self.ring(now, site, &owner, wait, out);
+        }
+    }
+
+    /// The call ends while somebody is on his way.
+    pub(super) fn transfer_abandoned(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(Transfer { by: leg, .. }) = self.transfer.take() else { return };
+        let outcome = TransferOutcome::Abandoned;
+        self.fact(now, out, Fact::TransferEnded { leg, outcome });
+        self.tell(now, site, leg, 487.into(), out);
+    }
+
+    /// Tells a phone how far its transfer is.
+    pub(super) fn tell(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        leg: LegId,
+        progress: Progress,
+        out: &mut Vec<Output>,
+    ) {
+        self.drive(now, site, leg, leg::Input::Notify(progress), out);
+    }
+}
+
+/// Transfers of one call before further ones are taken for a loop of machines.
+const TRANSFERS_MAX: u8 = 100;
+
+/// How long a phone has to hang up after its transfer is through; then we do.
+const PARTING_MAX: Duration = Duration::from_secs(5);
+
+/// There is nobody to be sent on (RFC 3515 §2.4.2).
+const DECLINED: u16 = 603;
+const FORBIDDEN: u16 = 403;
+const LOOP: u16 = 482;
