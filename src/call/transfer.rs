@@ -9,6 +9,7 @@
 //! gets it back at once if it has not hung up, and is rung again if it has; only if that fails too
 //! does the call end, with the reason `transfer_failed`.
 
+use crate::acd::Change;
 use crate::call::call::{Call, Output, Stage};
 use crate::call::leg::{self, Leg};
 use crate::call::ringing::RINGBACK;
@@ -143,13 +144,17 @@ impl Call {
         talking: &Talking,
         out: &mut Vec<Output>,
     ) {
+        // The agent's phone is in use all the same, and must be known to be before he is free.
+        if let Some(agent) = &talking.agent {
+            let busy = Change::BusyElsewhere(true);
+            let _ = site.acd.change(now, agent, busy, site.decided); // never refused
+        }
         self.end_talk(now, site, talking, out);
         self.order(Command::Unbridge { leg: self.party }, out);
         if let Some(leg) = self.legs.get_mut(&talking.peer)
             && leg.agent.take().is_some()
             && let Some(extension) = leg.extension.clone()
         {
-            // His phone is in use all the same: queue calls must not disturb it.
             out.push(Output::Occupied { extension, is: true });
         }
     }
