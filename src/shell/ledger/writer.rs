@@ -22,6 +22,10 @@ const RETENTION_EVERY: Duration = Duration::from_secs(60);
 /// How long the writer rests between rounds of removal, so that entries come first.
 const RETENTION_REST: Duration = Duration::from_millis(10);
 
+/// The shortest time between commits under load: one flush of the disk serves all that has come
+/// meanwhile. An idle ledger writes at once.
+const GATHER: Duration = Duration::from_millis(5);
+
 /// How long the writer waits after a failure; doubles up to the second.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(5);
@@ -69,12 +73,19 @@ struct Batch {
     alive: bool,
 }
 
+impl Batch {
+    fn is_empty(&self) -> bool {
+        self.jobs.is_empty() && self.orders.is_empty() && !self.alive
+    }
+}
+
 impl Writer {
     /// Writes until it is told to close, or every handle is gone.
     pub fn run(mut self) {
         let _running = Running(Arc::clone(&self.state));
         let alive = tick(self.config.alive_every);
         let retention = tick(RETENTION_EVERY);
+        let pace = tick(GATHER);
         let mut removing = true;
         loop {
             let mut batch = Batch::default();
@@ -94,6 +105,7 @@ impl Writer {
             }
             batch.jobs.extend(self.jobs.try_iter().take(self.config.batch_max));
             batch.orders.extend(self.orders.try_iter());
+            let gathers = !batch.is_empty() && batch.jobs.len() < self.config.batch_max;
             match self.write(batch) {
                 Next::GiveUp => return,
                 Next::GoOn if over => return self.close(&[]),
@@ -102,6 +114,8 @@ impl Writer {
             }
             if removing && self.jobs.is_empty() {
                 removing = self.remove_old();
+            } else if gathers {
+                let _ = pace.recv(); // a beat never ends
             }
         }
     }
@@ -137,7 +151,7 @@ impl Writer {
 
     /// One transaction. After an error nothing of the batch is on disk.
     fn commit(&mut self, batch: &mut Batch) -> Result<(), LedgerError> {
-        if batch.jobs.is_empty() && batch.orders.is_empty() && !batch.alive {
+        if batch.is_empty() {
             return Ok(());
         }
         let began = (self.clock)();
