@@ -85,7 +85,7 @@ pub fn accept(request: &Request, tag: &str, flow: &Flow, body: &str) -> Response
 pub fn contact(flow: &Flow) -> String {
     match flow.transport {
         Transport::Udp => format!("<sip:{}>", flow.local),
-        Transport::Tcp => format!("<sip:{};transport={}>", flow.local, flow.transport.param()),
+        transport => format!("<sip:{};transport={}>", flow.local, transport.param()),
     }
 }
 

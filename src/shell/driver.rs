@@ -1,6 +1,6 @@
 //! The loop of the Switch thread: wait, `Switch::handle`, carry out the outputs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
@@ -15,8 +15,10 @@ use crate::shell::clock::Clock;
 use crate::shell::ledger::Ledger;
 use crate::shell::media::MediaThreads;
 use crate::shell::metrics::Metrics;
+use crate::shell::sip::resolve::Resolver;
 use crate::shell::sip::{Incoming, Transports};
 use crate::sip::digest::Secret;
+use crate::sip::locate::{Answer, Question, QuestionId};
 use crate::switch::request::{Reply, Request};
 use crate::switch::{AskId, Input, Output, Switch};
 use crate::time::{Duration, Instant};
@@ -67,6 +69,8 @@ pub struct Ends {
     pub media: MediaThreads,
     pub media_events: Receiver<Event>,
     pub metrics: Metrics,
+    pub resolved: Receiver<(QuestionId, Answer)>,
+    pub resolver: Resolver,
     pub sip: Transports,
     pub sip_incoming: Receiver<Incoming>,
 }
@@ -91,6 +95,7 @@ pub fn start(
         orders,
         answers: HashMap::new(),
         asked: 0,
+        known: VecDeque::new(),
         room: true,
         look_at: Instant::START,
         out: owed,
@@ -108,6 +113,8 @@ struct Driver {
     orders: Receiver<Order>,
     answers: HashMap<AskId, oneshot::Sender<Reply>>,
     asked: u64,
+    /// Answers that needed nobody to be asked, for the next round.
+    known: VecDeque<Input>,
     /// What the Switch was last told of the ledger, and when to look again.
     room: bool,
     look_at: Instant,
@@ -131,6 +138,10 @@ impl Driver {
                 self.store();
                 return self.ends.media;
             }
+            if let Some(input) = self.known.pop_front() {
+                self.step(input);
+                continue;
+            }
             let due = self.switch.next_tick();
             let input = if due.is_some_and(|at| at <= now) {
                 Some(Input::Tick)
@@ -149,6 +160,9 @@ impl Driver {
         select! {
             recv(self.ends.sip_incoming) -> incoming => incoming.ok().map(Input::from),
             recv(self.ends.media_events) -> event => event.ok().map(Input::Media),
+            recv(self.ends.resolved) -> answer => {
+                answer.ok().map(|(id, answer)| Input::Resolved { id, answer })
+            }
             recv(self.orders) -> order => match order {
                 Ok(Order::Ask { request, reply }) => {
                     self.asked += 1;
@@ -186,11 +200,25 @@ impl Driver {
                 Output::Entry(entry) => self.ends.ledger.append(entry),
                 // Lost only if the thread does not keep up; it counts and logs that.
                 Output::Media(thread, command) => _ = self.ends.media.send(thread, command),
+                Output::Resolve { id, question } => self.resolve(id, question),
                 Output::Send { flow, message } => self.ends.sip.send(&flow, &message),
                 Output::Store { key, value } => _ = self.unstored.insert(key, value),
             }
         }
         self.out = out;
+    }
+
+    fn resolve(&mut self, id: QuestionId, question: Question) {
+        match question {
+            Question::Ways(candidates) => {
+                let sip = &self.ends.sip;
+                let ways =
+                    candidates.iter().filter_map(|one| sip.flow_to(one.transport, one.address));
+                let answer = Answer::Ways(ways.collect());
+                self.known.push_back(Input::Resolved { id, answer });
+            }
+            question => self.ends.resolver.ask(id, question),
+        }
     }
 
     fn store(&mut self) {

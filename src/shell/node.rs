@@ -24,9 +24,11 @@ use crate::shell::ledger::{self, Ledger, LedgerError};
 use crate::shell::media::prompts::Source;
 use crate::shell::media::{MediaThreads, Setup, measure};
 use crate::shell::metrics::Metrics;
+use crate::shell::sip::resolve::Resolver;
 use crate::shell::sip::{Incoming, Limits, Listen, TransportError, Transports};
 use crate::shell::{entropy, grpc, systemd};
 use crate::sip::digest::Auth;
+use crate::sip::locate::Locator;
 use crate::sip::registrar::Registrar;
 use crate::sip::transaction::Table;
 use crate::switch::request::Reload;
@@ -95,6 +97,8 @@ impl Node {
         let media = MediaThreads::start(setup, media_sender).map_err(StartError::Media)?;
         let (sip_sender, sip_incoming) = bounded(MESSAGES_MAX);
         let sip = bind_sip(&config, sip_sender)?;
+        let (answers, resolved) = bounded(ANSWERS_MAX);
+        let resolver = Resolver::new(config.sip.resolvers.clone(), answers);
         let listening = sip.listening();
         let metrics = Metrics::default();
 
@@ -108,6 +112,8 @@ impl Node {
                 media,
                 media_events,
                 metrics: metrics.clone(),
+                resolved,
+                resolver,
                 sip,
                 sip_incoming,
             },
@@ -236,6 +242,7 @@ fn parts(config: &Config, clock: &Clock, recordings: PathBuf, mut rng: Rng) -> P
     Parts {
         acd: Arc::new(Acd::new()),
         auth: Auth::new(config.sip.realm(), &config.digest(), &mut rng),
+        locator: Locator::new(config.sip.reaches()),
         name: config.node.name.clone(),
         node: config.node.number,
         registrar: Registrar::new(config.registrar()),
@@ -292,6 +299,9 @@ fn make_private_folder(path: &Path) -> Result<(), StartError> {
 
 /// Messages that may wait for the Switch; above it datagrams are dropped and connections pause.
 const MESSAGES_MAX: usize = 16_384;
+
+/// Answers of the DNS that may wait for the Switch; further ones wait where they came.
+const ANSWERS_MAX: usize = 1024;
 
 /// Media reports that may wait for the Switch.
 const MEDIA_EVENTS_MAX: usize = 65_536;

@@ -46,6 +46,9 @@ pub struct Config {
     pub nonce_lifetime: Duration,
     /// The digest realm. Default: the domain, or `strowger` if there is none.
     pub realm: String,
+    /// The name servers that SIP servers are looked up with, as `"192.0.2.53:53"`. Default: those
+    /// of the system (`/etc/resolv.conf`); the hosts file counts before either.
+    pub resolvers: Vec<SocketAddr>,
     /// Transactions under way; above it new requests get `503` with Retry-After. A finished one
     /// counts for 32 s more (RFC 3261 §17.2.2). Default 200000.
     pub transactions_max: usize,
@@ -69,12 +72,20 @@ impl Default for Config {
             ],
             nonce_lifetime: Duration::from_secs(300),
             realm: String::new(),
+            resolvers: Vec::new(),
             transactions_max: 200_000,
         }
     }
 }
 
 impl Config {
+    /// The transports over which others are reached, the preferred first.
+    pub fn reaches(&self) -> Vec<Transport> {
+        let has =
+            |transport: &Transport| self.listen.iter().any(|listen| listen.transport == *transport);
+        [Transport::Udp, Transport::Tcp].into_iter().filter(has).collect()
+    }
+
     /// The realm of digest challenges: `realm`, else the domain, else `strowger`.
     pub fn realm(&self) -> &str {
         [self.realm.as_str(), self.domain.as_str()]

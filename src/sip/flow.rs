@@ -10,28 +10,77 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
     Tcp,
+    /// TLS over TCP (RFC 3261 §26.2).
+    Tls,
     Udp,
+    /// WebSocket (RFC 7118).
+    Ws,
+    /// WebSocket over TLS.
+    Wss,
 }
 
 impl Transport {
+    /// All of them, in the order of their names.
+    pub const ALL: [Self; 5] = [Self::Tcp, Self::Tls, Self::Udp, Self::Ws, Self::Wss];
+
     /// Whether what is sent arrives, or the sender is told (RFC 3261 §17): no resending over it.
     pub const fn is_reliable(self) -> bool {
-        matches!(self, Self::Tcp)
+        !matches!(self, Self::Udp)
+    }
+
+    /// Whether nobody between can read it.
+    pub const fn is_secure(self) -> bool {
+        matches!(self, Self::Tls | Self::Wss)
+    }
+
+    /// Whether only the peer can open connections (RFC 7118 §5): browsers are never called.
+    pub const fn is_websocket(self) -> bool {
+        matches!(self, Self::Ws | Self::Wss)
     }
 
     /// As written in a Via header: `UDP`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Tcp => "TCP",
+            Self::Tls => "TLS",
             Self::Udp => "UDP",
+            Self::Ws => "WS",
+            Self::Wss => "WSS",
         }
     }
 
     /// As written in a URI's `transport` parameter: `udp`.
+    ///
+    /// A `wss` flow says `ws` in URIs with the scheme `sips`; see `RFC 7118 §5.2`.
     pub const fn param(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
+            Self::Tls => "tls",
             Self::Udp => "udp",
+            Self::Ws => "ws",
+            Self::Wss => "wss",
+        }
+    }
+
+    /// The transport that a URI's `transport` parameter names; a secure URI's TCP is TLS, its
+    /// WebSocket WSS (RFC 3261 §26.2.2, RFC 7118 §5.2). `None` if there is no such transport.
+    pub fn of_param(param: &str, secure: bool) -> Option<Self> {
+        let named = Self::ALL.into_iter().find(|one| one.param().eq_ignore_ascii_case(param))?;
+        match (named, secure) {
+            (Self::Tcp, true) => Some(Self::Tls),
+            (Self::Ws, true) => Some(Self::Wss),
+            (Self::Udp, true) => None,
+            (named, _) => Some(named),
+        }
+    }
+
+    /// The port of an address that names none (RFC 3261 §19.1.2, RFC 7118 §5.4.1).
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Tcp | Self::Udp => 5060,
+            Self::Tls => 5061,
+            Self::Ws => 80,
+            Self::Wss => 443,
         }
     }
 }

@@ -147,7 +147,7 @@ impl Site {
         let transport = if self.rng.below(4) == 0 { Transport::Tcp } else { Transport::Udp };
         let connection = match transport {
             Transport::Tcp => ConnectionId(u64::from(self.rng.below(3))),
-            Transport::Udp => ConnectionId::default(),
+            _ => ConnectionId::default(),
         };
         let local = "192.0.2.1:5060".parse().unwrap();
         let remote = ["192.0.2.9:5060", "[2001:db8::9]:1", "[::ffff:192.0.2.9]:65535"];

@@ -4,6 +4,7 @@ pub mod config;
 pub mod dialog;
 pub mod digest;
 pub mod flow;
+pub mod locate;
 pub mod message;
 pub mod recent;
 pub mod registrar;

@@ -8,6 +8,7 @@ use crate::cdr::entry::{AgentState, Entry, Fact};
 use crate::id::{AgentId, ExtensionId};
 use crate::sip::registrar;
 use crate::switch::kept::keep_agent;
+use crate::switch::locate::Seeker;
 use crate::switch::{Output, Switch};
 use crate::time::Instant;
 
@@ -55,6 +56,10 @@ impl Switch {
     ) {
         for change in changes {
             let extension = change.extension().clone();
+            if let Some((contact, target)) = self.parts.registrar.to_locate(&change) {
+                let seeker = Seeker::Phone { extension: extension.clone(), contact };
+                self.locate(now, &target, seeker, out);
+            }
             out.push(self.keep_phones(&extension));
             let is_there = !self.parts.registrar.targets(&extension).is_empty();
             self.seat_reachable(now, &extension, is_there);

@@ -11,6 +11,7 @@ mod answers;
 mod calls;
 mod defence;
 mod kept;
+mod locate;
 pub mod request;
 
 use std::collections::HashMap;
@@ -24,11 +25,13 @@ use crate::media::control::{Command, Event};
 use crate::rng::Rng;
 use crate::sip::digest::{Auth, Secret};
 use crate::sip::flow::Flow;
+use crate::sip::locate::{Answer, Locator, LookupId, Question, QuestionId};
 use crate::sip::message::Message;
 use crate::sip::registrar::Registrar;
 use crate::sip::transaction::{self, ClientId, ServerKey, Table};
 use crate::switch::defence::Defence;
 use crate::time::{Deadlines, Epoch, Instant, Wall};
+use locate::Seeker;
 
 /// Names a question, so that its answer finds the one who asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,6 +59,11 @@ pub enum Input {
     },
     /// A new configuration, from the next call on.
     Plan(Box<Plan>, HashMap<ExtensionId, Secret>),
+    /// The answer to `Output::Resolve` with the same id.
+    Resolved {
+        id: QuestionId,
+        answer: Answer,
+    },
     /// Whether the ledger has room: without it no new call is taken.
     Room(bool),
     /// The node stops: every call is hung up, none is taken any more.
@@ -73,6 +81,11 @@ pub enum Output {
     Entry(Entry),
     /// For the media thread with this number.
     Media(u8, Command),
+    /// Something that the DNS or the network knows; answered by `Input::Resolved`.
+    Resolve {
+        id: QuestionId,
+        question: Question,
+    },
     Send {
         flow: Flow,
         message: Message,
@@ -89,6 +102,7 @@ pub enum Output {
 pub struct Parts {
     pub acd: Arc<Acd>,
     pub auth: Auth,
+    pub locator: Locator,
     /// The node's name and number.
     pub name: String,
     pub node: u16,
@@ -115,6 +129,8 @@ pub struct Switch {
     /// The leg of each INVITE that is not answered yet, for its CANCEL.
     invites: HashMap<ServerKey, LegId>,
     due: Deadlines<CallId>,
+    /// Who wants to know what a lookup finds.
+    seekers: HashMap<LookupId, Seeker>,
     ports: Ports,
     /// Private calls at each phone.
     occupied: HashMap<ExtensionId, u32>,
@@ -149,6 +165,7 @@ impl Switch {
             clients: HashMap::new(),
             invites: HashMap::new(),
             due: Deadlines::default(),
+            seekers: HashMap::new(),
             ports: Ports::default(),
             occupied: HashMap::new(),
             last_calls: HashMap::new(),
@@ -189,6 +206,7 @@ impl Switch {
                 self.configure_acd(now);
                 self.forget_removed_accounts(now, out);
             }
+            Input::Resolved { id, answer } => self.resolved(now, id, answer, out),
             Input::Room(room) => self.room = room,
             Input::Stop => self.stop(now, out),
             Input::Tick => self.tick(now, out),
@@ -280,7 +298,10 @@ impl Switch {
                         self.leg(now, leg, crate::call::LegInput::Cancelled, out);
                     }
                 }
-                Step::Failed { client, why } => {
+                Step::Failed { client, flow, why } => {
+                    if let Some(flow) = flow {
+                        self.parts.locator.failed(now, &flow);
+                    }
                     if let Some(leg) = self.clients.get(&client).copied() {
                         self.leg(now, leg, crate::call::LegInput::Failed(client, why), out);
                     }
@@ -289,6 +310,7 @@ impl Switch {
                     self.requested(now, (key, flow, request), account.take(), out);
                 }
                 Step::Response { client, flow, response } => {
+                    self.note_health(now, &flow, response.status());
                     if let Some(leg) = self.clients.get(&client).copied() {
                         let input = crate::call::LegInput::Response { client, response, flow };
                         self.leg(now, leg, input, out);

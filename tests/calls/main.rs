@@ -18,6 +18,7 @@ mod caller_gone;
 mod cancelled;
 mod clock_set;
 mod codes;
+mod contact_by_name;
 mod copies;
 mod credentials;
 mod crowd;

@@ -7,6 +7,8 @@
 
 #[path = "world/ladder.rs"]
 pub mod ladder;
+#[path = "world/names.rs"]
+pub mod names;
 #[path = "world/phone.rs"]
 pub mod phone;
 #[path = "world/studio.rs"]
@@ -18,6 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ladder::Ladder;
+use names::Names;
 use phone::{Phone, Stage};
 use strowger::acd::Acd;
 use strowger::cdr::entry::{AgentState, Entry, Fact};
@@ -27,6 +30,7 @@ use strowger::media::control::{Event, Port};
 use strowger::rng::Rng;
 use strowger::sip::digest::Auth;
 use strowger::sip::flow::{ConnectionId, Flow, Transport};
+use strowger::sip::locate::{Answer, Locator, QuestionId};
 use strowger::sip::message::Message;
 use strowger::sip::registrar::Registrar;
 use strowger::sip::transaction::Table;
@@ -54,6 +58,8 @@ pub struct World {
     pub entries: Vec<Entry>,
     pub store: BTreeMap<String, String>,
     pub weather: Weather,
+    /// The DNS.
+    pub names: Names,
     /// Phones may hang up before their own re-INVITE is answered. If that answer is lost it is not
     /// sent again, since the dialog is over, and the phone's transaction waits for it.
     pub hasty_phones: bool,
@@ -71,6 +77,7 @@ enum Coming {
     ToPhone(SocketAddr, Message),
     ToSwitch(SocketAddr, Message),
     Media(Event),
+    Name(QuestionId, Answer),
 }
 
 impl World {
@@ -100,6 +107,7 @@ impl World {
             entries: Vec::new(),
             store: BTreeMap::new(),
             weather: Weather::default(),
+            names: Names::new(SWITCH),
             hasty_phones: false,
             ladder: Ladder::default(),
             sent: Vec::new(),
@@ -312,7 +320,7 @@ impl World {
     /// The process dies and starts again: what was stored is all that is left.
     pub fn restart(&mut self) {
         self.studio = Studio::default();
-        self.coming.retain(|_, coming| !matches!(coming, Coming::Media(_)));
+        self.coming.retain(|_, coming| !matches!(coming, Coming::Media(_) | Coming::Name(..)));
         self.switch = start(&self.config, self.now, &mut self.rng);
         let kept = self.store.clone().into_iter().collect();
         let mut out = Vec::new();
@@ -404,6 +412,7 @@ impl World {
                     self.input(Input::Media(event));
                 }
             }
+            Coming::Name(id, answer) => self.input(Input::Resolved { id, answer }),
             Coming::ToPhone(address, message) => {
                 let phone = self.phones.values().find(|phone| phone.address == address);
                 let name = phone.map(|phone| phone.name.clone());
@@ -440,6 +449,10 @@ impl World {
                         self.come_in(wait, Coming::Media(event));
                     }
                 }
+                Output::Resolve { id, question } => {
+                    let answer = self.names.answer(&question);
+                    self.come_in(NAME_DELAY, Coming::Name(id, answer));
+                }
                 Output::Send { flow, message } => {
                     let phone = self.phones.values().find(|phone| phone.address == flow.remote);
                     let name = phone.map(|phone| phone.name.clone()).unwrap_or_default();
@@ -469,7 +482,7 @@ impl World {
         let coming = match coming {
             Coming::ToPhone(to, message) => Coming::ToPhone(to, read(&message)),
             Coming::ToSwitch(from, message) => Coming::ToSwitch(from, read(&message)),
-            Coming::Media(event) => Coming::Media(event),
+            other @ (Coming::Media(_) | Coming::Name(..)) => other,
         };
         let Weather { lost, copied, delay_ms } = self.weather;
         let copies = if self.rng.below(100) < copied { 2 } else { 1 };
@@ -498,6 +511,7 @@ fn start(config: &Config, now: Instant, rng: &mut Rng) -> Switch {
     let parts = Parts {
         acd: Arc::new(Acd::new()),
         auth: Auth::new(config.sip.realm(), &config.digest(), rng),
+        locator: Locator::new(config.sip.reaches()),
         name: config.node.name.clone(),
         node: config.node.number,
         registrar: Registrar::new(config.registrar()),
@@ -528,6 +542,9 @@ const SWITCH: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1
 
 /// 2026-11-23 09:00:00 UTC, a Monday.
 pub const EPOCH: Epoch = Epoch(Wall::from_micros(1_795_424_400_000_000));
+
+/// How long the DNS takes.
+const NAME_DELAY: Duration = Duration::from_millis(20);
 
 /// Ports of a site, unless a test says otherwise.
 const PORTS: u16 = 20;

@@ -99,6 +99,12 @@ fn sip(config: &Config, findings: &mut Vec<Finding>) {
             findings.push(error(&["sip", key], text));
         }
     }
+    for (place, server) in sip.resolvers.iter().enumerate() {
+        if server.port() == 0 || server.ip().is_unspecified() {
+            let text = "no name server can be there; write an address such as \"192.0.2.53:53\"";
+            findings.push(error(&["sip", "resolvers", &place.to_string()], text));
+        }
+    }
     if sip.external.is_some_and(|address| address.is_unspecified()) {
         let text = "outsiders cannot see this address; write a real one or leave it out";
         findings.push(error(&["sip", "external"], text));

@@ -3,7 +3,7 @@
 //! Spec:     RFC 3261 §18, RFC 3581, RFC 5626 §4.4.1 (keep-alive over streams).
 //! In:       datagrams and connections; messages from the Switch thread.
 //! Out:      `Incoming` over a bounded channel; bytes on the wire.
-//! Not here: resending (`sip::transaction`), finding a server by name (the Switch gets addresses).
+//! Not here: resending (`sip::transaction`), which servers a name has (`sip::locate`).
 //!
 //! Receiving tasks parse, so only whole, well-formed messages reach the Switch. A request that can
 //! be answered but not read gets its 400 here. When the Switch's channel is full, datagrams are
@@ -12,6 +12,7 @@
 mod connections;
 mod local;
 mod noise;
+pub mod resolve;
 mod tcp;
 mod udp;
 
@@ -172,6 +173,9 @@ impl Transports {
             match wanted.transport {
                 Transport::Udp => udp.push(udp::bind(wanted.address).map_err(failed)?),
                 Transport::Tcp => tcp.push(tcp::bind(wanted.address).map_err(failed)?),
+                Transport::Tls | Transport::Ws | Transport::Wss => {
+                    return Err(failed(io::ErrorKind::Unsupported.into()));
+                }
             }
         }
         let shared = Arc::new(Shared {
@@ -223,6 +227,7 @@ impl Transports {
         let outcome = match flow.transport {
             Transport::Udp => self.send_datagram(flow, bytes),
             Transport::Tcp => tcp::send(&self.shared, &self.runtime, &self.closing, flow, bytes),
+            Transport::Tls | Transport::Ws | Transport::Wss => Outcome::Unreachable,
         };
         match outcome {
             Outcome::Sent => count(&self.shared.counters.sent),

@@ -43,11 +43,17 @@ impl Path {
         let Host::Ip(ip) = host else { return self.flow };
         let transport = match uri.param("transport") {
             None => self.flow.transport,
-            Some(name) if name.eq_ignore_ascii_case("udp") => Transport::Udp,
-            Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
-            Some(_) => return self.flow,
+            Some(name) => match Transport::of_param(name, uri.scheme() == Scheme::Sips) {
+                Some(transport) => transport,
+                None => return self.flow,
+            },
         };
-        let port = uri.port().unwrap_or(DEFAULT_PORT);
+        // Only the peer opens WebSockets; what came secured goes back over its own connection.
+        if transport != self.flow.transport && !matches!(transport, Transport::Tcp | Transport::Udp)
+        {
+            return self.flow;
+        }
+        let port = uri.port().unwrap_or(transport.default_port());
         let remote = SocketAddr::new(ip, port);
         let same_place = remote.ip() == self.flow.remote.ip().to_canonical()
             && (transport.is_reliable() || port == self.flow.remote.port());

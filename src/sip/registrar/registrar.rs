@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::ExtensionId;
 use crate::sip::flow::{ConnectionId, Flow};
+use crate::sip::locate::{Target, TargetHost};
 use crate::sip::message::{Name, NameAddr, Request, Response, Uri};
 use crate::time::{Deadlines, Duration, Epoch, Instant};
 
@@ -205,6 +206,43 @@ impl Registrar {
             self.remove_where(&extension, out, |binding| {
                 (binding.path.flow.connection == connection).then_some(Ended::Expired)
             });
+        }
+    }
+
+    /// The name under which a phone that has just registered is to be looked up, with its Contact:
+    /// only that of a phone without NAT can be believed.
+    pub fn to_locate(&self, change: &Change) -> Option<(String, Target)> {
+        let (Change::Registered { extension, contact } | Change::Refreshed { extension, contact }) =
+            change
+        else {
+            return None;
+        };
+        let account = self.bindings.get(extension)?;
+        let binding = account.iter().find(|binding| binding.contact == *contact)?;
+        let target = Target::of(&Uri::parse(contact).ok()?).ok()?;
+        let is_name = matches!(target.host, TargetHost::Name(_));
+        (is_name && binding.path.direct).then(|| (contact.clone(), target))
+    }
+
+    /// A phone's host was found: it is reached there, unless it is there already. Whether this
+    /// changed anything.
+    pub fn located(&mut self, extension: &ExtensionId, contact: &str, flows: &[Flow]) -> bool {
+        let Some(mut account) = self.bindings.get_mut(extension) else { return false };
+        let Some(binding) = account.iter_mut().find(|binding| binding.contact == contact) else {
+            return false;
+        };
+        let here = binding.path.flow;
+        let is_here = |flow: &Flow| {
+            // A phone's connection comes from a port of its own choice.
+            let same_port = here.transport.is_reliable() || flow.remote == here.remote;
+            flow.transport == here.transport && flow.remote.ip() == here.remote.ip() && same_port
+        };
+        match flows.first() {
+            Some(first) if !flows.iter().any(is_here) => {
+                binding.path.flow = *first;
+                true
+            }
+            Some(_) | None => false,
         }
     }
 

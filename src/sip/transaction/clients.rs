@@ -237,7 +237,7 @@ fn tell_invite(
         match output {
             Cancel(request) => cancel = Some(request),
             Done => {}
-            Failed(why) => out.push(Output::Failed { client, why }),
+            Failed(why) => out.push(Output::Failed { client, flow: Some(flow), why }),
             Pass(response) => out.push(Output::Response { client, flow: heard, response }),
             Send(request) => out.push(Output::Transmit { flow, message: request.into() }),
         }
@@ -284,7 +284,7 @@ fn tell_other(
     for output in asked {
         match output {
             Done => {}
-            Failed(why) => out.push(Output::Failed { client, why }),
+            Failed(why) => out.push(Output::Failed { client, flow: Some(flow), why }),
             Pass(response) => out.push(Output::Response { client, flow: heard, response }),
             Send(request) => out.push(Output::Transmit { flow, message: request.into() }),
         }

@@ -53,8 +53,8 @@ pub enum Output {
     ///
     /// `cancel` carries what the caller says about why.
     Cancelled { invite: ServerKey, cancel: Request },
-    /// No final response will come.
-    Failed { client: ClientId, why: Failure },
+    /// No final response will come. `flow` is the one that failed, if the peer is to blame.
+    Failed { client: ClientId, flow: Option<Flow>, why: Failure },
     /// A new request, with `received` and `rport` in its Via.
     Request { key: ServerKey, flow: Flow, request: Request },
     /// A response to a request of the user. Of an INVITE's, each 2xx that comes is given, copies
@@ -121,7 +121,8 @@ impl Table {
             }
             Input::Request { client, flow, request } => {
                 if self.len() >= 2 * self.transactions_max {
-                    out.push(Output::Failed { client, why: Failure::Transport });
+                    let why = Failure::Transport;
+                    out.push(Output::Failed { client, flow: None, why });
                     return;
                 }
                 let branch = Branch { shard: self.shard, client, secret: rng.u64() };

@@ -187,7 +187,7 @@ impl World {
                     self.travels(message, false);
                 }
                 Output::Response { client, response, .. } => self.answered(client, &response),
-                Output::Failed { client, why } => {
+                Output::Failed { client, why, .. } => {
                     assert_eq!(why, Failure::Timeout);
                     self.requests.get_mut(&self.calls[&client]).unwrap().failed += 1;
                 }

@@ -78,6 +78,8 @@ pub struct Phone {
     pub acks: bool,
     /// Whether its ACK answers an offer in a 200.
     pub answers_late: bool,
+    /// The Contact that it registers, if it is another than where it is.
+    pub registered_contact: Option<String>,
     pub lines: Vec<Line>,
     /// The last final status of a REGISTER.
     pub registered: Option<u16>,
@@ -111,6 +113,7 @@ impl Phone {
             manner: Manner::Rings,
             acks: true,
             answers_late: true,
+            registered_contact: None,
             lines: Vec::new(),
             registered: None,
             address,
@@ -189,7 +192,7 @@ impl Phone {
             .header(Name::To, format!("<sip:{}@strowger.test>", self.account))
             .header(Name::CallId, format!("register-{}", self.name))
             .header(Name::CSeq, format!("{} REGISTER", 100 * self.registers))
-            .header(Name::Contact, self.contact())
+            .header(Name::Contact, self.registered_contact.clone().unwrap_or(self.contact()))
             .header(Name::Expires, expires)
             .request();
         self.send(now, Sent { request, line: None, tries: 0, status: 0 });
