@@ -9,6 +9,7 @@ use bytes::Bytes;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tracing::debug;
 
 use super::{Incoming, Outcome, Shared, count};
@@ -64,6 +65,7 @@ pub(super) async fn receive(
     mut closing: watch::Receiver<()>,
 ) {
     let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
+    let mut look_at = Instant::now();
     loop {
         tokio::select! {
             _ = closing.changed() => return,
@@ -71,10 +73,18 @@ pub(super) async fn receive(
                 tokio::time::sleep(ERROR_PAUSE).await;
             },
         }
+        let now = Instant::now();
+        if now < look_at {
+            // Under load: what comes within a millisecond is read, and handled, in one go.
+            tokio::time::sleep_until(look_at).await;
+        }
         for _ in 0..BURST {
             match socket.try_recv_from(&mut buffer) {
                 Ok((size, source)) => datagram(&shared, &outlet, source, &buffer[..size]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    look_at = now.max(look_at) + PACE;
+                    break;
+                }
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
                 Err(error) => {
                     debug!(%error, "cannot receive");
@@ -133,6 +143,9 @@ fn is_unicast(ip: IpAddr) -> bool {
 const BUFFER_BYTES: usize = 4 << 20;
 /// The longest datagram there is.
 const DATAGRAM_BYTES_MAX: usize = 65_536;
+/// The shortest time between two looks at the socket: each costs a wake-up here and one of the Switch
+/// thread, which is more than the work for one message.
+const PACE: Duration = Duration::from_millis(1);
 /// Datagrams read before other tasks get their turn.
 const BURST: usize = 64;
 /// Wait after an error that may last, so as not to spin.
