@@ -30,6 +30,7 @@ fn every_default_is_the_programs() {
     assert_eq!(config.grpc, bare.grpc);
     assert_eq!(config.http, bare.http);
     assert_eq!(config.ivr, bare.ivr);
+    assert_eq!(config.lamps, bare.lamps);
     assert_eq!(config.ledger, bare.ledger);
     assert_eq!(config.log, bare.log);
     assert_eq!(config.media, bare.media);
@@ -59,6 +60,7 @@ fn every_key_is_documented() {
         "[hours.office]",
         "[http]",
         "[ivr]",
+        "[lamps]",
         "[ledger]",
         "[log]",
         "[media]",

@@ -44,4 +44,4 @@ mod tests;
 pub use config::Config;
 pub use core::{Acd, Ask};
 pub use event::{Change, ChangeError, Outcome, Output, Refusal, State, Withdrawn};
-pub use snapshot::{AgentSnapshot, CallerSnapshot, QueueSnapshot};
+pub use snapshot::{AgentSnapshot, CallerSnapshot, QueueLoad, QueueSnapshot};

@@ -56,6 +56,16 @@ pub struct QueueSnapshot {
     pub free: u32,
 }
 
+/// How busy a queue is at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueLoad {
+    pub waiting: u32,
+    /// Callers it can hold.
+    pub callers_max: u32,
+    /// Whether any of its members is logged in.
+    pub staffed: bool,
+}
+
 /// A caller in a queue at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct CallerSnapshot {
@@ -133,6 +143,18 @@ impl Acd {
             .collect();
         queues.sort_by(|a, b| a.queue.cmp(&b.queue));
         queues
+    }
+
+    /// How busy a queue is, without who waits in it.
+    pub fn load(&self, queue: &QueueId) -> Option<QueueLoad> {
+        let roster = self.roster.load_full();
+        let queue = &roster.queues[roster.queue_number(queue)? as usize];
+        let is_there = |&agent: &u32| self.seats.at(agent).word.load().phase() != Phase::LoggedOut;
+        Some(QueueLoad {
+            waiting: queue.line.len(),
+            callers_max: queue.callers_max,
+            staffed: queue.members.iter().any(is_there),
+        })
     }
 
     fn snapshot(&self, number: u32) -> AgentSnapshot {

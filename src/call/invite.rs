@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use crate::call::site::Settings;
-use crate::sip::flow::{Flow, Transport};
-use crate::sip::message::{Method, Name, Request, Response};
+use crate::sip::flow::Flow;
+use crate::sip::message::{Method, Name, Request, Response, UserPart};
 use crate::sip::registrar::nat::Path;
 
 /// The methods that a leg understands (RFC 3261 §20.5).
@@ -44,16 +44,18 @@ pub fn build(
         domain => domain.to_owned(),
     };
     let from = match dial.name {
-        Some(name) => format!("\"{}\" <sip:{}@{domain}>;tag={tag}", quoted(name), user(dial.from)),
-        None => format!("<sip:{}@{domain}>;tag={tag}", user(dial.from)),
+        Some(name) => {
+            format!("\"{}\" <sip:{}@{domain}>;tag={tag}", quoted(name), UserPart(dial.from))
+        }
+        None => format!("<sip:{}@{domain}>;tag={tag}", UserPart(dial.from)),
     };
     let invite = Request::build(Method::Invite, dial.uri)
         .header(Name::MaxForwards, 70)
         .header(Name::From, from)
-        .header(Name::To, format!("<sip:{}@{domain}>", user(dial.user)))
+        .header(Name::To, format!("<sip:{}@{domain}>", UserPart(dial.user)))
         .header(Name::CallId, sip_call_id)
         .header(Name::CSeq, "1 INVITE")
-        .header(Name::Contact, contact(&dial.path.flow))
+        .header(Name::Contact, dial.path.flow.contact())
         .header(Name::Allow, ALLOW)
         .header(Name::UserAgent, AGENT);
     let invite = match dial.referred_by {
@@ -74,7 +76,7 @@ fn host(address: IpAddr) -> String {
 /// Our 200 to an INVITE or UPDATE, with a session description.
 pub fn accept(request: &Request, tag: &str, flow: &Flow, body: &str) -> Response {
     Response::build(request, 200, Some(tag))
-        .header(Name::Contact, contact(flow))
+        .header(Name::Contact, flow.contact())
         .header(Name::Allow, ALLOW)
         .header(Name::Server, AGENT)
         .body("application/sdp", body.as_bytes())
@@ -83,10 +85,7 @@ pub fn accept(request: &Request, tag: &str, flow: &Flow, body: &str) -> Response
 
 /// Where requests in our dialogs are to be sent.
 pub fn contact(flow: &Flow) -> String {
-    match flow.transport {
-        Transport::Udp => format!("<sip:{}>", flow.local),
-        transport => format!("<sip:{};transport={}>", flow.local, transport.param()),
-    }
+    flow.contact()
 }
 
 /// The key that a SIP INFO carries: `application/dtmf-relay` ("Signal=5") or `application/dtmf`.
@@ -125,18 +124,6 @@ fn quoted(name: &str) -> String {
     })
 }
 
-/// The user part of a URI, escaped (RFC 3261 §25.1, `user`).
-fn user(name: &str) -> String {
-    name.bytes().fold(String::with_capacity(name.len()), |mut text, byte| {
-        if byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            text.push_str(&format!("%{byte:02X}"));
-        }
-        text
-    })
-}
-
 /// How Strowger names itself (RFC 3261 §20.35, §20.41).
 pub const AGENT: &str = concat!("Strowger/", env!("CARGO_PKG_VERSION"));
 
@@ -153,6 +140,6 @@ mod tests {
     #[test]
     fn names_and_users_cannot_break_out_of_their_header() {
         assert_eq!(quoted("a\"b\\c\r\nVia: x"), "a\\\"b\\\\cVia: x");
-        assert_eq!(user("10 01>@x"), "10%2001%3E%40x");
+        assert_eq!(UserPart("10 01>@x").to_string(), "10%2001%3E%40x");
     }
 }

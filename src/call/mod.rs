@@ -22,6 +22,6 @@ mod transfer;
 
 pub use call::{Call, Input, Invited, Output, Stage};
 pub use caller::{Caller, Origin};
-pub use invite::{AGENT, ALLOW, RETRY_AFTER_S, contact};
-pub use leg::{Event as LegEvent, Input as LegInput};
+pub use invite::{AGENT, ALLOW, RETRY_AFTER_S};
+pub use leg::{Event as LegEvent, Input as LegInput, Leg};
 pub use site::{Plan, Ports, Settings, Site};

@@ -18,6 +18,7 @@ use crate::route::rules::Routes;
 use crate::sdp::Codec;
 use crate::sip::flow::Flow;
 use crate::sip::registrar::Registrar;
+use crate::sip::subscription::Config as LampsConfig;
 use crate::sip::transaction::{ClientId, Table};
 use crate::time::Epoch;
 
@@ -34,6 +35,7 @@ pub struct Plan {
     pub defence: Defence,
     pub extensions: BTreeMap<ExtensionId, Extension>,
     pub ivr: IvrConfig,
+    pub lamps: LampsConfig,
     pub locale: Locale,
     pub menus: Arc<Menus>,
     pub routes: Routes,

@@ -54,6 +54,8 @@ pub struct Config {
     pub http: Http,
     /// `[ivr]`.
     pub ivr: ivr::config::Config,
+    /// `[lamps]`.
+    pub lamps: sip::subscription::Config,
     /// `[ledger]`.
     pub ledger: cdr::config::Config,
     /// `[log]`.
@@ -117,6 +119,7 @@ struct File {
     hours: BTreeMap<HoursId, Hours>,
     http: Http,
     ivr: ivr::config::Config,
+    lamps: sip::subscription::Config,
     ledger: cdr::config::Config,
     log: Log,
     media: media::config::Config,
@@ -139,6 +142,7 @@ impl From<File> for Config {
             hours: file.hours,
             http: file.http,
             ivr: file.ivr,
+            lamps: file.lamps,
             ledger: file.ledger,
             log: file.log,
             media: file.media,
@@ -172,6 +176,7 @@ impl Changes {
             ("[extensions]", old.extensions != new.extensions),
             ("[hours]", old.hours != new.hours),
             ("[ivr]", old.ivr != new.ivr),
+            ("[lamps]", old.lamps != new.lamps),
             ("[menus]", old.menus != new.menus),
             ("[node] calls_max", old.node.calls_max != new.node.calls_max),
             ("[node] locale", old.node.locale != new.node.locale),

@@ -28,6 +28,7 @@ impl Config {
             defence: self.defence.clone(),
             extensions: self.extensions.clone(),
             ivr: self.ivr.clone(),
+            lamps: self.lamps.clone(),
             locale: self.node.locale,
             menus: self.menus.clone(),
             routes: self.compile_routes(),

@@ -120,6 +120,7 @@ impl Collector for Held {
                 ("dialogs", "SIP dialogs", status.dialogs),
                 ("transactions", "SIP transactions", status.transactions),
                 ("registrations", "Registered phones", status.registrations),
+                ("subscriptions", "Subscriptions of phones", status.subscriptions),
                 ("ports_taken", "Media port pairs in use", status.ports_taken),
                 ("ports_spare", "Media port pairs ready", status.ports_spare),
                 ("recordings", "Recordings being written", status.recordings),
@@ -138,6 +139,7 @@ impl Collector for Held {
             ] {
                 counter(&mut encoder, name, help, value)?;
             }
+            counter(&mut encoder, "notifies", "NOTIFYs sent", status.notifies_total)?;
         }
         let health = &self.health;
         let waiting = health.waiting as u64;

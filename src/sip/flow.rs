@@ -104,6 +104,16 @@ pub struct Flow {
     pub connection: ConnectionId,
 }
 
+impl Flow {
+    /// The Contact of our messages: where requests in our dialogs are to be sent.
+    pub fn contact(&self) -> String {
+        match self.transport {
+            Transport::Udp => format!("<sip:{}>", self.local),
+            transport => format!("<sip:{};transport={}>", self.local, transport.param()),
+        }
+    }
+}
+
 impl fmt::Display for Flow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.transport.param(), self.remote)

@@ -14,6 +14,7 @@ use crate::sip::digest::Verdict;
 use crate::sip::flow::Flow;
 use crate::sip::message::{Message, Method, Name, Request, Response};
 use crate::sip::registrar::nat;
+use crate::sip::subscription::ALLOW_EVENTS;
 use crate::sip::transaction::{self, ServerKey};
 use crate::switch::{Output, Switch};
 use crate::time::Instant;
@@ -73,7 +74,10 @@ impl Switch {
             Method::Cancel if self.defence.bears(now, flow.remote) => Admission::Admitted(None),
             Method::Cancel => Admission::Dropped,
             _ if self.has_dialog(request) => Admission::Admitted(None),
-            method if request.to_tag().is_none() && needs_account(method) => {
+            method
+                if (request.to_tag().is_none() && needs_account(method))
+                    || self.is_subscribed(request) =>
+            {
                 let verdict = self.judge(now, flow.remote, request, out);
                 self.admit_as(now, flow, &received(), verdict)
             }
@@ -135,7 +139,7 @@ impl Switch {
             response = response.header(Name::Allow, ALLOW);
         }
         if status == 200 {
-            response = response.header(Name::Accept, SDP);
+            response = response.header(Name::Accept, SDP).header(Name::AllowEvents, ALLOW_EVENTS);
         }
         response.response()
     }
@@ -153,6 +157,9 @@ impl Switch {
                 self.register(now, (key, flow), &request, &account, out);
             }
             (Some(account), Method::Invite) => self.invite(now, (key, flow, request), account, out),
+            (Some(account), Method::Subscribe) => {
+                self.subscribe(now, (key, flow), &request, &account, out);
+            }
             (Some(_), _) => self.refuse(now, key, &request, 405, out),
             (None, _) => match self.leg_of(&request) {
                 Some(leg) => self.leg(now, leg, LegInput::Request { key, flow, request }, out),
@@ -248,7 +255,13 @@ impl Switch {
         self.drive(now, id, CallInput::Tick, out);
     }
 
-    fn refuse(
+    /// The refusal of a request that cannot be served, whoever sends it.
+    pub(super) fn unserved(&mut self, request: &Request) -> Option<Response> {
+        let unserved = servable(request).err()?;
+        Some(unserved.response(request, &self.tag()))
+    }
+
+    pub(super) fn refuse(
         &mut self,
         now: Instant,
         key: ServerKey,
@@ -263,18 +276,24 @@ impl Switch {
         self.respond(now, key, response.response(), out);
     }
 
-    fn respond(&mut self, now: Instant, key: ServerKey, response: Response, out: &mut Vec<Output>) {
+    pub(super) fn respond(
+        &mut self,
+        now: Instant,
+        key: ServerKey,
+        response: Response,
+        out: &mut Vec<Output>,
+    ) {
         self.transact(now, transaction::Input::Respond { key, response }, out);
     }
 
-    fn tag(&mut self) -> String {
+    pub(super) fn tag(&mut self) -> String {
         self.parts.rng.token(8)
     }
 }
 
 /// Whether only accounts may send it, outside of dialogs.
 fn needs_account(method: Method) -> bool {
-    matches!(method, Method::Invite | Method::Register)
+    matches!(method, Method::Invite | Method::Register | Method::Subscribe)
 }
 
 /// What an INVITE asks for.
@@ -306,16 +325,21 @@ impl Unserved {
     }
 }
 
-fn wanted(request: &Request) -> Result<Wanted, Unserved> {
+/// What makes any request impossible to serve (RFC 3261 §8.2.2.3, §16.3).
+fn servable(request: &Request) -> Result<(), Unserved> {
     let required: Vec<&str> = request.values(Name::Require).collect();
     if !required.is_empty() {
         return Err(Unserved::Extension(required.join(", ")));
     }
     match request.max_forwards() {
-        Ok(Some(0)) => return Err(Unserved::Status(483)),
-        Ok(_) => {}
-        Err(_) => return Err(Unserved::Status(400)),
+        Ok(Some(0)) => Err(Unserved::Status(483)),
+        Ok(_) => Ok(()),
+        Err(_) => Err(Unserved::Status(400)),
     }
+}
+
+fn wanted(request: &Request) -> Result<Wanted, Unserved> {
+    servable(request)?;
     let uri = request.uri().map_err(|_| Unserved::Status(400))?;
     let dialled = uri.user_unescaped().ok_or(Unserved::Status(404))?.into_owned();
     if request.body().is_empty() {

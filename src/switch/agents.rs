@@ -61,6 +61,7 @@ impl Switch {
                 self.locate(now, &target, seeker, out);
             }
             out.push(self.keep_phones(&extension));
+            self.follow_phones(now, &extension, out);
             let is_there = !self.parts.registrar.targets(&extension).is_empty();
             self.seat_reachable(now, &extension, is_there);
         }
@@ -148,6 +149,7 @@ impl Switch {
         }
         out.push(keep_agent(&agent, to, reason.as_deref(), extension.as_ref()));
         let fact = Fact::Agent { agent, from, to, reason, extension };
+        self.follow_fact(now, &fact, out);
         out.push(Output::Entry(Entry { at, call: None, fact }));
     }
 }

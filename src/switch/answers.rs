@@ -216,6 +216,8 @@ impl Switch {
             dialogs: self.legs.len() as u64,
             transactions: self.parts.transactions.len() as u64,
             registrations: self.parts.registrar.len() as u64,
+            subscriptions: self.lamps.notifier.len() as u64,
+            notifies_total: self.lamps.notifier.notifies(),
             ports_taken: self.ports.taken() as u64,
             ports_spare: self.ports.spare() as u64,
             draining: self.draining,

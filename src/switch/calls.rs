@@ -39,6 +39,7 @@ impl Switch {
         let mut steps = Vec::new();
         self.with_call(id, |call, site| call.handle(now, site, input, &mut steps));
         self.carry_out(now, steps, out);
+        self.follow_call(now, id, out);
         self.tidy(id);
     }
 
@@ -86,7 +87,10 @@ impl Switch {
                     self.transact(now, Transact::Cancel { client, reason }, out);
                 }
                 CallOutput::Dialog { leg, dialog } => out.push(keep_dialog(leg, dialog.as_deref())),
-                CallOutput::Entry(entry) => out.push(Output::Entry(entry)),
+                CallOutput::Entry(entry) => {
+                    self.follow_fact(now, &entry.fact, out);
+                    out.push(Output::Entry(entry));
+                }
                 CallOutput::LegBegan { leg, tag } => {
                     self.legs.insert(tag, leg);
                 }

@@ -1,4 +1,5 @@
-//! What outlives the process: registered phones, agents' states, dialogs to be ended.
+//! What outlives the process: registered phones, agents' states, subscriptions, dialogs to be
+//! ended.
 //!
 //! The Switch stores each as it changes (`Output::Store`) and gets all of it back at the next
 //! start. A call does not outlive the process: the phones in it are told so with a BYE.
@@ -11,6 +12,7 @@ use crate::id::{AgentId, ExtensionId, LegId};
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{Method, Name};
 use crate::sip::registrar::StoredBinding;
+use crate::sip::subscription::{StoredSubscription, SubscriptionId};
 use crate::sip::transaction;
 use crate::switch::{Output, Switch};
 use crate::time::Instant;
@@ -39,6 +41,14 @@ pub(super) fn keep_agent(
     keep(format!("{AGENTS}{agent}"), Some(&kept))
 }
 
+/// Stores or (`None`) forgets a subscription.
+pub(super) fn keep_subscription(
+    id: SubscriptionId,
+    subscription: Option<&StoredSubscription>,
+) -> Output {
+    keep(format!("{SUBSCRIPTIONS}{id}"), subscription)
+}
+
 fn keep<T: Serialize>(key: String, value: Option<&T>) -> Output {
     // Plain data with string keys always has a JSON form.
     Output::Store { key, value: value.and_then(|value| serde_json::to_string(value).ok()) }
@@ -56,6 +66,7 @@ impl Switch {
 
     /// Takes up what an earlier process stored; what cannot be read is forgotten.
     pub fn resume(&mut self, now: Instant, kept: Vec<(String, String)>, out: &mut Vec<Output>) {
+        let mut subscriptions = 0;
         for (key, value) in kept {
             let read = if key.starts_with(DIALOGS) {
                 out.push(Output::Store { key: key.clone(), value: None });
@@ -69,6 +80,12 @@ impl Switch {
                     self.parts.registrar.restore(now, epoch, phones, &mut changes);
                     self.registrations_changed(now, changes, out);
                 })
+            } else if let Some(id) = key.strip_prefix(SUBSCRIPTIONS).and_then(|id| id.parse().ok())
+            {
+                subscriptions += 1;
+                serde_json::from_str(&value).map(|stored| {
+                    self.restore_subscription(now, (id, subscriptions), stored, out);
+                })
             } else {
                 Ok(())
             };
@@ -78,6 +95,8 @@ impl Switch {
         }
         self.forget_removed_accounts(now, out);
         self.carry_out_decisions(now, out);
+        self.lamps_of_plan(now, out);
+        self.light(now, out);
     }
 
     /// Tells a phone that its call ended with the last process.
@@ -109,6 +128,7 @@ impl Switch {
 const AGENTS: &str = "agents/";
 const DIALOGS: &str = "dialogs/";
 const PHONES: &str = "phones/";
+const SUBSCRIPTIONS: &str = "subscriptions/";
 
 /// Why a call ends that a dead process carried (RFC 3326).
 const RESTARTED: &str = "SIP;cause=503;text=\"Node restarted\"";

@@ -11,6 +11,7 @@ mod answers;
 mod calls;
 mod defence;
 mod kept;
+mod lamps;
 mod locate;
 pub mod request;
 
@@ -28,8 +29,10 @@ use crate::sip::flow::Flow;
 use crate::sip::locate::{Answer, Locator, LookupId, Question, QuestionId};
 use crate::sip::message::Message;
 use crate::sip::registrar::Registrar;
+use crate::sip::subscription::Notifier;
 use crate::sip::transaction::{self, ClientId, ServerKey, Table};
 use crate::switch::defence::Defence;
+use crate::switch::lamps::Lamps;
 use crate::time::{Deadlines, Epoch, Instant, Wall};
 use locate::Seeker;
 
@@ -131,6 +134,7 @@ pub struct Switch {
     due: Deadlines<CallId>,
     /// Who wants to know what a lookup finds.
     seekers: HashMap<LookupId, Seeker>,
+    lamps: Lamps,
     ports: Ports,
     /// Private calls at each phone.
     occupied: HashMap<ExtensionId, u32>,
@@ -157,6 +161,7 @@ impl Switch {
         let mut switch = Self {
             call_ids: CallIds::new(parts.node),
             defence: Defence::new(&plan.defence),
+            lamps: Lamps::new(Notifier::new(plan.lamps.clone(), parts.settings.epoch)),
             parts,
             plan: Arc::new(plan),
             secrets,
@@ -192,10 +197,14 @@ impl Switch {
                 let mut changes = Vec::new();
                 self.parts.registrar.flow_closed(&flow, &mut changes);
                 self.registrations_changed(now, changes, out);
+                self.watchers_lost(&flow, out);
                 self.transact(now, transaction::Input::TransportFailed { flow }, out);
             }
             Input::Decided(decisions) => self.decided.extend(decisions),
-            Input::Epoch(epoch) => self.parts.settings.epoch = epoch,
+            Input::Epoch(epoch) => {
+                self.parts.settings.epoch = epoch;
+                self.lamps.notifier.set_epoch(epoch);
+            }
             Input::Media(event) => self.media(now, event, out),
             Input::Message { flow, message } => self.received(now, flow, message, out),
             Input::Plan(plan, secrets) => {
@@ -205,6 +214,7 @@ impl Switch {
                 self.parts.auth.limit(defence::limits(&self.plan.defence));
                 self.configure_acd(now);
                 self.forget_removed_accounts(now, out);
+                self.lamps_of_plan(now, out);
             }
             Input::Resolved { id, answer } => self.resolved(now, id, answer, out),
             Input::Room(room) => self.room = room,
@@ -212,6 +222,7 @@ impl Switch {
             Input::Tick => self.tick(now, out),
         }
         self.carry_out_decisions(now, out);
+        self.light(now, out);
     }
 
     /// When to send the next `Tick`, if no other input comes first.
@@ -220,6 +231,7 @@ impl Switch {
         [
             self.due.next(),
             parts.acd.next_tick(),
+            self.lamps.notifier.next_tick(),
             parts.registrar.next_tick(),
             parts.transactions.next_tick(),
         ]
@@ -254,6 +266,7 @@ impl Switch {
         if self.parts.acd.next_tick().is_some_and(|at| at <= now) {
             self.parts.acd.tick(now, &mut self.decided);
         }
+        self.tick_lamps(now, out);
         while let Some(call) = self.due.pop_due(now) {
             self.drive(now, call, crate::call::Input::Tick, out);
         }
@@ -304,6 +317,8 @@ impl Switch {
                     }
                     if let Some(leg) = self.clients.get(&client).copied() {
                         self.leg(now, leg, crate::call::LegInput::Failed(client, why), out);
+                    } else {
+                        self.notify_failed(now, client, out);
                     }
                 }
                 Step::Request { key, flow, request } => {
@@ -314,6 +329,8 @@ impl Switch {
                     if let Some(leg) = self.clients.get(&client).copied() {
                         let input = crate::call::LegInput::Response { client, response, flow };
                         self.leg(now, leg, input, out);
+                    } else {
+                        self.notify_answered(now, client, &response, out);
                     }
                 }
                 Step::ServerEnded { key, .. } => {

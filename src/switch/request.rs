@@ -224,6 +224,10 @@ pub struct NodeStatus {
     pub transactions: u64,
     /// Registered phones.
     pub registrations: u64,
+    /// Phones that watch something, once for each thing.
+    pub subscriptions: u64,
+    /// NOTIFYs written since the start.
+    pub notifies_total: u64,
     /// Media port pairs in use, without those that are spare or rest.
     pub ports_taken: u64,
     /// Media port pairs ready for the next leg.

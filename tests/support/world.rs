@@ -228,6 +228,11 @@ impl World {
         self.phone(name).lines.last().is_some_and(|line| line.stage == Stage::Rung)
     }
 
+    /// What one of the phone's lamps shows: see `Lamp::shows`.
+    pub fn shows(&self, name: &str, lamp: usize) -> String {
+        self.phone(name).lamps[lamp].shows()
+    }
+
     /// The final status of the phone's last call.
     pub fn status_of(&self, name: &str) -> u16 {
         *self.phone(name).line().statuses.last().expect("the phone's call was answered")

@@ -20,7 +20,7 @@ impl Leg {
         match input {
             Input::Ring => {
                 let response = Response::build(&invite, 180, Some(&tag))
-                    .header(Name::Contact, invite::contact(&self.flow))
+                    .header(Name::Contact, self.flow.contact())
                     .header(Name::Allow, invite::ALLOW)
                     .response();
                 out.push(Output::Respond { key: server, response });

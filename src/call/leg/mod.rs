@@ -264,6 +264,18 @@ impl Leg {
         is_peer && self.sip_call_id == sip_call_id
     }
 
+    /// The peer's tag, once it is known for good.
+    pub fn remote_tag(&self) -> Option<&str> {
+        match &self.state {
+            State::Confirmed(confirmed) => Some(&confirmed.dialog.id().remote_tag),
+            State::Invited { invite, .. } => invite.from_tag(),
+            State::Inviting { .. }
+            | State::Cancelling { .. }
+            | State::Leaving { .. }
+            | State::Gone => None,
+        }
+    }
+
     pub fn flow(&self) -> Flow {
         self.flow
     }

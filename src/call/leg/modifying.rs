@@ -124,7 +124,7 @@ impl Leg {
     fn modifying(&mut self, confirmed: &mut Confirmed, wish: Wish) -> Request {
         let by_update = wish == Wish::Refresh && self.allows_update;
         let method = if by_update { Method::Update } else { Method::Invite };
-        let contact = invite::contact(&confirmed.dialog.path().flow);
+        let contact = confirmed.dialog.path().flow.contact();
         let request = confirmed
             .dialog
             .request(method)

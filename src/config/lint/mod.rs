@@ -11,6 +11,7 @@ use crate::sip::flow::Transport;
 use crate::time::Duration;
 
 mod agents;
+mod lamps;
 mod numbers;
 mod routes;
 mod targets;
@@ -25,6 +26,7 @@ pub fn lint(config: &Config, prompts: Option<HasPrompt<'_>>) -> Vec<Finding> {
     sip(config, &mut findings);
     listeners(config, &mut findings);
     grpc(config, &mut findings);
+    lamps::lint(&config.lamps, &mut findings);
     ivr(config, &mut findings);
     media(config, &mut findings);
     let ledger = config.ledger.mistakes().into_iter();

@@ -142,6 +142,7 @@ fn status_table(found: &[proto::StatusResponse], shown: &Shown<'_>) -> String {
             ("dialogs", status.dialogs.to_string()),
             ("transactions", status.transactions.to_string()),
             ("registrations", status.registrations.to_string()),
+            ("subscriptions", status.subscriptions.to_string()),
             ("callers waiting", status.waiting.to_string()),
             ("ports taken", status.ports_taken.to_string()),
             ("ports spare", status.ports_spare.to_string()),

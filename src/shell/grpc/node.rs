@@ -83,6 +83,8 @@ fn status(now: NodeStatus, ledger: proto::Ledger) -> proto::StatusResponse {
         dialogs: now.dialogs,
         transactions: now.transactions,
         registrations: now.registrations,
+        subscriptions: now.subscriptions,
+        notifies_total: now.notifies_total,
         ports_taken: now.ports_taken,
         ports_spare: now.ports_spare,
         recordings: now.recordings,

@@ -176,6 +176,28 @@ impl Dialog {
         self.path.flow.connection = ConnectionId::default();
     }
 
+    /// Takes the dialog up in a later process; false if the peer cannot be reached from here.
+    pub fn reopen(&mut self) -> bool {
+        match self.path.reopened(&self.target) {
+            Some(path) => self.path = path,
+            None => return false,
+        }
+        true
+    }
+
+    /// Our address as the peer wrote it, without parameters, and the host in it.
+    pub fn local_address(&self) -> (&str, &str) {
+        let uri = uri_of(&self.local).map_or("", |uri| uri.text());
+        let uri = uri.split([';', '?']).next().unwrap_or_default();
+        let (_, host) = uri.split_once('@').or_else(|| uri.split_once(':')).unwrap_or_default();
+        (uri, host)
+    }
+
+    /// CSeq numbers up to `cseq` count as used.
+    pub fn skip_to(&mut self, cseq: u32) {
+        self.local_cseq = self.local_cseq.max(cseq);
+    }
+
     /// The CSeq number of our latest request.
     pub fn local_cseq(&self) -> u32 {
         self.local_cseq

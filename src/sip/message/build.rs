@@ -192,3 +192,20 @@ impl fmt::Display for Quoted<'_> {
         f.write_char('"')
     }
 }
+
+/// A name as the user part of a URI, escaped (RFC 3261 §25.1, `user`).
+#[derive(Clone, Copy, Debug)]
+pub struct UserPart<'a>(pub &'a str);
+
+impl fmt::Display for UserPart<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for byte in self.0.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&byte) {
+                f.write_char(char::from(byte))?;
+            } else {
+                write!(f, "%{byte:02X}")?;
+            }
+        }
+        Ok(())
+    }
+}

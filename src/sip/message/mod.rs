@@ -30,7 +30,7 @@ use std::ops::Deref;
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub use build::{Builder, Quoted};
+pub use build::{Builder, Quoted, UserPart};
 pub use error::ParseError;
 pub use header::{CSeq, NameAddr, Params, Via};
 pub use headers::Headers;

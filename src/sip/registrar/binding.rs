@@ -1,17 +1,15 @@
 //! A binding: one phone of an account, until it expires.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use dashmap::DashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::id::ExtensionId;
-use crate::sip::flow::{ConnectionId, Flow};
-use crate::sip::message::{Host, Uri};
+use crate::sip::flow::Flow;
 use crate::time::{Epoch, Instant, Wall};
 
-use super::nat::{DEFAULT_PORT, Path};
+use super::nat::Path;
 
 /// The bindings of all accounts. Any thread may read; only the `Registrar` writes.
 ///
@@ -71,22 +69,9 @@ impl StoredBinding {
         if left.is_zero() {
             return None;
         }
-        let path = Path { flow: reopened(&self.binding)?, ..self.binding.path };
+        let path = self.binding.path.reopened(&self.binding.contact)?;
         // Times before the process began count as its start.
         let registered_at = now - epoch.wall(now).since(self.registered_at);
         Some(Binding { path, registered_at, expires_at: now + left, ..self.binding })
     }
-}
-
-/// The flow of a binding after a restart: connections are gone; those that can be opened from here
-/// are.
-fn reopened(binding: &Binding) -> Option<Flow> {
-    let flow = binding.path.flow;
-    if !flow.transport.is_reliable() {
-        return Some(flow);
-    }
-    let uri = Uri::parse(&binding.contact).ok().filter(|_| binding.path.direct)?;
-    let Host::Ip(ip) = uri.host() else { return None };
-    let remote = SocketAddr::new(ip, uri.port().unwrap_or(DEFAULT_PORT));
-    Some(Flow { remote, connection: ConnectionId::default(), ..flow })
 }

@@ -28,6 +28,19 @@ impl Path {
         Self { flow, direct: is_direct(&flow, &request.via()) }
     }
 
+    /// The path after a restart, to a peer with this Contact: connections are gone; those that can
+    /// be opened from here are.
+    pub fn reopened(self, contact: &str) -> Option<Self> {
+        if !self.flow.transport.is_reliable() {
+            return Some(self);
+        }
+        let uri = Uri::parse(contact).ok().filter(|_| self.direct)?;
+        let Host::Ip(ip) = uri.host() else { return None };
+        let remote = SocketAddr::new(ip, uri.port().unwrap_or(DEFAULT_PORT));
+        let flow = Flow { remote, connection: ConnectionId::default(), ..self.flow };
+        Some(Self { flow, ..self })
+    }
+
     /// The flow over which `uri` is reached from here (RFC 3261 §8.1.2, as far as no DNS is asked).
     ///
     /// The path's own flow, unless nothing translates addresses in between and `uri` names another

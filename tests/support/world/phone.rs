@@ -1,8 +1,12 @@
 //! A scripted phone: speaks real SIP, and knows only what is sent to its address.
 
+#[path = "lamp.rs"]
+mod lamp;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+pub use lamp::Lamp;
 use strowger::rng::Rng;
 use strowger::sip::dialog::{Accepted, Dialog, accepted};
 use strowger::sip::digest::{Credentials, answer};
@@ -81,6 +85,10 @@ pub struct Phone {
     /// The Contact that it registers, if it is another than where it is.
     pub registered_contact: Option<String>,
     pub lines: Vec<Line>,
+    /// What it watches.
+    pub lamps: Vec<Lamp>,
+    /// How it answers NOTIFYs.
+    pub notify_status: u16,
     /// The last final status of a REGISTER.
     pub registered: Option<u16>,
     pub address: SocketAddr,
@@ -115,6 +123,8 @@ impl Phone {
             answers_late: true,
             registered_contact: None,
             lines: Vec::new(),
+            lamps: Vec::new(),
+            notify_status: 200,
             registered: None,
             address,
             flow: Flow {
@@ -377,6 +387,7 @@ impl Phone {
         let known = self.lines.iter().position(|line| line.is_of(&request));
         match (request.method(), known) {
             (Method::Invite, None) => self.rung(now, key, request),
+            (Method::Notify, None) => self.notified(now, key, request),
             (Method::Bye, Some(index)) => {
                 let line = &mut self.lines[index];
                 line.stage = Stage::Over;
@@ -492,6 +503,9 @@ impl Phone {
         if response.cseq().method == Method::Register && response.is_final() {
             self.registered = Some(response.status());
         }
+        if response.cseq().method == Method::Subscribe && response.is_final() {
+            self.subscribe_answered(&sent.request, &response);
+        }
         let Some(index) = sent.line else { return };
         let line = &mut self.lines[index];
         if response.cseq().method == Method::Refer && response.is_final() && !is_copy {
@@ -559,7 +573,15 @@ impl Phone {
         };
         let cseq = format!("{} {method}", old.cseq().number + 1);
         let mut request = Request::build(old.method(), uri);
-        for copied in [Name::From, Name::To, Name::CallId, Name::Contact, Name::Expires] {
+        for copied in [
+            Name::From,
+            Name::To,
+            Name::CallId,
+            Name::Contact,
+            Name::Expires,
+            Name::Event,
+            Name::Accept,
+        ] {
             if let Some(value) = old.header(copied) {
                 request = request.header(copied, value);
             }
