@@ -60,18 +60,11 @@ fn the_dialog_is_named_as_the_watched_phone_knows_it() {
     let mut world = World::new(SITE);
     watch(&mut world, "1003", "1002", "dialog");
     world.dial("1001", "1002");
-    world.until("1002 rings", |world| world.rings("1002"));
+    world.until("it blinks", |world| world.shows("1003", 0) == "early");
+    is_named(&world);
     world.answer("1002");
     world.until("it is lit", |world| world.shows("1003", 0) == "confirmed");
-
-    let invite = &world.phone("1002").line().invite;
-    let body = world.phone("1003").lamps[0].body();
-    let document = Document::parse(body).expect("XML");
-    let dialog = document.root_element().first_element_child().expect("there is a call");
-    assert_eq!(dialog.attribute("call-id"), Some(invite.call_id()));
-    assert_eq!(dialog.attribute("remote-tag"), invite.from_tag());
-    assert_eq!(dialog.attribute("local-tag"), Some("1002-0"));
-    assert_eq!(dialog.attribute("direction"), Some("recipient"));
+    is_named(&world);
     world.hang_up("1001");
     world.close();
 }
@@ -114,6 +107,16 @@ fn a_slow_phone_is_told_the_newest_state() {
     assert_eq!(world.phone("1003").lamps[0].notifies.len(), 3);
     world.hang_up("1001");
     world.close();
+}
+
+fn is_named(world: &World) {
+    let invite = &world.phone("1002").line().invite;
+    let document = Document::parse(world.phone("1003").lamps[0].body()).expect("XML");
+    let dialog = document.root_element().first_element_child().expect("there is a call");
+    assert_eq!(dialog.attribute("call-id"), Some(invite.call_id()));
+    assert_eq!(dialog.attribute("remote-tag"), invite.from_tag());
+    assert_eq!(dialog.attribute("local-tag"), Some("1002-0"));
+    assert_eq!(dialog.attribute("direction"), Some("recipient"));
 }
 
 /// The phone of an account subscribes, and is told the first state.

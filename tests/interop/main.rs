@@ -11,6 +11,7 @@ mod calls;
 mod configuration;
 mod crash;
 mod harness;
+mod lamps;
 mod queues;
 mod registration;
 mod site;

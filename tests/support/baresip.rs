@@ -40,6 +40,8 @@ pub struct Account {
     pub auto_answer: bool,
     /// What it says, in hertz.
     pub tone: f64,
+    /// Whose presence it watches; then it watches its own mailbox too.
+    pub watches: Vec<String>,
 }
 
 impl Account {
@@ -53,6 +55,7 @@ impl Account {
             codecs: "PCMU/8000/1,PCMA/8000/1",
             auto_answer: false,
             tone: 440.0,
+            watches: Vec::new(),
         }
     }
 }
@@ -79,6 +82,8 @@ pub struct Baresip {
     answers: u32,
     /// How many of `events` a `wait_for` has passed.
     seen: usize,
+    /// What the last answered command printed.
+    said: String,
     folder: TempDir,
     ports: Ports,
 }
@@ -118,6 +123,7 @@ impl Baresip {
             events: Vec::new(),
             answers: 0,
             seen: 0,
+            said: String::new(),
             folder,
             ports,
         }
@@ -167,6 +173,12 @@ impl Baresip {
             let kinds: Vec<&str> = self.events.iter().map(|event| event.kind.as_str()).collect();
             panic!("no {kind} within {limit:?}; there were {kinds:?}\n{}", self.process.tail())
         })
+    }
+
+    /// The people in its contact list, with what their presence is.
+    pub fn contacts(&mut self) -> String {
+        self.command("contacts", "");
+        self.said.clone()
     }
 
     /// What the phone has heard in its latest call; complete once the call is closed.
@@ -231,6 +243,7 @@ impl Baresip {
                 });
             } else {
                 self.answers += 1;
+                self.said = word("data");
                 assert!(value["ok"] == true, "baresip refuses {value}\n{}", self.process.tail());
             }
         }
@@ -269,9 +282,14 @@ fn write_files(folder: &TempDir, ports: &Ports, account: &Account) {
     for module in ["g711", "g722", "aufile", "aubridge", "sndfile", "ctrl_tcp"] {
         writeln!(config, "module {module}.so").expect("a String takes everything");
     }
-    for module in ["account", "menu"] {
+    let watching: &[&str] =
+        if account.watches.is_empty() { &[] } else { &["contact", "mwi", "presence"] };
+    for module in ["account", "menu"].iter().chain(watching) {
         writeln!(config, "module_app {module}.so").expect("a String takes everything");
     }
+    let contacts: String =
+        account.watches.iter().map(|uri| format!("<{uri}>;presence=p2p\n")).collect();
+    fs::write(path.join("contacts"), contacts).expect("a scratch folder can be written");
     fs::write(path.join("config"), config).expect("a scratch folder can be written");
     fs::write(path.join("accounts"), "").expect("a scratch folder can be written");
 }
@@ -282,9 +300,10 @@ fn account_line(account: &Account, ports: &Ports) -> String {
     let answer = if *auto_answer { "auto" } else { "manual" };
     let domain = registrar.unwrap_or(SocketAddrV4::new(Ipv4Addr::LOCALHOST, ports.first));
     let interval = if registrar.is_some() { 60 } else { 0 };
+    let mwi = if account.watches.is_empty() { "no" } else { "yes" };
     format!(
         "<sip:{user}@{domain};transport={transport}>;auth_pass={password};answermode={answer};\
-         regint={interval};audio_codecs={codecs};ptime=20"
+         regint={interval};audio_codecs={codecs};ptime=20;mwi={mwi}"
     )
 }
 

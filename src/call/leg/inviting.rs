@@ -23,6 +23,7 @@ impl Leg {
                 match response.status() {
                     100 => State::Inviting { client, invite, ringing },
                     101..=199 => {
+                        self.early_tag = response.to_tag().map(str::to_owned);
                         if !ringing {
                             out.push(Output::Event(Event::Ringing));
                         }

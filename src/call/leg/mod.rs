@@ -175,6 +175,8 @@ pub struct Leg {
     allows_update: bool,
     sip_call_id: String,
     local_tag: String,
+    /// The tag of the phone that our INVITE made ring.
+    early_tag: Option<String>,
     audio: Audio,
     /// The peer's offer in its INVITE, until it is answered.
     offer: Option<Session>,
@@ -204,6 +206,7 @@ impl Leg {
             allows_update: allows_update(&invite).unwrap_or(false),
             sip_call_id: invite.call_id().to_owned(),
             local_tag: tag.clone(),
+            early_tag: None,
             audio,
             offer,
             answered: false,
@@ -237,6 +240,7 @@ impl Leg {
             allows_update: false,
             sip_call_id,
             local_tag,
+            early_tag: None,
             audio,
             offer: None,
             answered: false,
@@ -264,15 +268,13 @@ impl Leg {
         is_peer && self.sip_call_id == sip_call_id
     }
 
-    /// The peer's tag, once it is known for good.
+    /// The peer's tag, if it has said one; while it rings, that of its latest word.
     pub fn remote_tag(&self) -> Option<&str> {
         match &self.state {
             State::Confirmed(confirmed) => Some(&confirmed.dialog.id().remote_tag),
             State::Invited { invite, .. } => invite.from_tag(),
-            State::Inviting { .. }
-            | State::Cancelling { .. }
-            | State::Leaving { .. }
-            | State::Gone => None,
+            State::Inviting { .. } => self.early_tag.as_deref(),
+            State::Cancelling { .. } | State::Leaving { .. } | State::Gone => None,
         }
     }
 
