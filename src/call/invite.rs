@@ -24,6 +24,8 @@ pub struct Dial<'a> {
     /// The Request-URI: what the phone registered.
     pub uri: &'a str,
     pub path: Path,
+    /// The proxies on the way (RFC 3327).
+    pub route: &'a [String],
     /// The caller's number, as the phone shows it.
     pub from: &'a str,
     pub name: Option<&'a str>,
@@ -49,7 +51,11 @@ pub fn build(
         }
         None => format!("<sip:{}@{domain}>;tag={tag}", UserPart(dial.from)),
     };
-    let invite = Request::build(Method::Invite, dial.uri)
+    let mut invite = Request::build(Method::Invite, dial.uri);
+    for proxy in dial.route {
+        invite = invite.header(Name::Route, proxy);
+    }
+    let invite = invite
         .header(Name::MaxForwards, 70)
         .header(Name::From, from)
         .header(Name::To, format!("<sip:{}@{domain}>", UserPart(dial.user)))

@@ -36,6 +36,7 @@ impl Call {
             user: extension.as_str(),
             uri: &binding.contact,
             path: binding.path,
+            route: &binding.route,
             from,
             name,
             referred_by,

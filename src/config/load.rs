@@ -7,6 +7,7 @@ use std::path::{Path as FilePath, PathBuf};
 
 use config::{FileFormat, Format as _, Map, Value, ValueKind};
 
+use crate::config::certificates;
 use crate::config::lint::{self, HasPrompt};
 use crate::config::problem::{Finding, Path, Place, Problem, Severity, error};
 use crate::config::secrets;
@@ -43,6 +44,7 @@ pub fn load(
     if let Some(mut config) = reader.compose() {
         let folder = path.parent().unwrap_or(FilePath::new(""));
         let mut findings = secrets::fetch(&mut config, folder, environment);
+        findings.extend(certificates::check(&config));
         config.add_site();
         findings.extend(lint::lint(&config, prompts));
         reader.locate(findings, sound);
@@ -70,6 +72,7 @@ pub fn load_builtin(
     let mut reader = Reader::new(environment);
     if let Some(mut config) = reader.compose() {
         let mut findings = secrets::fetch(&mut config, FilePath::new(""), environment);
+        findings.extend(certificates::check(&config));
         config.add_site();
         findings.extend(lint::lint(&config, prompts));
         reader.locate(findings, true);

@@ -128,7 +128,6 @@ fn not_built(path: &[String]) -> Option<&'static str> {
         ["queues", _, "survey"] => Some("surveys are"),
         ["queues", _, "service_level"] => Some("service levels are"),
         ["queues", _, "announce", "wait"] => Some("announced waiting times are"),
-        ["sip", "certificate" | "key"] => Some("TLS for SIP is"),
         _ => None,
     }
 }

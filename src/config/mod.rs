@@ -1,6 +1,7 @@
 //! The configuration: every part's own section, composed; read from TOML.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -19,6 +20,7 @@ use crate::sip;
 use sections::{Grpc, Http, Log, Node};
 
 pub mod builtin;
+pub mod certificates;
 mod lint;
 pub mod load;
 mod message;
@@ -183,6 +185,7 @@ impl Changes {
             ("[node] zone", old.node.zone != new.node.zone),
             ("[queues]", old.acd.queues != new.acd.queues),
             ("[[routes]]", old.routes != new.routes),
+            ("[sip] certificate", files(&old.sip) != files(&new.sip)),
         ];
         let restart = [
             ("[grpc]", old.grpc != new.grpc),
@@ -193,11 +196,21 @@ impl Changes {
             ("[node] data", old.node.data != new.node.data),
             ("[node] name", old.node.name != new.node.name),
             ("[node] number", old.node.number != new.node.number),
-            ("[sip]", old.sip != new.sip),
+            ("[sip]", without_files(&old.sip) != without_files(&new.sip)),
         ];
         let differing = |keys: &[(&'static str, bool)]| {
             keys.iter().filter(|(_, differs)| *differs).map(|(key, _)| *key).collect()
         };
         Self { applied: differing(&applied), restart: differing(&restart) }
     }
+}
+
+/// The files of TLS, which new connections take up at once.
+fn files(sip: &sip::config::Config) -> [Option<&Path>; 4] {
+    [&sip.certificate, &sip.key, &sip.client_ca, &sip.ca].map(Option::as_deref)
+}
+
+fn without_files(sip: &sip::config::Config) -> sip::config::Config {
+    let (certificate, key, client_ca, ca) = (None, None, None, None);
+    sip::config::Config { certificate, key, client_ca, ca, ..sip.clone() }
 }

@@ -22,7 +22,9 @@ pub fn fetch(config: &mut Config, folder: &Path, environment: &Environment) -> V
     let (file, variable) = (&grpc.token_file, &grpc.token_env);
     let wanted = Wanted { section: &["grpc"], key: "token", file, variable };
     grpc.token = wanted.fetch(&grpc.token, folder, environment, &mut findings);
-    for file in [&mut grpc.certificate, &mut grpc.key].into_iter().flatten() {
+    let sip = &mut config.sip;
+    let files = [&mut sip.certificate, &mut sip.key, &mut sip.client_ca, &mut sip.ca];
+    for file in [&mut grpc.certificate, &mut grpc.key].into_iter().chain(files).flatten() {
         *file = folder.join(&*file);
     }
     findings

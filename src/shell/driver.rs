@@ -210,11 +210,16 @@ impl Driver {
 
     fn resolve(&mut self, id: QuestionId, question: Question) {
         match question {
-            Question::Ways(candidates) => {
+            Question::Ways { candidates, domain } => {
                 let sip = &self.ends.sip;
-                let ways =
-                    candidates.iter().filter_map(|one| sip.flow_to(one.transport, one.address));
-                let answer = Answer::Ways(ways.collect());
+                let flows = candidates.iter().filter_map(|one| {
+                    let flow = sip.flow_to(one.transport, one.address)?;
+                    if let Some(domain) = domain.as_deref().filter(|_| one.transport.is_secure()) {
+                        sip.expect(one.address, domain);
+                    }
+                    Some(flow)
+                });
+                let answer = Answer::Ways(flows.collect());
                 self.known.push_back(Input::Resolved { id, answer });
             }
             question => self.ends.resolver.ask(id, question),

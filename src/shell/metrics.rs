@@ -32,6 +32,8 @@ pub struct Metrics {
     pub sip_malformed: Counter,
     /// What could not be passed on because a buffer was full.
     pub sip_dropped: Counter,
+    /// Connections whose TLS or WebSocket never came about.
+    pub sip_handshakes_failed: Counter,
     /// RTP packets that arrived from phones, and were sent to them.
     pub rtp_received: Counter,
     pub rtp_sent: Counter,
@@ -48,6 +50,7 @@ impl Default for Metrics {
             sip_sent: Counter::default(),
             sip_malformed: Counter::default(),
             sip_dropped: Counter::default(),
+            sip_handshakes_failed: Counter::default(),
             rtp_received: Counter::default(),
             rtp_sent: Counter::default(),
             rtp_unsent: Counter::default(),
@@ -64,6 +67,7 @@ impl Metrics {
             (&self.sip_sent, sip.sent),
             (&self.sip_malformed, sip.malformed),
             (&self.sip_dropped, sip.dropped),
+            (&self.sip_handshakes_failed, sip.handshakes_failed),
             (&self.rtp_received, media.received),
             (&self.rtp_sent, media.sent),
             (&self.rtp_unsent, media.send_failures),
@@ -90,6 +94,11 @@ impl Metrics {
         sip.register("sent", "SIP messages that were sent", self.sip_sent.clone());
         sip.register("malformed", "Arrived, but no SIP", self.sip_malformed.clone());
         sip.register("dropped", "Dropped: a buffer was full", self.sip_dropped.clone());
+        sip.register(
+            "handshakes_failed",
+            "Connections without TLS or WebSocket",
+            self.sip_handshakes_failed.clone(),
+        );
         let rtp = registry.sub_registry_with_prefix("rtp");
         rtp.register("received", "RTP packets from phones", self.rtp_received.clone());
         rtp.register("sent", "RTP packets to phones", self.rtp_sent.clone());

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::acd::Acd;
+use crate::config::certificates::CertificateError;
 use crate::config::{Changes, Config};
 use crate::rng::Rng;
 use crate::shell::clock::Clock;
@@ -25,7 +26,8 @@ use crate::shell::media::prompts::Source;
 use crate::shell::media::{MediaThreads, Setup, measure};
 use crate::shell::metrics::Metrics;
 use crate::shell::sip::resolve::Resolver;
-use crate::shell::sip::{Incoming, Limits, Listen, TransportError, Transports};
+use crate::shell::sip::tls::{Files, Tls};
+use crate::shell::sip::{self, Incoming, Limits, Listen, TransportError, Transports};
 use crate::shell::{entropy, grpc, systemd};
 use crate::sip::digest::Auth;
 use crate::sip::locate::Locator;
@@ -54,6 +56,8 @@ pub struct Node {
 /// Why a node does not start.
 #[derive(Debug, Error)]
 pub enum StartError {
+    #[error("[sip] {0}")]
+    Certificate(#[from] CertificateError),
     #[error("{path}: {source}")]
     File { path: PathBuf, source: io::Error },
     #[error("gRPC: {0}")]
@@ -96,7 +100,8 @@ impl Node {
         };
         let media = MediaThreads::start(setup, media_sender).map_err(StartError::Media)?;
         let (sip_sender, sip_incoming) = bounded(MESSAGES_MAX);
-        let sip = bind_sip(&config, sip_sender)?;
+        let tls = Tls::load(Files::of(&config.sip))?;
+        let sip = bind_sip(&config, tls.clone(), sip_sender)?;
         let (answers, resolved) = bounded(ANSWERS_MAX);
         let resolver = Resolver::new(config.sip.resolvers.clone(), answers);
         let listening = sip.listening();
@@ -123,7 +128,7 @@ impl Node {
         let switch = handle(orders.clone(), reload_sender);
         let (stop, stopped) = watch::channel(false);
         let servers = vec![
-            tokio::spawn(reload_on_demand(config, reread, orders.clone(), reloads)),
+            tokio::spawn(reload_on_demand(config, reread, (orders.clone(), tls), reloads)),
             tokio::spawn(systemd::watch(orders.clone(), clock.clone())),
         ];
         let mut node = Self {
@@ -210,25 +215,27 @@ fn handle(orders: Orders, reloads: mpsc::Sender<oneshot::Sender<Reload>>) -> Swi
 async fn reload_on_demand(
     started: Config,
     mut reread: Reread,
-    orders: Orders,
+    (orders, tls): (Orders, Tls),
     mut asked: mpsc::Receiver<oneshot::Sender<Reload>>,
 ) {
     let mut version = 1;
     while let Some(reply) = asked.recv().await {
         let outcome = match reread() {
             Err(mistakes) => Reload::Refused { mistakes },
-            Ok(config) => {
-                // Against what was started: a restart that is due stays due.
-                let changes = Changes::between(&started, &config);
-                if orders.plan(config.plan(version + 1), config.secrets()) {
+            Ok(config) => match tls.reload(Files::of(&config.sip)) {
+                Err(error) => Reload::Refused { mistakes: vec![format!("[sip] {error}")] },
+                Ok(()) if orders.plan(config.plan(version + 1), config.secrets()) => {
                     version += 1;
+                    // Against what was started: a restart that is due stays due.
+                    let changes = Changes::between(&started, &config);
                     let restart_for = changes.restart.into_iter().map(str::to_owned).collect();
                     tracing::info!(version, "configuration reloaded");
                     Reload::Applied { config: version, restart_for }
-                } else {
+                }
+                Ok(()) => {
                     Reload::Refused { mistakes: vec!["the switch is too busy; try again".into()] }
                 }
-            }
+            },
         };
         if let Reload::Refused { mistakes } = &outcome {
             tracing::warn!(?mistakes, "configuration not reloaded");
@@ -262,13 +269,15 @@ fn prompts(config: &Config) -> Source {
 
 fn bind_sip(
     config: &Config,
+    tls: Tls,
     incoming: crossbeam_channel::Sender<Incoming>,
 ) -> Result<Transports, TransportError> {
     let listen: Vec<_> = (config.sip.listen.iter())
         .map(|listen| Listen { transport: listen.transport, address: listen.address })
         .collect();
     let limits = Limits { connections_max: config.sip.connections_max, ..Limits::default() };
-    Transports::bind_with(&listen, config.sip.external, incoming, limits)
+    let (external, origins) = (config.sip.external, config.sip.origins.clone());
+    Transports::bind_with(&listen, sip::Setup { external, limits, origins, tls }, incoming)
 }
 
 fn start_switch(

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::de::Visitor;
@@ -16,7 +17,18 @@ use crate::time::Duration;
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Open TCP connections of phones, in all; further ones are closed at once. Default 4096.
+    /// PEM file with the certificates of those who sign the certificates of servers that we connect
+    /// to over TLS. Default: whom the system trusts.
+    pub ca: Option<PathBuf>,
+    /// PEM file of the certificate chain that `tls` and `wss` show, relative to the configuration
+    /// file. Taken up anew when it changes. Default: none.
+    pub certificate: Option<PathBuf>,
+    /// PEM file with the certificates of those who sign the certificates of clients: clients are
+    /// asked for one, a wrong one ends the connection, and one without any shows who it is by its
+    /// password. Default: clients are not asked.
+    pub client_ca: Option<PathBuf>,
+    /// Open connections of phones (TCP, TLS, WebSocket), in all; further ones are closed at once.
+    /// Default 4096.
     pub connections_max: usize,
     /// Phones that one account can have registered; a further one takes the
     /// place of the one that was heard longest ago. Default 10.
@@ -38,12 +50,18 @@ pub struct Config {
     pub expires_min: Duration,
     /// The address that outsiders see, when behind NAT. Default: the address of the listener.
     pub external: Option<IpAddr>,
-    /// Where SIP is received. Default `["udp://0.0.0.0:5060", "tcp://0.0.0.0:5060"]`.
+    /// PEM file of the certificate's private key, relative to the configuration file.
+    /// Default: none.
+    pub key: Option<PathBuf>,
+    /// Where SIP is received; `[::]` is IPv6 alone, so that both families are written.
+    /// Default `["udp://0.0.0.0:5060", "tcp://0.0.0.0:5060"]`.
     pub listen: Vec<Listen>,
     /// How long a digest nonce may be used; an older one is asked for again with `stale=true`.
     /// Default `"5m"`.
     #[serde(with = "humantime_serde")]
     pub nonce_lifetime: Duration,
+    /// The pages that may open WebSockets, as `"https://phone.example.com"`. Default: all may.
+    pub origins: Vec<String>,
     /// The digest realm. Default: the domain, or `strowger` if there is none.
     pub realm: String,
     /// The name servers that SIP servers are looked up with, as `"192.0.2.53:53"`. Default: those
@@ -58,6 +76,9 @@ impl Default for Config {
     fn default() -> Self {
         let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5060));
         Self {
+            ca: None,
+            certificate: None,
+            client_ca: None,
             connections_max: 4096,
             contacts_max: 10,
             digest: vec![Algorithm::Md5],
@@ -66,11 +87,13 @@ impl Default for Config {
             expires_max: Duration::from_secs(3600),
             expires_min: Duration::from_secs(60),
             external: None,
+            key: None,
             listen: vec![
                 Listen { transport: Transport::Udp, address: any },
                 Listen { transport: Transport::Tcp, address: any },
             ],
             nonce_lifetime: Duration::from_secs(300),
+            origins: Vec::new(),
             realm: String::new(),
             resolvers: Vec::new(),
             transactions_max: 200_000,
@@ -83,7 +106,9 @@ impl Config {
     pub fn reaches(&self) -> Vec<Transport> {
         let has =
             |transport: &Transport| self.listen.iter().any(|listen| listen.transport == *transport);
-        [Transport::Udp, Transport::Tcp].into_iter().filter(has).collect()
+        // A client needs no listener for TLS: what the server sends comes over the connection.
+        let plain = [Transport::Udp, Transport::Tcp].into_iter().filter(has);
+        plain.chain([Transport::Tls]).collect()
     }
 
     /// The realm of digest challenges: `realm`, else the domain, else `strowger`.
@@ -114,12 +139,8 @@ impl FromStr for Listen {
     fn from_str(text: &str) -> Result<Self, ListenError> {
         let wrong = || ListenError::Malformed(text.to_owned());
         let (scheme, address) = text.split_once("://").ok_or_else(wrong)?;
-        let transport = match scheme {
-            "tcp" => Transport::Tcp,
-            "udp" => Transport::Udp,
-            "tls" | "ws" | "wss" => return Err(ListenError::NotBuilt(scheme.to_owned())),
-            _ => return Err(wrong()),
-        };
+        let known = Transport::ALL.into_iter().find(|transport| transport.param() == scheme);
+        let transport = known.ok_or_else(wrong)?;
         match address.parse::<SocketAddr>() {
             Ok(address) if address.port() > 0 => Ok(Self { transport, address }),
             _ => Err(wrong()),
@@ -157,10 +178,10 @@ impl Visitor<'_> for ListenVisitor {
 /// Why a text is no listening address.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ListenError {
-    #[error("`{0}` is no listening address; write `udp://0.0.0.0:5060` or `tcp://[::]:5060`")]
+    #[error(
+        "`{0}` is no listening address; write `udp://0.0.0.0:5060` or `tcp`, `tls`, `ws`, `wss`"
+    )]
     Malformed(String),
-    #[error("`{0}` is not built yet; write `udp://…` or `tcp://…`")]
-    NotBuilt(String),
 }
 
 #[cfg(test)]
@@ -169,7 +190,9 @@ mod tests {
 
     #[test]
     fn listening_addresses_print_as_they_are_written() {
-        for text in ["udp://0.0.0.0:5060", "tcp://[::1]:5070"] {
+        for text in
+            ["udp://0.0.0.0:5060", "tcp://[::1]:5070", "tls://[::]:5061", "wss://1.2.3.4:443"]
+        {
             assert_eq!(text.parse::<Listen>().unwrap().to_string(), text);
         }
     }
@@ -181,8 +204,7 @@ mod tests {
         {
             assert_eq!(text.parse::<Listen>(), Err(ListenError::Malformed(text.to_owned())));
         }
-        let tls = "tls://0.0.0.0:5061".parse::<Listen>();
-        assert_eq!(tls, Err(ListenError::NotBuilt("tls".to_owned())));
+        assert!("sctp://0.0.0.0:5060".parse::<Listen>().is_err());
     }
 
     #[test]

@@ -49,9 +49,16 @@ impl Transport {
         }
     }
 
-    /// As written in a URI's `transport` parameter: `udp`.
-    ///
-    /// A `wss` flow says `ws` in URIs with the scheme `sips`; see `RFC 7118 §5.2`.
+    /// As written in the `transport` parameter of our own URIs: both kinds of WebSocket are `ws`
+    /// (RFC 7118 §5.2).
+    pub const fn uri_param(self) -> &'static str {
+        match self {
+            Self::Wss => "ws",
+            other => other.param(),
+        }
+    }
+
+    /// Its name in small letters, as in listening addresses: `udp`.
     pub const fn param(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
@@ -109,7 +116,7 @@ impl Flow {
     pub fn contact(&self) -> String {
         match self.transport {
             Transport::Udp => format!("<sip:{}>", self.local),
-            transport => format!("<sip:{};transport={}>", self.local, transport.param()),
+            transport => format!("<sip:{};transport={}>", self.local, transport.uri_param()),
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod locate;
 pub mod message;
 pub mod recent;
 pub mod registrar;
+pub mod stun;
 pub mod subscription;
 pub mod transaction;
 

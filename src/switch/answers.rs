@@ -161,7 +161,7 @@ impl Switch {
             extension: extension.clone(),
             name: account.name.clone(),
             calls: self.occupied.get(extension).copied().unwrap_or(0),
-            contacts: (registrar.targets(extension).into_iter())
+            contacts: (registrar.all(extension).into_iter())
                 .map(|binding| ContactView {
                     address: format!(
                         "{}://{}",

@@ -58,7 +58,7 @@ impl Switch {
     /// Stores the phones of an account as they are registered at this moment.
     pub(super) fn keep_phones(&self, extension: &ExtensionId) -> Output {
         let (registrar, epoch) = (&self.parts.registrar, self.parts.settings.epoch);
-        let phones: Vec<_> = (registrar.targets(extension).iter())
+        let phones: Vec<_> = (registrar.all(extension).iter())
             .map(|binding| StoredBinding::of(extension, binding, epoch))
             .collect();
         keep(format!("{PHONES}{extension}"), (!phones.is_empty()).then_some(&phones))

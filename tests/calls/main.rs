@@ -39,6 +39,7 @@ mod no_answer;
 mod no_answer_to_offer;
 mod no_port;
 mod odd_phones;
+mod path;
 mod position;
 mod queue;
 mod queue_exits;

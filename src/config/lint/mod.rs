@@ -75,6 +75,26 @@ fn sip(config: &Config, findings: &mut Vec<Finding>) {
         let text = "`expires` must lie between `expires_min` and `expires_max`; change one of them";
         findings.push(error(&["sip", "expires"], text));
     }
+    if sip.certificate.is_some() != sip.key.is_some() {
+        let here = if sip.key.is_some() { "key" } else { "certificate" };
+        let text = "`certificate` and `key` belong together; write both or none";
+        findings.push(error(&["sip", here], text));
+    }
+    for (place, listen) in sip.listen.iter().enumerate() {
+        if listen.transport.is_secure() && sip.certificate.is_none() {
+            let text = format!("`{listen}` shows a certificate; write `certificate` and `key`");
+            findings.push(error(&["sip", "listen", &place.to_string()], text));
+        }
+    }
+    for (place, origin) in sip.origins.iter().enumerate() {
+        let host =
+            origin.split_once("://").filter(|(scheme, _)| ["http", "https"].contains(scheme));
+        if !host.is_some_and(|(_, host)| !host.is_empty() && !host.contains('/')) {
+            let text =
+                format!("`{origin}` is no page's origin; write \"https://phone.example.com\"");
+            findings.push(error(&["sip", "origins", &place.to_string()], text));
+        }
+    }
     if sip.digest.is_empty() {
         findings
             .push(error(&["sip", "digest"], "no phone could register; write [\"md5\"] at least"));
@@ -149,7 +169,7 @@ fn clash(a: Listen, b: Listen) -> bool {
     let any = |address: IpAddr| address.is_unspecified();
     let (one, other) = (a.address.ip(), b.address.ip());
     let same_family = one.is_ipv4() == other.is_ipv4();
-    a.transport == b.transport
+    a.transport.is_reliable() == b.transport.is_reliable() // all but UDP listen on TCP ports
         && a.address.port() == b.address.port()
         && (one == other || same_family && (any(one) || any(other)))
 }

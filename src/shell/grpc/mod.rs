@@ -30,6 +30,7 @@ use tonic::{Request, Status};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+use crate::config::certificates::{self, CertificateError};
 use crate::config::sections::Grpc;
 use crate::shell::clock::Clock;
 use crate::shell::ledger::Ledger;
@@ -71,6 +72,7 @@ impl Listener {
         let listen = config.listen;
         let tls = match (&config.certificate, &config.key) {
             (Some(certificate), Some(key)) => {
+                certificates::server(certificate, key, None)?; // before anything is served
                 let identity = Identity::from_pem(read(certificate)?, read(key)?);
                 Some(ServerTlsConfig::new().identity(identity))
             }
@@ -215,6 +217,8 @@ fn read(path: &Path) -> Result<Vec<u8>, GrpcError> {
 /// Why gRPC cannot be served.
 #[derive(Debug, Error)]
 pub enum GrpcError {
+    #[error("[grpc] {0}")]
+    Certificate(#[from] CertificateError),
     #[error("{path}: {source}", path = path.display())]
     File { path: PathBuf, source: std::io::Error },
     #[error("[grpc] needs both certificate and key, or none of them")]
@@ -223,6 +227,6 @@ pub enum GrpcError {
     Listen { listen: SocketAddr, source: std::io::Error },
     #[error("[grpc] listen {listen} can be reached by others; give certificate, key and token")]
     Open { listen: SocketAddr },
-    #[error("gRPC: {0}")]
+    #[error("the server ended: {0}")]
     Server(tonic::transport::Error),
 }

@@ -84,8 +84,13 @@ impl MediaThreads {
     where
         E: From<Event> + Send + 'static,
     {
-        let Setup { config, prompts, recordings, clock, mut rng } = setup;
+        let Setup { mut config, prompts, recordings, clock, mut rng } = setup;
         raise_file_limit();
+        let affordable = spares_affordable(getrlimit(Resource::Nofile).current);
+        if config.spares > affordable {
+            tracing::warn!(wanted = config.spares, affordable, "few open files: fewer spare ports");
+            config.spares = affordable;
+        }
         drop(UdpSocket::bind((config.listen, 0))?);
         let report = Report::new(events);
         let recordings = Recordings::start(&config, &recordings, report.clone())?;
@@ -203,6 +208,13 @@ fn raise_file_limit() {
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
         tracing::warn!(%error, ?current, "the limit of open files stays");
     }
+}
+
+/// The spare port pairs that a limit of open files leaves room for: two sockets each, a quarter of
+/// it in all.
+fn spares_affordable(files_max: Option<u64>) -> u16 {
+    let pairs = files_max.map_or(u64::from(u16::MAX), |files| files / 8);
+    u16::try_from(pairs).unwrap_or(u16::MAX).max(1)
 }
 
 /// Orders that may wait for one thread.

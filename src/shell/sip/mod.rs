@@ -1,6 +1,6 @@
 //! SIP over the network: what is received goes to the Switch as values, what it sends goes out.
 //!
-//! Spec:     RFC 3261 §18, RFC 3581, RFC 5626 §4.4.1 (keep-alive over streams).
+//! Spec:     RFC 3261 §18 and §26.2, RFC 3581, RFC 5626 §4.4 (keep-alives), RFC 5922, RFC 7118.
 //! In:       datagrams and connections; messages from the Switch thread.
 //! Out:      `Incoming` over a bounded channel; bytes on the wire.
 //! Not here: resending (`sip::transaction`), which servers a name has (`sip::locate`).
@@ -13,8 +13,11 @@ mod connections;
 mod local;
 mod noise;
 pub mod resolve;
+mod stream;
 mod tcp;
+pub mod tls;
 mod udp;
+mod websocket;
 
 use std::fmt;
 use std::io;
@@ -26,7 +29,7 @@ use std::time::Duration;
 use crossbeam_channel::{Sender, TrySendError};
 use thiserror::Error;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::sip::flow::{ConnectionId, Flow, Transport};
 use crate::sip::message::Message;
@@ -34,6 +37,7 @@ use crate::sip::message::Message;
 use connections::Connections;
 use local::Locals;
 use noise::Noise;
+use tls::Tls;
 
 /// One address to listen on. Port 0 takes any free one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,7 +68,7 @@ pub enum Incoming {
 /// Bounds on what peers can make the transports hold.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections in all. Further ones are closed at once. Default 8192.
+    /// Connections in all, whatever runs over them. Further ones are closed at once. Default 8192.
     pub connections_max: usize,
     /// Connections of one address: an office behind NAT has many phones. Default 512.
     pub connections_per_source_max: usize,
@@ -72,11 +76,17 @@ pub struct Limits {
     pub queued_bytes_max: usize,
     /// How long opening a connection may take. Default 10 s.
     pub connect_timeout: Duration,
+    /// How long a handshake of TLS or WebSocket may take. Default 10 s.
+    pub handshake_timeout: Duration,
+    /// Handshakes at a time; further connections are closed at once. Default 512.
+    pub handshakes_max: usize,
     /// How long a connection may go without its first message, or a message without its rest.
     /// Default 30 s.
     pub message_timeout: Duration,
     /// How long a connection may be silent; more than the longest registration. Default 2 h.
     pub idle_timeout: Duration,
+    /// How long the peer may take to make room for one message; then it is cut. Default 20 s.
+    pub write_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -86,10 +96,24 @@ impl Default for Limits {
             connections_per_source_max: 512,
             queued_bytes_max: 1 << 20,
             connect_timeout: Duration::from_secs(10),
+            handshake_timeout: Duration::from_secs(10),
+            handshakes_max: 512,
             message_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(7200),
+            write_timeout: Duration::from_secs(20),
         }
     }
+}
+
+/// What the transports are besides their addresses.
+#[derive(Clone, Default)]
+pub struct Setup {
+    /// The address that peers outside of private networks see.
+    pub external: Option<IpAddr>,
+    pub limits: Limits,
+    /// The pages that may open WebSockets; none: all.
+    pub origins: Vec<String>,
+    pub tls: Tls,
 }
 
 /// Why the transports could not start.
@@ -114,6 +138,8 @@ pub struct Counts {
     pub keep_alives: u64,
     /// Connections refused or cut because of a limit.
     pub refused: u64,
+    /// Handshakes of TLS or WebSocket that failed or took too long.
+    pub handshakes_failed: u64,
     /// Messages sent, or queued for a connection.
     pub sent: u64,
     /// Messages that could not be sent.
@@ -145,10 +171,10 @@ impl Transports {
         external: Option<IpAddr>,
         incoming: Sender<Incoming>,
     ) -> Result<Self, TransportError> {
-        Self::bind_with(listen, external, incoming, Limits::default())
+        Self::bind_with(listen, Setup { external, ..Setup::default() }, incoming)
     }
 
-    /// `bind` with other limits.
+    /// `bind` with limits and certificates.
     ///
     /// # Errors
     ///
@@ -159,33 +185,36 @@ impl Transports {
     /// As `bind`.
     pub fn bind_with(
         listen: &[Listen],
-        external: Option<IpAddr>,
+        setup: Setup,
         incoming: Sender<Incoming>,
-        limits: Limits,
     ) -> Result<Self, TransportError> {
         if listen.is_empty() {
             return Err(TransportError::NoListen);
         }
         let mut udp = Vec::new();
-        let mut tcp = Vec::new();
+        let mut streams = Vec::new();
         for wanted in listen {
             let failed = |source| TransportError::Bind { listen: *wanted, source };
             match wanted.transport {
                 Transport::Udp => udp.push(udp::bind(wanted.address).map_err(failed)?),
-                Transport::Tcp => tcp.push(tcp::bind(wanted.address).map_err(failed)?),
-                Transport::Tls | Transport::Ws | Transport::Wss => {
-                    return Err(failed(io::ErrorKind::Unsupported.into()));
+                transport => {
+                    let (listener, address) = tcp::bind(wanted.address).map_err(failed)?;
+                    streams.push((listener, Listen { transport, address }));
                 }
             }
         }
+        let Setup { external, limits, origins, tls } = setup;
         let shared = Arc::new(Shared {
             connections: Mutex::new(Connections::default()),
             counters: Counters::default(),
+            handshakes: Semaphore::new(limits.handshakes_max),
             incoming,
             limits,
             locals: Locals::new(external),
             noise: Noise::default(),
-            tcp_listens: tcp.iter().map(|(_, address)| *address).collect(),
+            origins,
+            streams: streams.iter().map(|(_, listen)| *listen).collect(),
+            tls,
         });
         let (closing, _) = watch::channel(());
         let runtime = Handle::current();
@@ -195,39 +224,52 @@ impl Transports {
             runtime.spawn(receive);
             outlets.push(outlet);
         }
-        for (listener, address) in tcp {
-            runtime.spawn(tcp::accept(listener, address, shared.clone(), closing.subscribe()));
+        for (listener, listen) in streams {
+            runtime.spawn(tcp::accept(listener, listen, shared.clone(), closing.subscribe()));
         }
+        runtime.spawn(shared.tls.clone().watch(closing.subscribe()));
         Ok(Self { shared, udp: outlets, runtime, closing })
     }
 
     /// The addresses that are listened on, with the ports that 0 became.
     pub fn listening(&self) -> Vec<Listen> {
-        let of = |transport| move |address| Listen { transport, address };
-        let udp = self.udp.iter().map(|outlet| outlet.address).map(of(Transport::Udp));
-        udp.chain(self.shared.tcp_listens.iter().copied().map(of(Transport::Tcp))).collect()
+        let of_udp =
+            |outlet: &udp::Outlet| Listen { transport: Transport::Udp, address: outlet.address };
+        self.udp.iter().map(of_udp).chain(self.shared.streams.iter().copied()).collect()
     }
 
     /// The flow to a peer that has not sent anything yet; `None` if no listener can serve it.
+    ///
+    /// Over TLS a peer is reached from any listener: what it sends comes over the connection.
     pub fn flow_to(&self, transport: Transport, remote: SocketAddr) -> Option<Flow> {
-        let listens = self.listening().into_iter().filter(|listen| listen.transport == transport);
-        let addresses: Vec<_> = listens.map(|listen| listen.address).collect();
+        let mut addresses = match transport {
+            Transport::Udp => self.udp.iter().map(|outlet| outlet.address).collect(),
+            Transport::Ws | Transport::Wss => Vec::new(),
+            Transport::Tcp | Transport::Tls => self.shared.listens_of(transport),
+        };
+        if addresses.is_empty() && transport == Transport::Tls {
+            addresses = self.listening().iter().map(|listen| listen.address).collect();
+        }
         let listen = self.shared.locals.pick(&addresses, None, remote)?;
         let local = self.shared.locals.towards(listen, remote.ip());
         Some(Flow { transport, local, remote, connection: ConnectionId(0) })
     }
 
+    /// Remembers under which name a server was looked up: its certificate must be for it.
+    pub fn expect(&self, server: SocketAddr, name: &str) {
+        self.shared.tls.expect(server, name);
+    }
+
     /// Sends one message; never blocks. May be called from any thread.
     ///
-    /// Over UDP it is sent at once, from the socket that received on this flow. Over TCP it is
+    /// Over UDP it is sent at once, from the socket that received on this flow. Over a stream it is
     /// queued for the flow's connection, else for another one to the same remote, else for a new
     /// one. Failure that is noticed comes back as `Incoming::Closed` with the same flow.
     pub fn send(&self, flow: &Flow, message: &Message) {
         let bytes = message.bytes();
         let outcome = match flow.transport {
             Transport::Udp => self.send_datagram(flow, bytes),
-            Transport::Tcp => tcp::send(&self.shared, &self.runtime, &self.closing, flow, bytes),
-            Transport::Tls | Transport::Ws | Transport::Wss => Outcome::Unreachable,
+            _ => tcp::send(&self.shared, &self.runtime, &self.closing, flow, bytes),
         };
         match outcome {
             Outcome::Sent => count(&self.shared.counters.sent),
@@ -263,6 +305,7 @@ impl Transports {
             malformed: read(&counters.malformed),
             keep_alives: read(&counters.keep_alives),
             refused: read(&counters.refused),
+            handshakes_failed: read(&counters.handshakes_failed),
             sent: read(&counters.sent),
             unsent: read(&counters.unsent),
         }
@@ -286,16 +329,25 @@ enum Outcome {
 struct Shared {
     connections: Mutex<Connections>,
     counters: Counters,
+    handshakes: Semaphore,
     incoming: Sender<Incoming>,
     limits: Limits,
     locals: Locals,
     noise: Noise,
-    tcp_listens: Vec<SocketAddr>,
+    origins: Vec<String>,
+    /// Where connections are accepted.
+    streams: Vec<Listen>,
+    tls: Tls,
 }
 
 impl Shared {
     fn connections(&self) -> MutexGuard<'_, Connections> {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn listens_of(&self, transport: Transport) -> Vec<SocketAddr> {
+        let fitting = self.streams.iter().filter(|listen| listen.transport == transport);
+        fitting.map(|listen| listen.address).collect()
     }
 
     /// Hands something to the Switch now, or not at all.
@@ -330,6 +382,7 @@ struct Counters {
     malformed: AtomicU64,
     keep_alives: AtomicU64,
     refused: AtomicU64,
+    handshakes_failed: AtomicU64,
     sent: AtomicU64,
     unsent: AtomicU64,
 }
@@ -338,5 +391,7 @@ fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed); // a figure, orders nothing
 }
 
+#[cfg(test)]
+mod secure_tests;
 #[cfg(test)]
 mod tests;

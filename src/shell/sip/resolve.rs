@@ -124,7 +124,7 @@ async fn answer(resolver: &TokioResolver, question: &Question) -> Answer {
             Ok(found) => Answer::Servers(servers(&found)),
             Err(error) => nothing(&error, Answer::Servers(Vec::new())),
         },
-        Question::Ways(_) => Answer::Unavailable, // the driver answers these by itself
+        Question::Ways { .. } => Answer::Unavailable, // the driver answers these by itself
     }
 }
 

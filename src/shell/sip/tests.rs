@@ -265,37 +265,45 @@ fn an_address_in_use_is_named() {
 }
 
 /// Transports with the Switch's end of their channel.
-struct Node {
-    transports: Transports,
-    incoming: Receiver<Incoming>,
-    runtime: Runtime,
+pub(super) struct Node {
+    pub(super) transports: Transports,
+    pub(super) incoming: Receiver<Incoming>,
+    pub(super) runtime: Runtime,
 }
 
 impl Node {
-    fn listening(listen: &[Listen]) -> Self {
+    pub(super) fn listening(listen: &[Listen]) -> Self {
         Self::with(listen, 16, Limits::default())
     }
 
     fn with(listen: &[Listen], room: usize, limits: Limits) -> Self {
+        Self::set_up(listen, room, Setup { limits, ..Setup::default() })
+    }
+
+    pub(super) fn set_up(listen: &[Listen], room: usize, setup: Setup) -> Self {
         let runtime = Runtime::new().unwrap();
         let (sender, incoming) = crossbeam_channel::bounded(room);
         let _inside = runtime.enter();
-        let transports = Transports::bind_with(listen, None, sender, limits).unwrap();
+        let transports = Transports::bind_with(listen, setup, sender).unwrap();
         Self { transports, incoming, runtime }
     }
 
-    fn address(&self, listener: usize) -> SocketAddr {
+    pub(super) fn address(&self, listener: usize) -> SocketAddr {
         self.transports.listening()[listener].address
     }
 
-    fn receives_request(&self) -> (Flow, Request) {
+    pub(super) fn options(&self) -> Message {
+        options(b"")
+    }
+
+    pub(super) fn receives_request(&self) -> (Flow, Request) {
         match self.incoming.recv_timeout(PATIENCE) {
             Ok(Incoming::Received { flow, message: Message::Request(request) }) => (flow, request),
             other => panic!("{other:?}"),
         }
     }
 
-    fn hears_end(&self) -> Flow {
+    pub(super) fn hears_end(&self) -> Flow {
         match self.incoming.recv_timeout(PATIENCE) {
             Ok(Incoming::Closed { flow }) => flow,
             other => panic!("{other:?}"),
@@ -334,13 +342,14 @@ fn options(body: &[u8]) -> Message {
 }
 
 /// Longer than anything here takes on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 const UDP: Listen = Listen { transport: Transport::Udp, address: ANY_PORT };
 const TCP: Listen = Listen { transport: Transport::Tcp, address: ANY_PORT };
-const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+pub(super) const ANY_PORT: SocketAddr =
+    SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
-const OPTIONS: &str = "OPTIONS sip:b@127.0.0.1 SIP/2.0\r\n\
+pub(super) const OPTIONS: &str = "OPTIONS sip:b@127.0.0.1 SIP/2.0\r\n\
     Via: SIP/2.0/UDP 127.0.0.1;rport;branch=z9hG4bK1\r\n\
     From: <sip:a@127.0.0.1>;tag=1\r\n\
     To: <sip:b@127.0.0.1>\r\n\

@@ -15,6 +15,7 @@ use tracing::debug;
 use super::{Incoming, Outcome, Shared, count};
 use crate::sip::flow::{ConnectionId, Flow, Transport};
 use crate::sip::message::{Message, ParseError, bad_request};
+use crate::sip::stun;
 
 /// The sending side of a listener's socket.
 #[derive(Clone)]
@@ -102,6 +103,13 @@ fn datagram(shared: &Shared, outlet: &Outlet, source: SocketAddr, bytes: &[u8]) 
         count(&shared.counters.malformed);
         return;
     }
+    if stun::is_stun(bytes) {
+        count(&shared.counters.keep_alives);
+        if let Some(answer) = stun::answer(bytes, source) {
+            outlet.send(source, &answer);
+        }
+        return;
+    }
     let message = match Message::parse(Bytes::copy_from_slice(bytes)) {
         Ok(Message::Request(request)) => Message::Request(request.received_from(source)),
         Ok(response) => response,
@@ -143,8 +151,8 @@ fn is_unicast(ip: IpAddr) -> bool {
 const BUFFER_BYTES: usize = 4 << 20;
 /// The longest datagram there is.
 const DATAGRAM_BYTES_MAX: usize = 65_536;
-/// The shortest time between two looks at the socket: each costs a wake-up here and one of the Switch
-/// thread, which is more than the work for one message.
+/// The shortest time between two looks at the socket: each costs a wake-up here and one of the
+/// Switch thread, which is more than the work for one message.
 const PACE: Duration = Duration::from_millis(1);
 /// Datagrams read before other tasks get their turn.
 const BURST: usize = 64;

@@ -77,7 +77,7 @@ impl Locator {
         out: &mut Vec<Output>,
     ) {
         let Some((lookup, question)) = self.questions.remove(&id) else { return };
-        if let Question::Ways(_) = question {
+        if let Question::Ways { .. } = question {
             self.lookups.remove(&lookup);
             let located = match answer {
                 Answer::Ways(flows) if !flows.is_empty() => Ok(flows),
@@ -124,7 +124,9 @@ impl Locator {
                 lookup::Output::Ask(question) => self.ask(lookup, question, out),
                 lookup::Output::Done(Ok(mut candidates)) => {
                     self.prepare(now, &mut candidates);
-                    self.ask(lookup, Question::Ways(candidates), out);
+                    let machine = self.lookups.get(&lookup);
+                    let domain = machine.and_then(Lookup::domain).map(str::to_owned);
+                    self.ask(lookup, Question::Ways { candidates, domain }, out);
                 }
                 lookup::Output::Done(Err(error)) => {
                     self.lookups.remove(&lookup);
@@ -171,9 +173,11 @@ mod tests {
             let (lookup, asked) = begin(locator, now);
             let addresses = vec![ip(1), ip(2)];
             let ways = answer(locator, now, asked, Answer::Addresses(addresses));
-            let [Output::Ask { id, question: Question::Ways(candidates) }] = &ways[..] else {
+            let [Output::Ask { id, question: Question::Ways { candidates, domain } }] = &ways[..]
+            else {
                 panic!("{ways:?}");
             };
+            assert_eq!(domain.as_deref(), Some("a.example"));
             let flows: Vec<_> = candidates.iter().map(flow).collect();
             let found = answer(locator, now, *id, Answer::Ways(flows.clone()));
             assert_eq!(found, [Output::Found { lookup, located: Ok(flows.clone()) }]);

@@ -103,6 +103,11 @@ impl Lookup {
         lookup
     }
 
+    /// The name that is looked up; none for a number.
+    pub fn domain(&self) -> Option<&str> {
+        (!self.name.is_empty()).then_some(self.name.as_str())
+    }
+
     /// Takes the answer to one of its questions; what was not asked is ignored.
     pub fn answered(
         &mut self,

@@ -234,7 +234,7 @@ impl Dns {
             Question::Addresses(name) => ("A", name),
             Question::Naptr(name) => ("NAPTR", name),
             Question::Servers(name) => ("SRV", name),
-            Question::Ways(_) => panic!("a lookup asks for no ways"),
+            Question::Ways { .. } => panic!("a lookup asks for no ways"),
         };
         self.asked.push(format!("{kind} {name}"));
         match question {
@@ -248,7 +248,7 @@ impl Dns {
             Question::Servers(name) => {
                 Answer::Servers(self.srv.get(name).cloned().unwrap_or_default())
             }
-            Question::Ways(_) => unreachable!("see above"),
+            Question::Ways { .. } => unreachable!("see above"),
         }
     }
 }

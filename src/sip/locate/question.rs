@@ -17,8 +17,9 @@ pub enum Question {
     Naptr(String),
     /// Which hosts offer a service, such as `_sip._udp.example.com`: SRV (RFC 2782).
     Servers(String),
-    /// From which of our addresses each candidate is reached.
-    Ways(Vec<Candidate>),
+    /// From which of our addresses each candidate is reached. `domain` is the name that led to
+    /// them: over TLS their certificates must be for it (RFC 5922 §7.2).
+    Ways { candidates: Vec<Candidate>, domain: Option<String> },
 }
 
 /// The answer to the `Question` of the same name; nothing found is an empty list.

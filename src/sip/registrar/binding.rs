@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::ExtensionId;
 use crate::sip::flow::Flow;
+use crate::sip::message::{Name, NameAddr};
 use crate::time::{Epoch, Instant, Wall};
 
 use super::nat::Path;
@@ -28,8 +29,14 @@ pub struct Binding {
     /// How the phone is reached: over the flow that it registered by or, if no NAT lies between,
     /// where its Contact points.
     pub path: Path,
+    /// The proxies that requests to the phone pass, in this order (RFC 3327 §5.3).
+    #[serde(default)]
+    pub route: Vec<String>,
     /// The phone's lasting name (RFC 5626 §4.1), if it has one.
     pub instance: Option<String>,
+    /// Which of its flows this is, if the phone keeps several (RFC 5626 §4.2).
+    #[serde(default)]
+    pub reg_id: Option<u32>,
     pub user_agent: Option<String>,
     pub call_id: String,
     pub cseq: u32,
@@ -69,7 +76,11 @@ impl StoredBinding {
         if left.is_zero() {
             return None;
         }
-        let path = self.binding.path.reopened(&self.binding.contact)?;
+        let next_hop = match self.binding.route.first() {
+            Some(first) => NameAddr::parse(Name::Path, first).ok()?.uri_text(),
+            None => &self.binding.contact,
+        };
+        let path = self.binding.path.reopened(next_hop)?;
         // Times before the process began count as its start.
         let registered_at = now - epoch.wall(now).since(self.registered_at);
         Some(Binding { path, registered_at, expires_at: now + left, ..self.binding })

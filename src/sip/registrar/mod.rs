@@ -4,9 +4,12 @@ pub mod binding;
 pub mod nat;
 #[expect(clippy::module_inception, reason = "the RFC's word for the machine and for its folder")]
 pub mod registrar;
+pub mod way;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod way_tests;
 
 pub use binding::{Binding, Bindings, StoredBinding};
 pub use nat::Path;

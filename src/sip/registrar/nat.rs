@@ -34,7 +34,9 @@ impl Path {
         if !self.flow.transport.is_reliable() {
             return Some(self);
         }
-        let uri = Uri::parse(contact).ok().filter(|_| self.direct)?;
+        // A phone's own certificate can hardly be verified, and browsers take no connections.
+        let is_open = self.direct && self.flow.transport == Transport::Tcp;
+        let uri = Uri::parse(contact).ok().filter(|_| is_open)?;
         let Host::Ip(ip) = uri.host() else { return None };
         let remote = SocketAddr::new(ip, uri.port().unwrap_or(DEFAULT_PORT));
         let flow = Flow { remote, connection: ConnectionId::default(), ..self.flow };

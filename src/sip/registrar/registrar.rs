@@ -1,9 +1,9 @@
 //! The registrar: takes REGISTER requests whose sender is known, and keeps the bindings.
 //!
-//! Spec:     RFC 3261 §10.3; RFC 3581; a phone's lasting name as in RFC 5626 §4.1.
+//! Spec:     RFC 3261 §10.3; RFC 3581; RFC 3327 §5.3 (Path); RFC 5626 §4.1, §6 (Outbound).
 //! In:       REGISTER requests, lost connections, the passing of time.
 //! Out:      responses; `Change`s of bindings.
-//! Not here: who the sender is (`sip::digest`), whether the account exists.
+//! Not here: who the sender is (`sip::digest`), whether the account exists, the way back (`way`).
 //!
 //! A request is carried out whole or not at all. A phone with a lasting name that comes with
 //! another Contact replaces its own binding: after a power cut it does not ring twice.
@@ -17,11 +17,11 @@ use serde::{Deserialize, Serialize};
 use crate::id::ExtensionId;
 use crate::sip::flow::{ConnectionId, Flow};
 use crate::sip::locate::{Target, TargetHost};
-use crate::sip::message::{Name, NameAddr, Request, Response, Uri};
+use crate::sip::message::{Name, NameAddr, Quoted, Request, Response, Uri};
 use crate::time::{Deadlines, Duration, Epoch, Instant};
 
 use super::binding::{Binding, Bindings, StoredBinding};
-use super::nat::Path;
+use super::way::{self, Way, WayError};
 
 /// `[sip.registrar]`: how long and how often phones register.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
@@ -98,6 +98,11 @@ pub struct Registrar {
     connections: BTreeSet<(ConnectionId, ExtensionId)>,
 }
 
+/// What a REGISTER may require.
+const EXTENSIONS: [&str; 2] = ["path", "outbound"];
+/// How often a phone that keeps its flow open must be heard of (RFC 5626 §4.4): below the time
+/// after which common NATs forget a stream.
+const FLOW_TIMER: Duration = Duration::from_secs(120);
 /// Bytes of a Contact URI; longer ones are refused.
 const CONTACT_BYTES_MAX: usize = 1024;
 /// Characters of a User-Agent or instance that are kept.
@@ -110,12 +115,18 @@ struct Wish {
     /// Zero to remove it.
     expires: Duration,
     instance: Option<String>,
+    /// Which of its flows the phone registers, if it keeps several.
+    reg_id: Option<u32>,
 }
 
 /// Why a REGISTER is refused.
 enum Refusal {
     /// 400, with what is wrong.
     Bad(&'static str),
+    /// 420: what is required is not known.
+    Extension(String),
+    /// 439: the proxy before the phone does not keep flows (RFC 5626 §6).
+    FirstHop,
     /// 500: an older request came late.
     OutOfOrder,
     /// 423.
@@ -152,11 +163,25 @@ impl Registrar {
     }
 
     /// Where an account's phones are reached: the preferred first, then those heard last.
+    ///
+    /// A phone that keeps several flows is reached by the one that it registered last (RFC 5626
+    /// §5.3): it would ring once for each.
     pub fn targets(&self, extension: &ExtensionId) -> Vec<Binding> {
-        let found = self.bindings.get(extension);
-        let mut targets = found.map(|bindings| bindings.clone()).unwrap_or_default();
-        targets.sort_by_key(|target| Reverse((target.q, target.registered_at)));
+        let mut targets = self.all(extension);
+        let mut known = BTreeSet::new();
+        targets.retain(|target| match &target.instance {
+            Some(instance) if target.reg_id.is_some() => known.insert(instance.clone()),
+            Some(_) | None => true,
+        });
         targets
+    }
+
+    /// Every binding of an account, in the order of `targets`.
+    pub fn all(&self, extension: &ExtensionId) -> Vec<Binding> {
+        let found = self.bindings.get(extension);
+        let mut all = found.map(|bindings| bindings.clone()).unwrap_or_default();
+        all.sort_by_key(|binding| Reverse((binding.q, binding.registered_at)));
+        all
     }
 
     /// Carries out a REGISTER for `extension`, whose sender has shown that he may.
@@ -172,17 +197,22 @@ impl Registrar {
         out: &mut Vec<Change>,
     ) -> Response {
         self.expire(now, extension, out);
-        match self.wishes(extension, request) {
-            Ok(wishes) => {
+        match self.wishes(extension, flow, request) {
+            Ok((wishes, way)) => {
                 let is_one = wishes.len() == 1;
                 let granted = wishes.first().filter(|_| is_one).map(|wish| wish.expires);
-                let path = Path::of(flow, request);
-                self.carry_out(now, extension, path, request, wishes, out);
-                self.answer(now, extension, request, to_tag, granted)
+                self.carry_out(now, extension, &way, request, wishes, out);
+                self.answer(now, extension, request, to_tag, (granted, &way))
             }
             Err(Refusal::Bad(reason)) => {
                 Response::build(request, 400, Some(to_tag)).reason(reason).response()
             }
+            Err(Refusal::Extension(names)) => Response::build(request, 420, Some(to_tag))
+                .header(Name::Unsupported, names)
+                .response(),
+            Err(Refusal::FirstHop) => Response::build(request, 439, Some(to_tag))
+                .reason("First Hop Lacks Outbound Support")
+                .response(),
             Err(Refusal::OutOfOrder) => Response::build(request, 500, Some(to_tag)).response(),
             Err(Refusal::TooBrief) => Response::build(request, 423, Some(to_tag))
                 .header(Name::MinExpires, self.config.expires_min.as_secs())
@@ -219,7 +249,11 @@ impl Registrar {
         };
         let account = self.bindings.get(extension)?;
         let binding = account.iter().find(|binding| binding.contact == *contact)?;
-        let target = Target::of(&Uri::parse(contact).ok()?).ok()?;
+        let next_hop = match binding.route.first() {
+            Some(proxy) => way::uri_of(proxy)?,
+            None => Uri::parse(contact).ok()?,
+        };
+        let target = Target::of(&next_hop).ok().filter(|_| binding.reg_id.is_none())?;
         let is_name = matches!(target.host, TargetHost::Name(_));
         (is_name && binding.path.direct).then(|| (contact.clone(), target))
     }
@@ -292,8 +326,10 @@ impl Registrar {
         for one in stored {
             let extension = one.extension.clone();
             let Some(binding) = one.revive(now, epoch) else { continue };
-            let known = self.targets(&extension);
-            let is_known = known.iter().any(|other| other.contact == binding.contact);
+            let known = self.all(&extension);
+            let is_known = known
+                .iter()
+                .any(|other| other.contact == binding.contact && other.reg_id == binding.reg_id);
             if is_known || known.len() >= self.config.contacts_max {
                 continue;
             }
@@ -305,38 +341,74 @@ impl Registrar {
     }
 
     /// Reads and checks a whole request (RFC 3261 §10.3, steps 6 and 7).
-    fn wishes(&self, extension: &ExtensionId, request: &Request) -> Result<Vec<Wish>, Refusal> {
+    fn wishes(
+        &self,
+        extension: &ExtensionId,
+        flow: Flow,
+        request: &Request,
+    ) -> Result<(Vec<Wish>, Way), Refusal> {
+        let is_known =
+            |name: &&str| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(name));
+        let unknown: Vec<_> =
+            request.values(Name::Require).map(str::trim).filter(|name| !is_known(name)).collect();
+        if !unknown.is_empty() {
+            return Err(Refusal::Extension(unknown.join(", ")));
+        }
+        let mut wishes = self.contacts(extension, request)?;
+        let has_flows = wishes.iter().any(|wish| wish.instance.is_some() && wish.reg_id.is_some());
+        let way = Way::of(flow, request, has_flows).map_err(|error| match error {
+            WayError::FirstHop => Refusal::FirstHop,
+            WayError::Path => Refusal::Bad("Bad Path"),
+        })?;
+        if !way.outbound {
+            // RFC 5626 §6: without Outbound the number of a flow means nothing.
+            for wish in &mut wishes {
+                wish.reg_id = None;
+            }
+        }
+        self.check_order(extension, request, &wishes)?;
+        Ok((wishes, way))
+    }
+
+    /// An older request must not undo a newer one (RFC 3261 §10.3, step 7).
+    fn check_order(
+        &self,
+        extension: &ExtensionId,
+        request: &Request,
+        wishes: &[Wish],
+    ) -> Result<(), Refusal> {
+        let known = self.bindings.get(extension);
+        let known = known.as_deref().map_or(&[][..], Vec::as_slice);
+        let is_late = |binding: &&Binding| {
+            binding.call_id == request.call_id() && binding.cseq >= request.cseq().number
+        };
+        let mut named = known.iter().filter(|known| wishes.iter().any(|wish| wish.is_for(known)));
+        if named.any(|binding| is_late(&binding)) { Err(Refusal::OutOfOrder) } else { Ok(()) }
+    }
+
+    /// What is asked for each Contact.
+    fn contacts(&self, extension: &ExtensionId, request: &Request) -> Result<Vec<Wish>, Refusal> {
         let known = self.bindings.get(extension);
         let known = known.as_deref().map_or(&[][..], Vec::as_slice);
         // A malformed Expires counts as none (RFC 3261 §20.19).
         let expires = request.expires().unwrap_or(None);
-        let in_order = |binding: &&Binding| {
-            binding.call_id != request.call_id() || binding.cseq < request.cseq().number
-        };
         if request.is_wildcard() {
             if expires != Some(0) {
                 return Err(Refusal::Bad("Contact * Needs Expires 0"));
-            }
-            if !known.iter().all(|binding| in_order(&binding)) {
-                return Err(Refusal::OutOfOrder);
             }
             let all = known.iter().map(|binding| Wish {
                 contact: binding.contact.clone(),
                 q: 0,
                 expires: Duration::ZERO,
-                instance: None,
+                instance: binding.instance.clone(),
+                reg_id: binding.reg_id,
             });
             return Ok(all.collect());
         }
         let mut wishes = Vec::new();
         for contact in request.contacts() {
             let contact = contact.map_err(|_| Refusal::Bad("Bad Contact"))?;
-            let wish = self.wish(&contact, expires)?;
-            let same = known.iter().filter(|binding| wish.is_for(binding));
-            if !same.into_iter().all(|binding| in_order(&binding)) {
-                return Err(Refusal::OutOfOrder);
-            }
-            wishes.push(wish);
+            wishes.push(self.wish(&contact, expires)?);
             if wishes.len() > self.config.contacts_max {
                 return Err(Refusal::Bad("Too Many Contacts"));
             }
@@ -359,7 +431,8 @@ impl Registrar {
             contact: uri.to_owned(),
             q: contact.q().unwrap_or(1000),
             expires: asked.min(self.config.expires_max),
-            instance: instance(contact),
+            instance: contact.param("+sip.instance").filter(|name| !name.is_empty()).map(clipped),
+            reg_id: contact.param("reg-id").and_then(|number| number.parse().ok()),
         })
     }
 
@@ -367,7 +440,7 @@ impl Registrar {
         &mut self,
         now: Instant,
         extension: &ExtensionId,
-        path: Path,
+        way: &Way,
         request: &Request,
         wishes: Vec<Wish>,
         out: &mut Vec<Change>,
@@ -380,14 +453,14 @@ impl Registrar {
                 });
                 continue;
             }
-            let path = Uri::parse(&wish.contact)
-                .map_or(path, |contact| Path { flow: path.towards(&contact), ..path });
             let binding = Binding {
                 q: wish.q,
                 registered_at: now,
                 expires_at: now + wish.expires,
-                path,
+                path: way.towards(&wish.contact),
+                route: way.route.clone(),
                 instance: wish.instance.clone(),
+                reg_id: wish.reg_id,
                 user_agent: user_agent.clone(),
                 call_id: request.call_id().to_owned(),
                 cseq: request.cseq().number,
@@ -438,19 +511,29 @@ impl Registrar {
         extension: &ExtensionId,
         request: &Request,
         to_tag: &str,
-        granted: Option<Duration>,
+        (granted, way): (Option<Duration>, &Way),
     ) -> Response {
         let mut response = Response::build(request, 200, Some(to_tag));
-        for binding in self.targets(extension) {
+        for binding in self.all(extension) {
             let left = binding.expires_at.since(now).as_secs();
             let (whole, part) = (binding.q / 1000, binding.q % 1000);
-            let value = format!("<{}>;expires={left};q={whole}.{part:03}", binding.contact);
+            let mut value = format!("<{}>;expires={left};q={whole}.{part:03}", binding.contact);
+            if let (Some(instance), Some(reg_id)) = (&binding.instance, binding.reg_id) {
+                value += &format!(";+sip.instance={};reg-id={reg_id}", Quoted(instance));
+            }
             response = response.header(Name::Contact, value);
         }
         if let Some(granted) = granted {
             response = response.header(Name::Expires, granted.as_secs());
         }
-        response.response()
+        for proxy in &way.route {
+            response = response.header(Name::Path, proxy);
+        }
+        if way.outbound {
+            response = response.header(Name::Require, "outbound");
+            response = response.header_named("Flow-Timer", FLOW_TIMER.as_secs());
+        }
+        response.header(Name::Supported, EXTENSIONS.join(", ")).response()
     }
 
     fn expire(&mut self, now: Instant, extension: &ExtensionId, out: &mut Vec<Change>) {
@@ -506,22 +589,17 @@ impl Wish {
     /// Whether a binding is the same phone's: the same URI (RFC 3261 §19.1.4), or lasting name.
     fn is_for(&self, binding: &Binding) -> bool {
         if self.instance.is_some() && self.instance == binding.instance {
-            return true;
+            return self.reg_id == binding.reg_id;
+        }
+        // The flows of one phone may share a URI; other phones' never touch them.
+        if self.reg_id.is_some() || binding.reg_id.is_some() {
+            return false;
         }
         let (Ok(one), Ok(other)) = (Uri::parse(&self.contact), Uri::parse(&binding.contact)) else {
             return self.contact == binding.contact;
         };
         one.is_same(&other)
     }
-}
-
-/// The phone's lasting name; with its number of the way, if it has several (RFC 5626 §4.2).
-fn instance(contact: &NameAddr<'_>) -> Option<String> {
-    let name = contact.param("+sip.instance").filter(|name| !name.is_empty())?;
-    Some(match contact.param("reg-id") {
-        Some(way) => clipped(&format!("{name};reg-id={way}")),
-        None => clipped(name),
-    })
 }
 
 fn clipped(text: &str) -> String {

@@ -149,9 +149,9 @@ fn a_phone_with_a_lasting_name_does_not_ring_twice() {
     assert_eq!(site.targets(), ["sip:a@h:5070"]);
     assert_eq!(site.changes()[1..], ["removed sip:a@h:5060", "registered sip:a@h:5070"]);
 
+    // RFC 5626 §6: who does not support Outbound has one flow, whatever its number.
     site.registers(&format!("Contact: <sip:b@h:1>;{instance};reg-id=1"));
-    site.registers(&format!("Contact: <sip:b@h:2>;{instance};reg-id=2"));
-    assert_eq!(site.targets().len(), 3);
+    assert_eq!(site.targets(), ["sip:b@h:1"]);
 }
 
 #[test]
@@ -259,7 +259,7 @@ const UDP: Flow = Flow {
     connection: ConnectionId(0),
 };
 
-const TCP: Flow = Flow {
+pub(super) const TCP: Flow = Flow {
     transport: Transport::Tcp,
     remote: address([192, 0, 2, 9], 40_000),
     connection: ConnectionId(7),
@@ -280,19 +280,19 @@ fn contacts(response: &Response) -> Vec<&str> {
 }
 
 /// A registrar, and an account's phone with what its next request says.
-struct Site {
-    registrar: Registrar,
-    extension: ExtensionId,
-    now: Instant,
-    flow: Flow,
-    sent_by: &'static str,
+pub(super) struct Site {
+    pub(super) registrar: Registrar,
+    pub(super) extension: ExtensionId,
+    pub(super) now: Instant,
+    pub(super) flow: Flow,
+    pub(super) sent_by: &'static str,
     call_id: &'static str,
     cseq: u32,
     out: Vec<Change>,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             registrar: Registrar::new(Config::default()),
             extension: "1001".into(),
@@ -305,7 +305,7 @@ impl Site {
         }
     }
 
-    fn registers(&mut self, headers: &str) -> Response {
+    pub(super) fn registers(&mut self, headers: &str) -> Response {
         let request = self.request(headers);
         self.cseq += 1;
         let (now, flow) = (self.now, self.flow);
@@ -330,11 +330,11 @@ impl Site {
         self.registrar.tick(self.now, &mut self.out);
     }
 
-    fn closes(&mut self, flow: Flow) {
+    pub(super) fn closes(&mut self, flow: Flow) {
         self.registrar.flow_closed(&flow, &mut self.out);
     }
 
-    fn targets(&self) -> Vec<String> {
+    pub(super) fn targets(&self) -> Vec<String> {
         let targets = self.registrar.targets(&self.extension);
         targets.into_iter().map(|target| target.contact).collect()
     }

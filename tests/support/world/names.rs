@@ -31,7 +31,7 @@ impl Names {
 
     pub fn answer(&self, question: &Question) -> Answer {
         match question {
-            Question::Ways(candidates) => {
+            Question::Ways { candidates, .. } => {
                 let ways = candidates.iter().map(|candidate| Flow {
                     transport: candidate.transport,
                     local: self.switch,

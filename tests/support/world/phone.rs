@@ -84,6 +84,8 @@ pub struct Phone {
     pub answers_late: bool,
     /// The Contact that it registers, if it is another than where it is.
     pub registered_contact: Option<String>,
+    /// The Path that proxies before it write (RFC 3327).
+    pub registered_path: Option<String>,
     pub lines: Vec<Line>,
     /// What it watches.
     pub lamps: Vec<Lamp>,
@@ -122,6 +124,7 @@ impl Phone {
             acks: true,
             answers_late: true,
             registered_contact: None,
+            registered_path: None,
             lines: Vec::new(),
             lamps: Vec::new(),
             notify_status: 200,
@@ -197,14 +200,17 @@ impl Phone {
     /// Sends the REGISTER of its account; `expires` in seconds, 0 to leave.
     pub fn register(&mut self, now: Instant, expires: u32) {
         self.registers += 1;
-        let request = Request::build(Method::Register, "sip:strowger.test")
+        let mut request = Request::build(Method::Register, "sip:strowger.test")
             .header(Name::From, format!("<sip:{}@strowger.test>;tag=r", self.account))
             .header(Name::To, format!("<sip:{}@strowger.test>", self.account))
             .header(Name::CallId, format!("register-{}", self.name))
             .header(Name::CSeq, format!("{} REGISTER", 100 * self.registers))
             .header(Name::Contact, self.registered_contact.clone().unwrap_or(self.contact()))
-            .header(Name::Expires, expires)
-            .request();
+            .header(Name::Expires, expires);
+        if let Some(path) = &self.registered_path {
+            request = request.header(Name::Path, path);
+        }
+        let request = request.request();
         self.send(now, Sent { request, line: None, tries: 0, status: 0 });
     }
 
@@ -579,6 +585,7 @@ impl Phone {
             Name::CallId,
             Name::Contact,
             Name::Expires,
+            Name::Path,
             Name::Event,
             Name::Accept,
         ] {

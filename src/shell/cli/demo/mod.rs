@@ -52,7 +52,7 @@ async fn play() -> anyhow::Result<()> {
     });
     let recordings = folder.join(&config.media.recordings);
     let node = Node::start(config, Box::new(|| Err(vec!["the demo has no file".to_owned()])));
-    let node = node.await?;
+    let node = node.await.map_err(|error| anyhow!("{error}"))?; // it tells its causes itself
     let server = node.sip.first().ok_or_else(|| anyhow!("nothing listens for phones"))?.address;
     println!(
         "A caller ({CALLER}) dials the menu (500) and presses 1; an agent ({AGENT}) answers.\n"
