@@ -118,6 +118,64 @@ fn prompts_digits_and_recordings_go_through_the_thread() {
     site.stop();
 }
 
+/// Two calls of two threads become one: both tones are heard, nothing is lost on the way, and the
+/// recording goes on.
+#[test]
+fn a_leg_moves_to_another_thread() {
+    let mut site = Site::start("127.0.20.14", "26700-26739", 2);
+    let phones = ["127.0.20.15", "127.0.20.16", "127.0.20.17", "127.0.20.18"].map(Phone::new);
+    let [first, asks, asks_too, third] = &phones;
+    let ports = site.bridged([first.address(), asks.address()], 0);
+    let others = site.bridged([asks_too.address(), third.address()], 1);
+    site.order(Command::Record { leg: leg(0, 0), path: "moved.wav".into() });
+    let low: Vec<_> = Sine::new(500.0, 8000, 8000).take(8000).map(g711::alaw_encode).collect();
+    let high: Vec<_> = Sine::new(900.0, 8000, 8000).take(8000).map(g711::alaw_encode).collect();
+    for (n, payload) in (100..).zip(low.chunks(160)) {
+        first.says(site.address(ports[0]), n, payload);
+        assert_eq!(asks.hears().1, payload);
+    }
+
+    let clock = Clock::start();
+    site.order(Command::Move { leg: leg(0, 0), to: 1 });
+    for n in 150..155 {
+        first.says(site.address(ports[0]), n, &low[..160]); // wait in the socket
+    }
+    assert_eq!(site.event(), Event::Moved { leg: leg(0, 0) });
+    assert!(site.media.send(1, Command::Bridge { a: leg(0, 0), b: leg(1, 1) }));
+    let playback = Playback { id: PlayId(9), sounds: [].into(), repeat: false };
+    assert!(site.media.send(1, Command::Play { leg: leg(1, 1), playback }));
+    assert!(matches!(site.event(), Event::Ended { .. })); // so the bridge is there
+    third.says(site.address(others[1]), 7, &high[..160]);
+    first.hears();
+    let gap = clock.now().since(strowger::time::Instant::START);
+    assert!(gap.as_millis() < 200, "nothing was heard for {gap:?}");
+    for (n, payload) in (155..).zip(low.chunks(160)) {
+        first.says(site.address(ports[0]), n, payload);
+        let heard = std::iter::repeat_with(|| third.hears().1).find(|heard| heard == payload);
+        assert!(heard.is_some());
+    }
+    for (n, payload) in (8..).zip(high.chunks(160)) {
+        third.says(site.address(others[1]), n, payload);
+        assert_eq!(first.hears().1, payload);
+    }
+
+    assert!(site.media.send(1, Command::Close { leg: leg(0, 0) }));
+    let Event::Closed { counts, .. } = site.event() else { panic!("not closed") };
+    assert_eq!((counts.received.packets, counts.received.lost), (105, 0));
+    assert_eq!(counts.strangers, 0);
+    let Event::Recorded { recording, .. } = site.event() else { panic!("no recording") };
+    assert_eq!(recording.fault, None);
+    let bytes = fs::read(site.folder.path().join("recordings/moved.wav")).unwrap();
+    let wav = Wav::parse(&bytes).unwrap();
+    let loud = |channel: u16| wav.channel(channel).iter().any(|sample| *sample > 7000);
+    assert!(loud(0), "the phone is on the left");
+    assert!(loud(1), "who spoke after the move only is on the right");
+    let back =
+        std::iter::repeat_with(|| site.spare_of(1)).take(40).any(|port| port.rtp == ports[0].rtp);
+    assert!(back, "the port is the other thread's from then on");
+    site.stop();
+}
+
 #[test]
 fn ports_come_back_after_their_rest() {
     let mut site = Site::start("127.0.20.10", "26400-26401", 1);

@@ -14,6 +14,7 @@ use crate::call::audio::Audio;
 use crate::call::caller::Caller;
 use crate::call::codes::Dialogue;
 use crate::call::ending::Ending;
+use crate::call::joining::{Joining, Place};
 use crate::call::leg::{self, Leg};
 use crate::call::queueing::Waiting;
 use crate::call::ringing::Ringing;
@@ -24,7 +25,7 @@ use crate::cdr::entry::{Entry, Fact, HungUpBy};
 use crate::id::{CallId, ExtensionId, LegId, PromptId, SkillId, Target};
 use crate::ivr::collect::Input as CodeInput;
 use crate::ivr::machine::{Input as MenuInput, Session as Menu};
-use crate::media::control::{Command, Event, PlayId, Sound};
+use crate::media::control::{Command, Event, Playback, Sound};
 use crate::route::rules::Dest;
 use crate::sdp::{Codec, Session};
 use crate::sip::dialog::Dialog;
@@ -44,6 +45,8 @@ pub enum Input {
     Leg(LegId, leg::Input),
     Media(Event),
     Tick,
+    /// There was no such place in another call, or not for this leg; says why in a status.
+    Unjoined(u16),
 }
 
 /// What a call asks of the Switch, in order.
@@ -64,6 +67,11 @@ pub enum Output {
         dialog: Option<Box<Dialog>>,
     },
     Entry(Entry),
+    /// A leg is to take a place in another call; answered by `Input::Unjoined` if it cannot.
+    Join {
+        leg: LegId,
+        place: Place,
+    },
     /// A leg was made; requests with this tag of ours are for it.
     LegBegan {
         leg: LegId,
@@ -124,6 +132,8 @@ pub enum Stage {
 #[derive(Debug)]
 pub struct Call {
     pub(super) id: CallId,
+    /// By which the ACD knows the one who is served: this call's, or that of one that he joined.
+    pub(super) acd_id: CallId,
     pub(super) plan: Arc<Plan>,
     pub(super) caller: Caller,
     /// The leg that goes through the stages: the caller's, until he hands his place on.
@@ -147,14 +157,22 @@ pub struct Call {
     pub(super) recordings: u32,
     /// Legs whose media is open, and recordings whose files are not complete.
     pub(super) open_media: BTreeSet<LegId>,
-    pub(super) open_recordings: BTreeSet<LegId>,
+    pub(super) open_recordings: BTreeMap<LegId, String>,
     /// Every request ever sent and every tag ever used, for the Switch to forget at the end.
-    pub(super) clients: Vec<ClientId>,
-    pub(super) tags: Vec<String>,
+    pub(super) clients: Vec<(LegId, ClientId)>,
+    pub(super) tags: Vec<(LegId, String)>,
+    /// Legs that came from other calls.
+    pub(super) guests: Vec<LegId>,
+    /// The media thread of each leg; all legs that are to hear each other are on one.
+    pub(super) threads: BTreeMap<LegId, u8>,
+    /// Legs on their way to another media thread, with the orders that wait for them.
+    pub(super) moving: BTreeMap<LegId, Vec<Command>>,
+    /// A phone wants to have somebody put into a place of another call.
+    pub(super) joining: Option<Joining>,
     pub(super) legs_made: u16,
     pub(super) plays: u32,
-    /// What the caller hears, to know its end from that of an earlier one.
-    pub(super) caller_hears: PlayId,
+    /// What the party hears: its end is known by it from that of an earlier one.
+    pub(super) hears: Option<Playback>,
     /// How often the call was sent somewhere: what makes a loop end.
     pub(super) hops: u8,
     pub(super) thread: u8,
@@ -174,6 +192,7 @@ impl Call {
         let leg_id = LegId { call: id, index: 0 };
         let mut call = Self {
             id,
+            acd_id: id,
             plan,
             caller: invited.caller,
             party: leg_id,
@@ -188,12 +207,16 @@ impl Call {
             parting: Vec::new(),
             recordings: 0,
             open_media: BTreeSet::new(),
-            open_recordings: BTreeSet::new(),
+            open_recordings: BTreeMap::new(),
             clients: Vec::new(),
             tags: Vec::new(),
+            guests: Vec::new(),
+            threads: BTreeMap::from([(leg_id, port.thread)]),
+            moving: BTreeMap::new(),
+            joining: None,
             legs_made: 1,
             plays: 0,
-            caller_hears: PlayId(0),
+            hears: None,
             hops: 0,
             thread: port.thread,
         };
@@ -259,6 +282,7 @@ impl Call {
             Input::Leg(leg, input) => self.drive(now, site, leg, input, out),
             Input::Media(event) => self.media(now, site, event, out),
             Input::Tick => self.tick(now, site, out),
+            Input::Unjoined(status) => self.unjoined(now, site, status, out),
         }
         self.transfer_progress(now, site, out);
         self.sweep(now, site, out);
@@ -318,9 +342,19 @@ impl Call {
         !self.open_recordings.is_empty()
     }
 
-    /// What the Switch has remembered for this call: requests sent, tags of its legs.
-    pub fn remembered(&self) -> (&[ClientId], &[String]) {
-        (&self.clients, &self.tags)
+    /// Requests that the Switch has remembered for this call.
+    pub fn clients(&self) -> impl Iterator<Item = &ClientId> {
+        self.clients.iter().map(|(_, client)| client)
+    }
+
+    /// Tags of its legs, which the Switch has remembered.
+    pub fn tags(&self) -> impl Iterator<Item = &str> {
+        self.tags.iter().map(|(_, tag)| tag.as_str())
+    }
+
+    /// Legs of other calls that came to this one.
+    pub fn guests(&self) -> &[LegId] {
+        &self.guests
     }
 
     /// Whether the leg is there, in the dialog with this Call-ID.
@@ -434,6 +468,7 @@ impl Call {
         let gone: Vec<LegId> =
             self.legs.iter().filter(|(_, leg)| leg.is_gone()).map(|(leg, _)| *leg).collect();
         for leg in gone {
+            self.threads.remove(&leg);
             if let Some(leg) = self.legs.remove(&leg) {
                 self.free_seat(&leg, out);
                 self.parting.retain(|(parting, _)| *parting != leg.id);

@@ -41,6 +41,10 @@ impl Call {
         code: Code,
         out: &mut Vec<Output>,
     ) {
+        if code == Code::Pickup {
+            self.pick_up(out); // he is answered when somebody is there to talk with
+            return;
+        }
         self.answer_caller(now, site, None, out);
         if !matches!(self.stage, Stage::Routing) {
             return; // the answer failed, and the call has ended
@@ -66,7 +70,7 @@ impl Call {
             (Code::WrapUpExtend, Some(agent)) => {
                 self.change(now, site, &agent, (Change::WrapUpExtend, "wrap-up-extended"), out);
             }
-            (_, None) => self.deny(now, site, out),
+            (Code::Pickup, _) | (_, None) => self.deny(now, site, out),
         }
     }
 

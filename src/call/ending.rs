@@ -57,7 +57,8 @@ impl Call {
         });
         self.leave_stage(now, site, stage, by, out);
         self.transfer_abandoned(now, site, out);
-        for leg in self.open_recordings.clone() {
+        let recorded: Vec<LegId> = self.open_recordings.keys().copied().collect();
+        for leg in recorded {
             if self.legs.get(&leg).is_some_and(|leg| !leg.is_leaving()) {
                 self.order(Command::StopRecording { leg }, out);
             }
@@ -100,8 +101,10 @@ impl Call {
                     self.fact(now, out, Fact::OfferEnded { leg, outcome });
                 }
                 match &waiting.winner {
-                    Some(winner) => site.acd.call_ended(now, self.id, &winner.agent, site.decided),
-                    None => site.acd.leave(now, self.id, site.decided),
+                    Some(winner) => {
+                        site.acd.call_ended(now, self.acd_id, &winner.agent, site.decided)
+                    }
+                    None => site.acd.leave(now, self.acd_id, site.decided),
                 }
                 let why = QueueLeft::Abandoned;
                 self.fact(now, out, Fact::QueueLeft { queue, why });

@@ -54,6 +54,7 @@ impl Call {
         self.fact(now, out, Fact::Offered { leg: id, extension: extension.clone(), agent, queue });
         let sip_call_id = leg.dialog_key().0.to_owned();
         self.fact(now, out, Fact::LegSetup { leg: id, sip_call_id });
+        self.threads.insert(id, self.thread);
         self.legs.insert(id, leg);
         self.carry_out(now, site, id, steps, out);
         Some(id)
@@ -112,9 +113,9 @@ impl Call {
                 }
                 leg::Output::Dialog(dialog) => out.push(Output::Dialog { leg, dialog }),
                 leg::Output::Event(event) => self.leg_event(now, site, leg, event, out),
-                leg::Output::Media(command) => out.push(Output::Media(self.thread, command)),
+                leg::Output::Media(command) => self.order(command, out),
                 leg::Output::Request { client, flow, request } => {
-                    self.clients.push(client);
+                    self.clients.push((leg, client));
                     out.push(Output::Request { leg, client, flow, request });
                 }
                 leg::Output::Respond { key, response } => {
@@ -134,8 +135,8 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         match event {
-            // The ACK of our 200: nothing waits for it.
-            leg::Event::Answered if leg == self.party => {}
+            // The ACK of our 200 to who called: nothing waits for it.
+            leg::Event::Answered if leg.index == 0 => {}
             leg::Event::Answered => match &self.stage {
                 Stage::Ringing(_) => self.picked_up(now, site, leg, out),
                 Stage::Waiting(_) => self.agent_picked_up(now, site, leg, out),
@@ -216,7 +217,7 @@ impl Call {
 
     pub(super) fn leg_began(&mut self, leg: &Leg, out: &mut Vec<Output>) {
         let tag = leg.dialog_key().1.to_owned();
-        self.tags.push(tag.clone());
+        self.tags.push((leg.id, tag.clone()));
         out.push(Output::LegBegan { leg: leg.id, tag });
         if let (Some(extension), None) = (&leg.extension, &leg.agent) {
             out.push(Output::Occupied { extension: extension.clone(), is: true });

@@ -86,7 +86,7 @@ impl Call {
         };
         let ask =
             Ask { priority_credit: Duration::ZERO, skills: self.skills.clone(), entered: now };
-        let position = match site.acd.enter(now, self.id, &queue, ask, site.decided) {
+        let position = match site.acd.enter(now, self.acd_id, &queue, ask, site.decided) {
             Ok(position) => position,
             Err(refusal) => {
                 let (why, target) = match refusal {
@@ -104,7 +104,7 @@ impl Call {
         self.answer_caller(now, site, None, out);
         if !matches!(self.stage, Stage::Routing) {
             // The answer failed, and the call has ended.
-            site.acd.leave(now, self.id, site.decided);
+            site.acd.leave(now, self.acd_id, site.decided);
             self.fact(now, out, Fact::QueueLeft { queue, why: QueueLeft::Abandoned });
             return;
         }
@@ -163,7 +163,7 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         let Stage::Waiting(waiting) = &mut self.stage else {
-            site.acd.offer_ended(now, self.id, &agent, Outcome::Unreachable, site.decided);
+            site.acd.offer_ended(now, self.acd_id, &agent, Outcome::Unreachable, site.decided);
             return;
         };
         let queue = waiting.queue.clone();
@@ -184,7 +184,7 @@ impl Call {
             if let Stage::Waiting(waiting) = &mut self.stage {
                 waiting.offers.remove(&agent);
             }
-            site.acd.offer_ended(now, self.id, &agent, Outcome::Unreachable, site.decided);
+            site.acd.offer_ended(now, self.acd_id, &agent, Outcome::Unreachable, site.decided);
         }
     }
 
@@ -221,7 +221,7 @@ impl Call {
         let agent = waiting.agent_of(leg);
         let won = waiting.winner.is_none()
             && agent.as_ref().is_some_and(|agent| {
-                site.acd.offer_ended(now, self.id, agent, Outcome::Answered, site.decided)
+                site.acd.offer_ended(now, self.acd_id, agent, Outcome::Answered, site.decided)
             });
         let (Some(agent), true) = (agent, won) else {
             self.drive(now, site, leg, leg::Input::HangUp(None), out);
@@ -287,7 +287,7 @@ impl Call {
                 Some(OfferOutcome::Rejected) => Outcome::Rejected,
                 _ => Outcome::Unreachable,
             };
-            site.acd.offer_ended(now, self.id, &agent, outcome, site.decided);
+            site.acd.offer_ended(now, self.acd_id, &agent, outcome, site.decided);
         }
     }
 
@@ -305,10 +305,10 @@ impl Call {
         }
         let Some(winner) = waiting.winner.take() else { return };
         let (queue, entered) = (waiting.queue.clone(), waiting.entered);
-        site.acd.call_ended(now, self.id, &winner.agent, site.decided);
+        site.acd.call_ended(now, self.acd_id, &winner.agent, site.decided);
         // The caller keeps his seniority: he enters again with the time he first came.
         let ask = Ask { priority_credit: Duration::ZERO, skills: self.skills.clone(), entered };
-        match site.acd.enter(now, self.id, &queue, ask, site.decided) {
+        match site.acd.enter(now, self.acd_id, &queue, ask, site.decided) {
             Ok(_) => {}
             Err(acd::Refusal::Empty) => {
                 self.leave_queue(now, site, &queue, QueueLeft::Empty, out);
@@ -364,7 +364,7 @@ impl Call {
         waiting.announce_at = Some(now + every);
         let quiet = waiting.hears == Hears::Music;
         let queue = waiting.queue.clone();
-        let Some(position) = site.acd.position(self.id).filter(|_| quiet) else { return };
+        let Some(position) = site.acd.position(self.acd_id).filter(|_| quiet) else { return };
         waiting.hears = Hears::Position;
         let words = speech::position(self.plan.locale, position);
         self.play(self.party, words.into_iter().map(Sound::Prompt).collect(), false, out);
@@ -387,7 +387,7 @@ impl Call {
         for leg in waiting.rung() {
             self.stop_ringing(now, site, leg, OfferOutcome::NoAnswer, out);
         }
-        site.acd.leave(now, self.id, site.decided);
+        site.acd.leave(now, self.acd_id, site.decided);
         self.fact(now, out, Fact::QueueLeft { queue: queue.clone(), why });
         let plan = self.plan.clone();
         let target = plan.acd.queues.get(queue).and_then(|queue| match why {

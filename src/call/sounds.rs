@@ -30,12 +30,14 @@ impl Call {
                 for prompt in missing {
                     tracing::warn!(call = %self.id, %prompt, "prompt missing");
                 }
-                if leg == self.party && playback == self.caller_hears {
+                let known = self.hears.as_ref().is_some_and(|hears| hears.id == playback);
+                if leg == self.party && known {
+                    self.hears = None;
                     self.played(now, site, out);
                 }
             }
             Event::Recorded { leg, recording } => {
-                if self.open_recordings.remove(&leg) {
+                if self.open_recordings.remove(&leg).is_some() {
                     self.fact(
                         now,
                         out,
@@ -49,6 +51,11 @@ impl Call {
                             fault: recording.fault,
                         },
                     );
+                }
+            }
+            Event::Moved { leg } => {
+                for command in self.moving.remove(&leg).unwrap_or_default() {
+                    self.order(command, out);
                 }
             }
             Event::Spare { .. } => {}
@@ -67,7 +74,7 @@ impl Call {
             }
             Stage::Echo => {
                 let leg = self.party;
-                out.push(Output::Media(self.thread, Command::Bridge { a: leg, b: leg }));
+                self.order(Command::Bridge { a: leg, b: leg }, out);
             }
             Stage::Ending(_) | Stage::Ringing(_) | Stage::Routing | Stage::Talking(_) => {}
         }
@@ -82,16 +89,37 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         self.plays += 1;
-        if leg == self.party {
-            self.caller_hears = PlayId(self.plays);
-        }
         let playback = Playback { id: PlayId(self.plays), sounds: sounds.into(), repeat };
-        out.push(Output::Media(self.thread, Command::Play { leg, playback }));
+        if leg == self.party {
+            self.hears = Some(playback.clone());
+        }
+        self.order(Command::Play { leg, playback }, out);
     }
 
-    /// Orders something of this call's media thread.
-    pub(super) fn order(&self, command: Command, out: &mut Vec<Output>) {
-        out.push(Output::Media(self.thread, command));
+    /// Orders something of a leg's media thread; once the leg is there, if it is on its way.
+    pub(super) fn order(&mut self, command: Command, out: &mut Vec<Output>) {
+        let Some(legs) = command.legs() else { return };
+        let quiet = matches!(command, Command::Bridge { .. } | Command::Stop { .. });
+        if quiet && legs.contains(&self.party) {
+            self.hears = None;
+        }
+        let absent = legs.iter().find(|leg| self.moving.contains_key(leg));
+        if let Some(waiting) = absent.and_then(|leg| self.moving.get_mut(leg)) {
+            waiting.push(command);
+            return;
+        }
+        let thread = self.threads.get(&legs[0]).copied().unwrap_or(self.thread);
+        out.push(Output::Media(thread, command));
+    }
+
+    /// Brings a leg to another media thread, to hear legs there.
+    pub(super) fn bring(&mut self, leg: LegId, to: u8, out: &mut Vec<Output>) {
+        if self.threads.get(&leg) == Some(&to) {
+            return;
+        }
+        self.order(Command::Move { leg, to }, out);
+        self.threads.insert(leg, to);
+        self.moving.insert(leg, Vec::new());
     }
 }
 

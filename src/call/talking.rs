@@ -60,7 +60,7 @@ impl Call {
                 self.play_hold_music(other, out);
             }
         }
-        let runs = [a, b].iter().any(|leg| self.open_recordings.contains(leg));
+        let runs = [a, b].iter().any(|leg| self.open_recordings.contains_key(leg));
         if record && !runs {
             self.record(now, site, out);
         }
@@ -84,8 +84,8 @@ impl Call {
         self.recordings += 1;
         let path =
             site.settings.recordings.join(file_name(&self.epoch.wall(now).to_string(), self));
-        self.open_recordings.insert(leg);
         let named = path.display().to_string();
+        self.open_recordings.insert(leg, named.clone());
         self.order(Command::Record { leg, path }, out);
         self.fact(now, out, Fact::RecordingBegan { leg, path: named });
     }
@@ -126,7 +126,7 @@ impl Call {
         let (a, b) = (self.party, talking.peer);
         self.fact(now, out, Fact::TalkEnded { a, b });
         if let Some(agent) = &talking.agent {
-            site.acd.call_ended(now, self.id, agent, site.decided);
+            site.acd.call_ended(now, self.acd_id, agent, site.decided);
         }
     }
 }

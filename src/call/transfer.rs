@@ -3,7 +3,8 @@
 //! Spec:     RFC 3515, RFC 3892, RFC 4488, RFC 5589 §6.
 //! In:       a phone's REFER; what becomes of the number it names.
 //! Out:      the other side goes to that number, hearing music until somebody is there; NOTIFYs.
-//! Not here: REFER and NOTIFY as messages (`leg::referring`), where a target leads (`call::call`).
+//! Not here: REFER and NOTIFY as messages (`leg::referring`), where a target leads (`call::call`),
+//!           attended transfer (`call::joining`).
 //!
 //! Nobody is lost on the way. If the target does not take the call, the phone that sent it there
 //! gets it back at once if it has not hung up, and is rung again if it has; only if that fails too
@@ -56,6 +57,10 @@ impl Call {
         refer: &Refer,
         out: &mut Vec<Output>,
     ) {
+        if let Some(replaces) = &refer.replaces {
+            self.attended(now, site, by, (refer, replaces), out);
+            return;
+        }
         match self.wanted(now, by, refer) {
             Ok((owner, decision, target)) => {
                 self.drive(now, site, by, leg::Input::AnswerRefer(202), out);
@@ -126,7 +131,7 @@ impl Call {
     }
 
     /// Whom a leg talks with.
-    fn talks_with(&self, leg: LegId) -> Option<LegId> {
+    pub(super) fn talks_with(&self, leg: LegId) -> Option<LegId> {
         let Stage::Talking(talking) = &self.stage else { return None };
         match leg {
             leg if leg == talking.peer => Some(self.party),

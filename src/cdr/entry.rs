@@ -51,6 +51,14 @@ pub enum Fact {
         /// Why, in a word for programs: `caller_hung_up`, `busy`, `no_answer`, `node_restart`, …
         reason: String,
     },
+    /// `leg` took the place of `place`: it came from another call, or went into one. The other
+    /// call's record names this one in the same way.
+    Joined {
+        leg: LegId,
+        place: LegId,
+        call: CallId,
+        why: JoinWhy,
+    },
     /// A leg's hold began, asked by its own phone.
     HoldBegan {
         leg: LegId,
@@ -227,6 +235,18 @@ pub enum HungUpBy {
     Switch,
 }
 
+/// Why a leg took a place in another call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JoinWhy {
+    /// Somebody answered a phone that rang for another.
+    Pickup,
+    /// A phone took over the place of another by itself (INVITE with Replaces).
+    Takeover,
+    /// An attended transfer.
+    Transfer,
+}
+
 /// How a rung phone's ringing ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -236,6 +256,8 @@ pub enum OfferOutcome {
     CallerGone,
     /// Another phone was faster.
     LostRace,
+    /// It rings on for the call that this one was joined with.
+    Moved,
     NoAnswer,
     /// The node stopped while the phone rang.
     NodeRestart,
@@ -271,6 +293,8 @@ pub enum QueueLeft {
     Empty,
     /// `callers_max` are waiting.
     Full,
+    /// Somebody else waits on in his place, in the call that this one was joined with.
+    Moved,
     NodeRestart,
     /// `max_wait` is over.
     TimedOut,

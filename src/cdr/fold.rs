@@ -4,8 +4,8 @@
 
 use super::entry::{Entry, Fact, HungUpBy, OfferOutcome, QueueLeft, TransferOutcome};
 use super::record::{
-    CallRecord, Caller, End, Hold, ITEMS_MAX, Leg, MenuVisit, Offer, PositionTold, QueueVisit,
-    Recording, RecordingEnd, RouteTaken, Talk, Transfer, WrapUp,
+    CallRecord, Caller, End, Hold, ITEMS_MAX, Join, Leg, MenuVisit, Offer, PositionTold,
+    QueueVisit, Recording, RecordingEnd, RouteTaken, Talk, Transfer, WrapUp,
 };
 use crate::id::{LegId, QueueId};
 use crate::time::Wall;
@@ -46,6 +46,10 @@ impl CallRecord {
                 if let Some(hold) = self.holds.iter_mut().rev().find(open) {
                     hold.ended = Some(at);
                 }
+            }
+            Fact::Joined { leg, place, call, why } => {
+                let join = Join { at, leg: *leg, place: *place, call: *call, why: *why };
+                add(&mut self.joins, &mut self.omitted, join);
             }
             Fact::LegSetup { leg, sip_call_id } => {
                 if let Some(leg) = self.leg(*leg) {

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Direction, HungUpBy, OfferOutcome, Quality, QueueLeft, TransferOutcome};
+use super::entry::{
+    Direction, HungUpBy, JoinWhy, OfferOutcome, Quality, QueueLeft, TransferOutcome,
+};
 use crate::id::{AgentId, CallId, ExtensionId, LegId, MenuId, QueueId, Target};
 use crate::time::{Duration, Wall};
 
@@ -50,6 +52,8 @@ pub struct CallRecord {
     pub holds: Vec<Hold>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transfers: Vec<Transfer>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joins: Vec<Join>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wrap_ups: Vec<WrapUp>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -196,6 +200,18 @@ pub struct Transfer {
     pub outcome: Option<TransferOutcome>,
 }
 
+/// A leg took somebody's place, coming from another call or going into one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Join {
+    pub at: Wall,
+    pub leg: LegId,
+    /// The leg whose place it took.
+    pub place: LegId,
+    /// The other call.
+    pub call: CallId,
+    pub why: JoinWhy,
+}
+
 /// An agent's after-call work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WrapUp {
@@ -269,6 +285,7 @@ impl CallRecord {
             talks: Vec::new(),
             holds: Vec::new(),
             transfers: Vec::new(),
+            joins: Vec::new(),
             wrap_ups: Vec::new(),
             recordings: Vec::new(),
             legs: Vec::new(),

@@ -57,6 +57,9 @@ pub enum Command {
     Close { leg: LegId },
     /// What offer and answer agreed on; again after each re-INVITE.
     Connect { leg: LegId, audio: Box<Negotiated> },
+    /// The leg goes to another thread, with its sockets, its recording and what it counted; its
+    /// bridge and what is played to it end. `Moved` says when the orders for it go there.
+    Move { leg: LegId, to: u8 },
     /// The spare port becomes the leg's. Nothing is sent before `Connect`.
     Open { leg: LegId, port: Port },
     /// Replaces whatever is played to the leg. While it plays, a bridged peer is not heard by the
@@ -75,6 +78,25 @@ pub enum Command {
     Unbridge { leg: LegId },
 }
 
+impl Command {
+    /// The legs that an order is about, the first twice if it is one; `None` if about a port only.
+    pub fn legs(&self) -> Option<[LegId; 2]> {
+        match self {
+            Self::Bridge { a, b } => Some([*a, *b]),
+            Self::Close { leg }
+            | Self::Connect { leg, .. }
+            | Self::Move { leg, .. }
+            | Self::Open { leg, .. }
+            | Self::Play { leg, .. }
+            | Self::Record { leg, .. }
+            | Self::Stop { leg }
+            | Self::StopRecording { leg }
+            | Self::Unbridge { leg } => Some([*leg, *leg]),
+            Self::Return { .. } => None,
+        }
+    }
+}
+
 /// What a media thread reports.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
@@ -85,6 +107,8 @@ pub enum Event {
     Digit { leg: LegId, digit: char },
     /// The playback came to its end by itself. `missing` names prompts that could not be read.
     Ended { leg: LegId, playback: PlayId, missing: Vec<PromptId> },
+    /// The leg is on the thread that it was moved to: orders for it go there.
+    Moved { leg: LegId },
     /// The file of a leg's recording is complete on disk, or as complete as it will ever be.
     Recorded { leg: LegId, recording: Box<Recorded> },
     /// A bound pair that may be taken.

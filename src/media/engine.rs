@@ -42,7 +42,8 @@ impl Slot {
     }
 }
 
-/// Names a recording among those of its thread.
+/// Names a recording among those of all threads: the number of the thread that began it is in the
+/// upper eight bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordingId(pub u32);
 
@@ -97,6 +98,13 @@ pub enum Output {
     },
 }
 
+/// A leg between two threads, with all that it knows.
+#[derive(Debug)]
+pub struct Departed {
+    pub slot: Slot,
+    leg: Box<Leg>,
+}
+
 /// What an engine may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -131,6 +139,41 @@ impl Engine {
         }
     }
 
+    /// The same, for the thread with this number.
+    #[must_use]
+    pub fn on_thread(self, number: u8) -> Self {
+        Self { recordings: u32::from(number) << RECORDINGS_BITS, ..self }
+    }
+
+    /// A leg leaves for another thread; whatever it hears ends, its recording goes on there.
+    pub fn depart(&mut self, id: LegId) -> Option<Departed> {
+        let slot = self.slot(id)?;
+        self.unbridge(slot);
+        self.slots.remove(&id);
+        let mut leg = self.legs[slot.index()].take()?;
+        leg.stop_playing();
+        leg.alarm = Instant::NEVER;
+        Some(Departed { slot, leg })
+    }
+
+    /// A leg comes from another thread.
+    pub fn arrive(&mut self, departed: Departed, out: &mut Vec<Output>) {
+        let Departed { slot, leg } = departed;
+        let id = leg.id;
+        self.seat(slot, leg);
+        self.schedule(slot);
+        out.push(Output::Serve { slot });
+        out.push(Output::Event(Event::Moved { leg: id }));
+    }
+
+    fn seat(&mut self, slot: Slot, leg: Box<Leg>) {
+        if self.legs.len() <= slot.index() {
+            self.legs.resize_with(slot.index() + 1, || None);
+        }
+        self.slots.insert(leg.id, slot);
+        self.legs[slot.index()] = Some(leg);
+    }
+
     /// Applies one command and appends what must be done about it to `out`.
     pub fn handle(&mut self, now: Instant, command: Command, out: &mut Vec<Output>) {
         match command {
@@ -147,6 +190,8 @@ impl Engine {
                 }
                 self.schedule(slot);
             }
+            // Sockets go with the leg: the thread does it, with `depart` and `arrive`.
+            Command::Move { .. } => {}
             Command::Open { leg, port } => self.open(leg, port, out),
             Command::Play { leg, playback } => {
                 let Some(slot) = self.slot(leg) else { return };
@@ -253,11 +298,8 @@ impl Engine {
             tracing::error!(leg = %id, port = port.rtp, "the leg or its port is open already");
             return;
         }
-        if self.legs.len() <= slot.index() {
-            self.legs.resize_with(slot.index() + 1, || None);
-        }
-        self.legs[slot.index()] = Some(Box::new(Leg::new(id, &mut self.rng)));
-        self.slots.insert(id, slot);
+        let leg = Box::new(Leg::new(id, &mut self.rng));
+        self.seat(slot, leg);
         out.push(Output::Serve { slot });
     }
 
@@ -302,7 +344,8 @@ impl Engine {
         let Some(slot) = self.slot(id) else { return };
         self.stop_recording(now, slot, None, out);
         let recording = RecordingId(self.recordings);
-        self.recordings = self.recordings.wrapping_add(1);
+        let next = self.recordings.wrapping_add(1) & RECORDINGS_MASK;
+        self.recordings = self.recordings & !RECORDINGS_MASK | next;
         if let Some(leg) = self.leg(slot) {
             leg.recording = Some(Recording { id: recording, recorder: Recorder::new(now) });
             out.push(Output::Record { id: recording, leg: id, path });
@@ -405,6 +448,10 @@ fn relay(
     let to = peer.relay(now, heard, bytes, decoded)?;
     Some(Forward { slot, to })
 }
+
+/// The numbers of one thread's recordings; they begin again at 0 after the last.
+const RECORDINGS_BITS: u32 = 24;
+const RECORDINGS_MASK: u32 = (1 << RECORDINGS_BITS) - 1;
 
 #[cfg(test)]
 #[path = "engine_tests.rs"]

@@ -30,6 +30,9 @@ pub struct Extension {
     /// The file whose first line is the password, relative to the configuration file. Default:
     /// none.
     pub password_file: Option<PathBuf>,
+    /// Who may pick up for whom: accounts that share a name here. None: nobody for it, and it for
+    /// nobody. Default `["all"]`.
+    pub pickup_groups: Vec<String>,
     /// Which of its calls are recorded: `"never"` or `"always"`. Default `"never"`.
     pub record: Record,
     /// How long its phones ring before the caller gets `480`. Default `"1m"`.
@@ -45,6 +48,7 @@ impl Default for Extension {
             password: None,
             password_env: None,
             password_file: None,
+            pickup_groups: vec!["all".to_owned()],
             record: Record::Never,
             ring_timeout: Duration::from_secs(60),
         }
@@ -113,6 +117,9 @@ pub struct Codes {
     pub away_reasons: BTreeMap<char, String>,
     /// Sends back what is said. Default `"*43"`.
     pub echo_test: String,
+    /// Answers the phone that rings longest among those of the same `pickup_groups`; with a number
+    /// after it, such as `*81002`, that one. Default `"*8"`.
+    pub pickup: String,
     /// Ends the wrap-up of the agent at this phone. Default `"*15"`.
     pub wrap_up_done: String,
     /// Extends that wrap-up by its queue's length. Default `"*16"`.
@@ -129,6 +136,7 @@ impl Default for Codes {
             agent_logout: "*12".to_owned(),
             away_reasons: reasons.map(|(digit, reason)| (digit, reason.to_owned())).into(),
             echo_test: "*43".to_owned(),
+            pickup: "*8".to_owned(),
             wrap_up_done: "*15".to_owned(),
             wrap_up_extend: "*16".to_owned(),
         }
@@ -143,6 +151,7 @@ pub enum Code {
     AgentLogin,
     AgentLogout,
     EchoTest,
+    Pickup,
     WrapUpDone,
     WrapUpExtend,
 }
@@ -156,9 +165,17 @@ impl Code {
             Self::AgentLogin => "agent_login",
             Self::AgentLogout => "agent_logout",
             Self::EchoTest => "echo_test",
+            Self::Pickup => "pickup",
             Self::WrapUpDone => "wrap_up_done",
             Self::WrapUpExtend => "wrap_up_extend",
         }
+    }
+}
+
+impl Code {
+    /// Whether a number may follow what is dialled for it.
+    pub const fn takes_number(self) -> bool {
+        matches!(self, Self::Pickup)
     }
 }
 
@@ -171,6 +188,7 @@ impl Codes {
             (Code::AgentLogin, &self.agent_login),
             (Code::AgentLogout, &self.agent_logout),
             (Code::EchoTest, &self.echo_test),
+            (Code::Pickup, &self.pickup),
             (Code::WrapUpDone, &self.wrap_up_done),
             (Code::WrapUpExtend, &self.wrap_up_extend),
         ]
@@ -233,6 +251,6 @@ mod tests {
         let dialled: Vec<_> = codes.dialled().collect();
         assert!(dialled.contains(&(Code::AgentLogin, "*1")));
         assert!(!dialled.iter().any(|(code, _)| *code == Code::EchoTest));
-        assert!(toml::from_str::<Codes>("pick_up = '*8'").is_err());
+        assert!(toml::from_str::<Codes>("pick_upp = '*8'").is_err());
     }
 }

@@ -158,7 +158,14 @@ impl Routes {
     }
 
     fn code(&self, call: &Call<'_>) -> Option<Code> {
-        call.extension.and_then(|_| self.codes.get(call.to)).copied()
+        call.extension?;
+        let exact = self.codes.get(call.to).copied();
+        exact.or_else(|| {
+            let with_number = self.codes.iter().filter(|(dialled, code)| {
+                code.takes_number() && call.to.starts_with(dialled.as_str())
+            });
+            with_number.max_by_key(|(dialled, _)| dialled.len()).map(|(_, code)| *code)
+        })
     }
 }
 

@@ -10,6 +10,7 @@ use crate::call::{
 use crate::id::ExtensionId;
 use crate::route::rules::Call as Dialled;
 use crate::sdp::Session;
+use crate::sip::dialog::Replaces;
 use crate::sip::digest::Verdict;
 use crate::sip::flow::Flow;
 use crate::sip::message::{Message, Method, Name, Request, Response};
@@ -248,8 +249,10 @@ impl Switch {
         };
         self.invites.insert(key, call.caller_leg());
         self.calls.insert(id, Box::new(call));
-        self.with_call(id, |call, site| {
-            call.route(now, site, (decision.rule, decision.target), &mut steps);
+        let route = (decision.rule, decision.target);
+        self.with_call(id, |call, site| match wanted.replaces {
+            Some(replaces) => call.take_over(replaces, &mut steps),
+            None => call.route(now, site, route, &mut steps),
         });
         self.carry_out(now, steps, out);
         self.drive(now, id, CallInput::Tick, out);
@@ -300,6 +303,8 @@ fn needs_account(method: Method) -> bool {
 struct Wanted {
     dialled: String,
     offer: Option<Session>,
+    /// The dialog whose place the caller wants (RFC 3891).
+    replaces: Option<Replaces>,
 }
 
 /// Why an INVITE cannot be served, whoever sends it.
@@ -327,7 +332,8 @@ impl Unserved {
 
 /// What makes any request impossible to serve (RFC 3261 §8.2.2.3, §16.3).
 fn servable(request: &Request) -> Result<(), Unserved> {
-    let required: Vec<&str> = request.values(Name::Require).collect();
+    let known = |option: &&str| !option.eq_ignore_ascii_case("replaces");
+    let required: Vec<&str> = request.values(Name::Require).filter(known).collect();
     if !required.is_empty() {
         return Err(Unserved::Extension(required.join(", ")));
     }
@@ -340,17 +346,22 @@ fn servable(request: &Request) -> Result<(), Unserved> {
 
 fn wanted(request: &Request) -> Result<Wanted, Unserved> {
     servable(request)?;
+    let replaces = match request.lines(Name::Replaces).collect::<Vec<_>>()[..] {
+        [] => None,
+        [one] => Some(Replaces::parse(one).ok_or(Unserved::Status(400))?),
+        _ => return Err(Unserved::Status(400)),
+    };
     let uri = request.uri().map_err(|_| Unserved::Status(400))?;
     let dialled = uri.user_unescaped().ok_or(Unserved::Status(404))?.into_owned();
     if request.body().is_empty() {
-        return Ok(Wanted { dialled, offer: None });
+        return Ok(Wanted { dialled, offer: None, replaces });
     }
     let kind = request.content_type().unwrap_or_default();
     if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(SDP)) {
         return Err(Unserved::MediaType);
     }
     let offer = Session::parse(request.body()).map_err(|_| Unserved::Status(400))?;
-    Ok(Wanted { dialled, offer: Some(offer) })
+    Ok(Wanted { dialled, offer: Some(offer), replaces })
 }
 
 const SDP: &str = "application/sdp";

@@ -105,7 +105,7 @@ impl Switch {
             since: self.wall(view.since),
             extension: view.extension,
             queues: view.queues,
-            call: view.call,
+            call: view.call.map(|call| self.served.get(&call).copied().unwrap_or(call)),
         }
     }
 

@@ -20,12 +20,12 @@ impl Switch {
     /// The leg whose dialog a request names.
     pub(super) fn leg_of(&self, request: &Request) -> Option<LegId> {
         let leg = *self.legs.get(request.to_tag()?)?;
-        let call = self.calls.get(&leg.call)?;
+        let call = self.calls.get(&self.home(leg))?;
         call.has_leg(leg, request.call_id(), request.from_tag()).then_some(leg)
     }
 
     pub(super) fn leg(&mut self, now: Instant, leg: LegId, input: LegInput, out: &mut Vec<Output>) {
-        self.drive(now, leg.call, CallInput::Leg(leg, input), out);
+        self.drive(now, self.home(leg), CallInput::Leg(leg, input), out);
     }
 
     /// Gives an input to a call and carries out what it asks; forgets the call when it is over.
@@ -91,6 +91,7 @@ impl Switch {
                     self.follow_fact(now, &entry.fact, out);
                     out.push(Output::Entry(entry));
                 }
+                CallOutput::Join { leg, place } => self.join(now, leg, &place, out),
                 CallOutput::LegBegan { leg, tag } => {
                     self.legs.insert(tag, leg);
                 }
@@ -114,13 +115,16 @@ impl Switch {
             self.due.set(&id, call.next_tick());
             return;
         }
-        let (clients, tags) = call.remembered();
-        for client in clients {
+        for client in call.clients() {
             self.clients.remove(client);
         }
-        for tag in tags {
+        for tag in call.tags() {
             self.legs.remove(tag);
         }
+        for guest in call.guests() {
+            self.homes.remove(guest);
+        }
+        self.served.retain(|_, call| *call != id);
         self.due.set(&id, None);
         self.calls.remove(&id);
     }
@@ -129,7 +133,7 @@ impl Switch {
     pub(super) fn carry_out_decisions(&mut self, now: Instant, out: &mut Vec<Output>) {
         while !self.decided.is_empty() {
             for decision in std::mem::take(&mut self.decided) {
-                let call = match &decision {
+                let served = match &decision {
                     acd::Output::Agent { .. } => {
                         self.agent_changed(now, decision, out);
                         continue;
@@ -138,14 +142,16 @@ impl Switch {
                     | acd::Output::TimedOut { call, .. }
                     | acd::Output::Withdraw { call, .. } => *call,
                     acd::Output::Offer { call, agent, .. } => {
-                        self.last_calls.insert(agent.clone(), *call);
+                        let home = self.served.get(call).copied().unwrap_or(*call);
+                        self.last_calls.insert(agent.clone(), home);
                         *call
                     }
                 };
+                let call = self.served.get(&served).copied().unwrap_or(served);
                 if self.calls.contains_key(&call) {
                     self.drive(now, call, CallInput::Acd(decision), out);
                 } else {
-                    self.parts.acd.leave(now, call, &mut self.decided);
+                    self.parts.acd.leave(now, served, &mut self.decided);
                 }
             }
         }

@@ -10,6 +10,7 @@ mod agents;
 mod answers;
 mod calls;
 mod defence;
+mod joining;
 mod kept;
 mod lamps;
 mod locate;
@@ -131,6 +132,10 @@ pub struct Switch {
     clients: HashMap<ClientId, LegId>,
     /// The leg of each INVITE that is not answered yet, for its CANCEL.
     invites: HashMap<ServerKey, LegId>,
+    /// Legs that are in another call than the one they were made in.
+    homes: HashMap<LegId, CallId>,
+    /// The ACD's names of those who are served in a call with another name.
+    served: HashMap<CallId, CallId>,
     due: Deadlines<CallId>,
     /// Who wants to know what a lookup finds.
     seekers: HashMap<LookupId, Seeker>,
@@ -169,6 +174,8 @@ impl Switch {
             legs: HashMap::new(),
             clients: HashMap::new(),
             invites: HashMap::new(),
+            homes: HashMap::new(),
+            served: HashMap::new(),
             due: Deadlines::default(),
             seekers: HashMap::new(),
             ports: Ports::default(),
@@ -281,9 +288,10 @@ impl Switch {
             Event::Closed { leg, .. }
             | Event::Digit { leg, .. }
             | Event::Ended { leg, .. }
+            | Event::Moved { leg }
             | Event::Recorded { leg, .. } => *leg,
         };
-        self.drive(now, leg.call, crate::call::Input::Media(event), out);
+        self.drive(now, self.home(leg), crate::call::Input::Media(event), out);
     }
 
     /// Gives the transactions an input and carries out what they ask.

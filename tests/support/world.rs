@@ -448,9 +448,9 @@ impl World {
                     self.ladder.fact(self.now, &entry.fact);
                     self.entries.push(entry);
                 }
-                Output::Media(_, command) => {
+                Output::Media(thread, command) => {
                     self.ladder.order(self.now, &command);
-                    for (wait, event) in self.studio.order(&command) {
+                    for (wait, event) in self.studio.order(thread, &command) {
                         self.come_in(wait, Coming::Media(event));
                     }
                 }
@@ -502,6 +502,14 @@ impl World {
     fn come_in(&mut self, wait: Duration, coming: Coming) {
         self.count += 1;
         self.coming.insert((self.now + wait, self.count), coming);
+    }
+
+    /// Further calls get ports of another media thread.
+    pub fn use_another_media_thread(&mut self) {
+        for number in 0..3 * PORTS {
+            let port = Port { rtp: 24_000 + 2 * number, thread: 1 };
+            self.input(Input::Media(Event::Spare { port }));
+        }
     }
 
     fn spare_ports(&mut self, count: u16) {

@@ -4,7 +4,7 @@ use prost_types::{Duration as ProtoDuration, Timestamp};
 use tonic::Status;
 
 use crate::cdr::entry::{
-    AgentState, Direction, HungUpBy, OfferOutcome, QueueLeft, TransferOutcome,
+    AgentState, Direction, HungUpBy, JoinWhy, OfferOutcome, QueueLeft, TransferOutcome,
 };
 use crate::id::CallId;
 use crate::shell::proto;
@@ -82,6 +82,7 @@ pub fn offer_outcome(outcome: OfferOutcome) -> i32 {
         OfferOutcome::Busy => proto::OfferOutcome::Busy,
         OfferOutcome::CallerGone => proto::OfferOutcome::CallerGone,
         OfferOutcome::LostRace => proto::OfferOutcome::LostRace,
+        OfferOutcome::Moved => proto::OfferOutcome::Moved,
         OfferOutcome::NoAnswer => proto::OfferOutcome::NoAnswer,
         OfferOutcome::NodeRestart => proto::OfferOutcome::NodeRestart,
         OfferOutcome::Rejected => proto::OfferOutcome::Rejected,
@@ -96,8 +97,18 @@ pub fn queue_left(why: QueueLeft) -> i32 {
         QueueLeft::Answered => proto::QueueLeft::Answered,
         QueueLeft::Empty => proto::QueueLeft::Empty,
         QueueLeft::Full => proto::QueueLeft::Full,
+        QueueLeft::Moved => proto::QueueLeft::Moved,
         QueueLeft::NodeRestart => proto::QueueLeft::NodeRestart,
         QueueLeft::TimedOut => proto::QueueLeft::TimedOut,
+    }
+    .into()
+}
+
+pub fn join_why(why: JoinWhy) -> i32 {
+    match why {
+        JoinWhy::Pickup => proto::JoinWhy::Pickup,
+        JoinWhy::Takeover => proto::JoinWhy::Takeover,
+        JoinWhy::Transfer => proto::JoinWhy::Transfer,
     }
     .into()
 }

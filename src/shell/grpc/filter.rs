@@ -113,6 +113,7 @@ fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionI
         | Fact::Ended { .. }
         | Fact::HoldBegan { .. }
         | Fact::HoldEnded { .. }
+        | Fact::Joined { .. }
         | Fact::Key { .. }
         | Fact::LegSetup { .. }
         | Fact::LockedOut { .. }

@@ -1,13 +1,13 @@
 //! Call records and facts as the contract writes them.
 
 use super::convert::{
-    agent_state, direction, duration, hung_up_by, name, offer_outcome, queue_left, time,
+    agent_state, direction, duration, hung_up_by, join_why, name, offer_outcome, queue_left, time,
     transfer_outcome,
 };
 use crate::cdr::entry::{Entry, Fact, Quality};
 use crate::cdr::record::{
-    CallRecord, Caller, End, Hold, Leg, MenuVisit, Offer, QueueVisit, Recording, RouteTaken, Talk,
-    Transfer, WrapUp,
+    CallRecord, Caller, End, Hold, Join, Leg, MenuVisit, Offer, QueueVisit, Recording, RouteTaken,
+    Talk, Transfer, WrapUp,
 };
 use crate::shell::ledger::{Body, Item};
 use crate::shell::proto;
@@ -54,6 +54,7 @@ pub fn record(sequence: u64, record: CallRecord) -> proto::CallRecord {
         talk: Some(talk),
         omitted: record.omitted,
         transfers: record.transfers.into_iter().map(transfer).collect(),
+        joins: record.joins.iter().map(join).collect(),
     }
 }
 
@@ -120,6 +121,16 @@ fn hold(hold: Hold) -> proto::Hold {
         leg_id: hold.leg.to_string(),
         start_time: Some(time(hold.began)),
         end_time: hold.ended.map(time),
+    }
+}
+
+fn join(join: &Join) -> proto::Join {
+    proto::Join {
+        time: Some(time(join.at)),
+        leg_id: join.leg.to_string(),
+        place_leg_id: join.place.to_string(),
+        call_id: join.call.to_string(),
+        why: join_why(join.why),
     }
 }
 
@@ -263,6 +274,28 @@ fn told(fact: Fact) -> Told {
     }
 }
 
+fn told_of_transfers(fact: Fact) -> Told {
+    match fact {
+        Fact::Joined { leg, place, call, why } => Told::Joined(proto::Joined {
+            leg_id: leg.to_string(),
+            place_leg_id: place.to_string(),
+            call_id: call.to_string(),
+            why: join_why(why),
+        }),
+        Fact::Transferred { leg, extension, agent, to } => Told::Transferred(proto::Transferred {
+            leg_id: leg.to_string(),
+            extension: name(extension.as_ref()),
+            agent: name(agent.as_ref()),
+            to,
+        }),
+        Fact::TransferEnded { leg, outcome } => Told::TransferEnded(proto::TransferEnded {
+            leg_id: leg.to_string(),
+            outcome: transfer_outcome(outcome),
+        }),
+        _ => unreachable!("`told_rest` gives none else"),
+    }
+}
+
 fn told_rest(fact: Fact) -> Told {
     match fact {
         Fact::RecordingBegan { leg, path } => {
@@ -300,16 +333,9 @@ fn told_rest(fact: Fact) -> Told {
         Fact::TalkEnded { a, b } => {
             Told::TalkEnded(proto::TalkEnded { leg_a_id: a.to_string(), leg_b_id: b.to_string() })
         }
-        Fact::Transferred { leg, extension, agent, to } => Told::Transferred(proto::Transferred {
-            leg_id: leg.to_string(),
-            extension: name(extension.as_ref()),
-            agent: name(agent.as_ref()),
-            to,
-        }),
-        Fact::TransferEnded { leg, outcome } => Told::TransferEnded(proto::TransferEnded {
-            leg_id: leg.to_string(),
-            outcome: transfer_outcome(outcome),
-        }),
+        fact @ (Fact::Joined { .. } | Fact::Transferred { .. } | Fact::TransferEnded { .. }) => {
+            told_of_transfers(fact)
+        }
         Fact::WrapUpBegan { agent } => {
             Told::WrapUpBegan(proto::WrapUpBegan { agent: agent.to_string() })
         }

@@ -19,16 +19,10 @@ use crate::audio::wav::{self, Format};
 use crate::id::LegId;
 use crate::media::config::{Config, RecordFormat};
 use crate::media::control::{Event, Recorded};
+use crate::media::engine::RecordingId;
 use crate::media::recorder::{BLOCK, RATE};
 use crate::shell::media::Report;
 use crate::time::Duration;
-
-/// Names one recording among all of this process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RecordingId {
-    pub thread: u8,
-    pub number: u32,
-}
 
 /// What a media thread asks of the writer.
 #[derive(Debug)]
@@ -457,7 +451,7 @@ mod tests {
         assert!(taken.try_recv().is_err());
     }
 
-    const ID: RecordingId = RecordingId { thread: 0, number: 1 };
+    const ID: RecordingId = RecordingId(1);
 
     fn leg() -> LegId {
         LegId { call: CallId::from_u64(7), index: 0 }

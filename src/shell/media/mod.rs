@@ -97,14 +97,21 @@ impl MediaThreads {
         let (prompts, reader) = Prompts::start(prompts)?;
         let count = thread_count(&config);
         let mut threads = Vec::new();
-        for number in 0..count {
+        let (mut others, mut queues) = (Vec::new(), Vec::new());
+        for _ in 0..count {
             let (orders, taken) = bounded(ORDERS_MAX);
-            let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+            let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+            others.push((orders, Arc::new(eventfd(0, flags)?)));
+            queues.push(taken);
+        }
+        for (number, taken) in (0..count).zip(queues) {
+            let (orders, wake) = others[usize::from(number)].clone();
             let tally = Arc::new(Tally::default());
             let limits = Limits { record_length_max: config.record_length_max };
             let media = MediaThread {
                 number,
-                engine: Engine::new(limits, clock.epoch(), Rng::from_seed(seed(&mut rng))),
+                engine: Engine::new(limits, clock.epoch(), Rng::from_seed(seed(&mut rng)))
+                    .on_thread(number),
                 clock: clock.clone(),
                 ports: Ports::new(&config, number, count),
                 prompts: prompts.clone(),
@@ -112,6 +119,7 @@ impl MediaThreads {
                 report: report.clone(),
                 orders: taken,
                 wake: Arc::clone(&wake),
+                others: others.clone(),
                 tally: Arc::clone(&tally),
             };
             let handle = Builder::new().name(format!("media {number}")).spawn(move || {

@@ -81,15 +81,32 @@ impl Ports {
         self.pair(slot).is_some_and(|pair| pair.state == State::Spare)
     }
 
-    /// A leg takes a spare pair; what strangers sent to it before is thrown away.
+    /// A leg takes a spare pair; what strangers sent to it before is thrown away. One that came
+    /// with its pair keeps what was sent to it on the way.
     pub fn serve(&mut self, slot: Slot) -> Option<&Pair> {
         let pair = self.pairs.get_mut(slot.index())?.as_mut()?;
         if pair.state == State::Spare {
             self.spares -= 1;
         }
+        if pair.state != State::Serving {
+            pair.drain();
+        }
         pair.state = State::Serving;
-        pair.drain();
         Some(pair)
+    }
+
+    /// A leg goes to another thread, with its pair.
+    pub fn give_away(&mut self, slot: Slot) -> Option<Pair> {
+        let pair = self.pairs.get_mut(slot.index())?;
+        pair.take_if(|pair| pair.state == State::Serving)
+    }
+
+    /// A leg comes from another thread, with its pair, which is this thread's from now on.
+    pub fn adopt(&mut self, slot: Slot, pair: Pair) {
+        if self.pairs.len() <= slot.index() {
+            self.pairs.resize_with(slot.index() + 1, || None);
+        }
+        self.pairs[slot.index()] = Some(pair);
     }
 
     /// The leg is closed: the pair rests.

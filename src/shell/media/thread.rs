@@ -16,22 +16,25 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender, TrySendError};
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 
+use crate::id::LegId;
 use crate::media::control::{Command, Event, Port};
-use crate::media::engine::{self, Engine, Output, Slot};
+use crate::media::engine::{Departed, Engine, Output, Slot};
 use crate::shell::clock::Clock;
 use crate::shell::media::Report;
-use crate::shell::media::file::{Queue, RecordingId};
-use crate::shell::media::ports::Ports;
+use crate::shell::media::file::Queue;
+use crate::shell::media::ports::{Pair, Ports};
 use crate::shell::media::prompts::Prompts;
 use crate::time::{Duration, Instant};
 
 /// What a media thread is told.
 #[derive(Debug)]
 pub enum Order {
+    /// A leg comes from another thread, with its sockets.
+    Arrive(Box<(Departed, Pair)>),
     Command(Command),
     /// Closes all legs and ends the thread.
     Stop,
@@ -63,6 +66,8 @@ pub struct MediaThread {
     pub report: Report,
     pub orders: Receiver<Order>,
     pub wake: Arc<OwnedFd>,
+    /// All media threads, by their numbers.
+    pub others: Vec<(Sender<Order>, Arc<OwnedFd>)>,
     pub tally: Arc<Tally>,
 }
 
@@ -79,6 +84,7 @@ impl MediaThread {
             epoll,
             out: Vec::new(),
             backlog: VecDeque::new(),
+            leaving: VecDeque::new(),
             datagram: Box::new([0; DATAGRAM_MAX]),
             thread: self,
         };
@@ -96,6 +102,8 @@ struct Worker {
     out: Vec<Output>,
     /// Events that found no room.
     backlog: VecDeque<Event>,
+    /// Legs for other threads that found no room.
+    leaving: VecDeque<(u8, Order)>,
     datagram: Box<[u8; DATAGRAM_MAX]>,
 }
 
@@ -129,6 +137,13 @@ impl Worker {
     fn take_orders(&mut self, now: Instant) -> bool {
         for _ in 0..ORDERS_MAX {
             match self.thread.orders.try_recv() {
+                Ok(Order::Arrive(arrival)) => {
+                    let (departed, pair) = *arrival;
+                    self.thread.ports.adopt(departed.slot, pair);
+                    self.thread.engine.arrive(departed, &mut self.out);
+                    self.carry_out(now);
+                }
+                Ok(Order::Command(Command::Move { leg, to })) => self.depart(leg, to),
                 Ok(Order::Command(command)) => self.apply(now, command),
                 Ok(Order::Stop) | Err(crossbeam_channel::TryRecvError::Disconnected) => {
                     for leg in self.thread.engine.open_legs() {
@@ -154,12 +169,38 @@ impl Worker {
         self.carry_out(now);
     }
 
+    /// Sends a leg with its sockets to another thread; what they receive meanwhile waits in them.
+    fn depart(&mut self, leg: LegId, to: u8) {
+        let Some(departed) = self.thread.engine.depart(leg) else { return };
+        let Some(pair) = self.thread.ports.give_away(departed.slot) else { return };
+        for socket in [&pair.rtp, &pair.rtcp] {
+            let _ = epoll::delete(&self.epoll, socket); // it was added when the leg was opened
+        }
+        self.leaving.push_back((to, Order::Arrive(Box::new((departed, pair)))));
+        self.send_away();
+    }
+
+    fn send_away(&mut self) {
+        while let Some((to, order)) = self.leaving.pop_front() {
+            let Some((orders, awake)) = self.thread.others.get(usize::from(to)) else { continue };
+            match orders.try_send(order) {
+                Ok(()) => wake(awake),
+                Err(TrySendError::Full(order)) => {
+                    self.leaving.push_front((to, order));
+                    return;
+                }
+                Err(TrySendError::Disconnected(_)) => {} // the process ends
+            }
+        }
+    }
+
     /// Ports, events and recordings that could not be dealt with at once.
     fn look_after(&mut self, now: Instant) {
         if self.thread.ports.next_tick().is_some_and(|at| at <= now) {
             let ready = self.thread.ports.refill(now);
             self.backlog.extend(ready.into_iter().map(|port| Event::Spare { port }));
         }
+        self.send_away();
         self.thread.report.send_some(&mut self.backlog);
         self.thread.recordings.retry();
         // Counts, read by whoever wants to know: they pair with nothing.
@@ -170,7 +211,8 @@ impl Worker {
     fn wait(&mut self, ready: &mut Vec<epoll::Event>, is_busy: bool) -> io::Result<()> {
         let now = self.thread.clock.now();
         let deadlines = [self.thread.engine.next_tick(), self.thread.ports.next_tick()];
-        let retry = (!self.backlog.is_empty()).then(|| now + BACKLOG_RETRY);
+        let owes = !self.backlog.is_empty() || !self.leaving.is_empty();
+        let retry = owes.then(|| now + BACKLOG_RETRY);
         let next = deadlines.into_iter().flatten().chain(retry).min();
         let wait = match next {
             _ if is_busy => Some(Duration::ZERO),
@@ -226,7 +268,6 @@ impl Worker {
 
     fn carry_out_one(&mut self, now: Instant, output: Output) {
         let number = self.thread.number;
-        let id = |id: engine::RecordingId| RecordingId { thread: number, number: id.0 };
         match output {
             Output::Close { slot } => {
                 if let Some(pair) = self.thread.ports.pair(slot) {
@@ -242,10 +283,10 @@ impl Worker {
             }
             Output::Event(event) => self.backlog.push_back(event),
             Output::Record { id: recording, leg, path } => {
-                self.thread.recordings.begin(id(recording), leg, path);
+                self.thread.recordings.begin(recording, leg, path);
             }
             Output::Recorded { id: recording, fault } => {
-                self.thread.recordings.end(id(recording), fault);
+                self.thread.recordings.end(recording, fault);
             }
             Output::Return { slot } => {
                 if self.thread.ports.is_spare(slot) {
@@ -264,7 +305,7 @@ impl Worker {
                 }
             }
             Output::Samples { id: recording, block } => {
-                self.thread.recordings.samples(id(recording), block);
+                self.thread.recordings.samples(recording, block);
             }
             Output::Serve { slot } => self.listen(slot),
         }

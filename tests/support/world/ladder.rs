@@ -119,6 +119,7 @@ impl Ladder {
             Command::Connect { leg, audio } => {
                 format!("connect leg {}: {}", leg.index, audio.codecs[0].codec.name())
             }
+            Command::Move { leg, to } => format!("move leg {} to thread {to}", leg.index),
             Command::Open { leg, port } => format!("open leg {} at port {}", leg.index, port.rtp),
             Command::Play { leg, playback } => {
                 let sounds = playback.sounds.iter().map(|sound| match sound {
@@ -145,6 +146,7 @@ impl Ladder {
             Event::Digit { leg, digit } => format!("leg {} pressed {digit}", leg.index),
             Event::Ended { leg, .. } => format!("leg {} has heard it all", leg.index),
             Event::Recorded { leg, .. } => format!("recording of leg {} is complete", leg.index),
+            Event::Moved { leg } => format!("leg {} has moved", leg.index),
             Event::Spare { .. } => return,
         };
         self.inside(at, &format!("from media: {text}"), "media, call");

@@ -68,6 +68,8 @@ pub struct Line {
     /// The phone's ACK of the last 200, for copies of it.
     ack: Option<Request>,
     sdp_version: u32,
+    /// The tag of the other side, once it has one.
+    remote_tag: Option<String>,
 }
 
 /// A phone with one account.
@@ -216,6 +218,11 @@ impl Phone {
 
     /// Calls a number; `body` is the offer, or empty for a late one.
     pub fn dial(&mut self, now: Instant, to: &str, body: &str) {
+        self.dial_with(now, to, body, &[]);
+    }
+
+    /// The same, with further headers.
+    pub fn dial_with(&mut self, now: Instant, to: &str, body: &str, more: &[(Name, &str)]) {
         let token = self.rng.token(8);
         let mut invite = Request::build(Method::Invite, &format!("sip:{to}@strowger.test"))
             .header(Name::From, format!("<sip:{}@strowger.test>;tag={token}", self.account))
@@ -223,6 +230,9 @@ impl Phone {
             .header(Name::CallId, format!("{token}@{}", self.name))
             .header(Name::CSeq, "1 INVITE")
             .header(Name::Contact, self.contact());
+        for (name, value) in more {
+            invite = invite.header(*name, value);
+        }
         if !body.is_empty() {
             invite = invite.body("application/sdp", body.as_bytes());
         }
@@ -309,6 +319,17 @@ impl Phone {
         }
         let request = request.request();
         self.send(now, Sent { request, line: Some(line), tries: 0, status: 0 });
+    }
+
+    /// The dialog of one of its calls, as a Replaces header names it to the other side.
+    pub fn replaces(&self, line: usize) -> String {
+        let told = &self.lines[line];
+        let own = match told.server {
+            Some(_) => format!("{}-{line}", self.name),
+            None => told.invite.from_tag().unwrap_or_default().to_owned(),
+        };
+        let remote = told.remote_tag.as_deref().expect("the other side has answered something");
+        format!("{};to-tag={remote};from-tag={own}", told.invite.call_id())
     }
 
     /// Acknowledges the last 200 by hand.
@@ -413,6 +434,7 @@ impl Phone {
 
     fn rung(&mut self, now: Instant, key: ServerKey, invite: Request) {
         let mut line = Line::new(invite, Stage::Rung);
+        line.remote_tag = line.invite.from_tag().map(str::to_owned);
         line.server = Some(key);
         line.remote_sdp = String::from_utf8_lossy(line.invite.body()).into_owned();
         self.lines.push(line);
@@ -542,6 +564,9 @@ impl Phone {
             if is_late { self.sdp_at(port, ("", "sendrecv", "8")) } else { String::new() };
         let line = &mut self.lines[index];
         line.retry_after = response.header(Name::RetryAfter).map(str::to_owned);
+        if let Some(tag) = response.to_tag().filter(|_| response.status() < 300) {
+            line.remote_tag = Some(tag.to_owned());
+        }
         if response.is_success() {
             line.remote_sdp = String::from_utf8_lossy(response.body()).into_owned();
             if line.dialog.is_none() {
@@ -588,6 +613,8 @@ impl Phone {
             Name::Path,
             Name::Event,
             Name::Accept,
+            Name::Replaces,
+            Name::Require,
         ] {
             if let Some(value) = old.header(copied) {
                 request = request.header(copied, value);
@@ -620,6 +647,7 @@ impl Line {
             accepted: None,
             ack: None,
             sdp_version: 1,
+            remote_tag: None,
         }
     }
 

@@ -34,6 +34,8 @@ pub struct Studio {
 #[derive(Debug)]
 pub struct Sounding {
     port: Port,
+    /// On its way to its thread.
+    moves: bool,
     remote: Option<SocketAddr>,
     /// Whether audio is sent to the phone.
     sends: bool,
@@ -50,9 +52,15 @@ impl Studio {
     ///
     /// # Panics
     ///
-    /// If the order makes no sense: a leg that is not there, a port that is taken.
-    pub fn order(&mut self, command: &Command) -> Reports {
+    /// If the order makes no sense: a leg that is not there or on another thread, a port that is
+    /// taken.
+    pub fn order(&mut self, thread: u8, command: &Command) -> Reports {
         self.orders.push(command.clone());
+        let opens = matches!(command, Command::Open { .. });
+        for leg in command.legs().into_iter().flatten().filter(|_| !opens) {
+            let leg = self.leg(leg);
+            assert!(leg.port.thread == thread && !leg.moves, "{command:?} on thread {thread}");
+        }
         let mut reports = Reports::new();
         match command {
             Command::Bridge { a, b } => self.bridge(*a, *b),
@@ -61,6 +69,12 @@ impl Studio {
                 let leg = self.leg(*leg);
                 leg.remote = Some(audio.remote_rtp);
                 leg.sends = audio.direction.sends();
+            }
+            Command::Move { leg: id, to } => {
+                self.unbridge(*id);
+                let leg = self.leg(*id);
+                (leg.moves, leg.port.thread, leg.plays) = (true, *to, None);
+                reports.push((QUICK, Event::Moved { leg: *id }));
             }
             Command::Open { leg, port } => self.open(*leg, *port),
             Command::Play { leg, playback } => {
@@ -82,6 +96,9 @@ impl Studio {
 
     /// Whether a report is still true when its time has come.
     pub fn is_true(&mut self, event: &Event) -> bool {
+        if let Event::Moved { leg } = event {
+            self.leg(*leg).moves = false;
+        }
         let Event::Ended { leg, playback, .. } = event else { return true };
         let Some(leg) = self.legs.get_mut(leg) else { return false };
         let plays = leg.plays.as_ref().is_some_and(|plays| plays.id == *playback);
@@ -122,7 +139,8 @@ impl Studio {
         let taken = self.legs.values().any(|leg| leg.port == port);
         assert!(!taken, "port {port:?} is taken");
         let (remote, bridged, plays, recording) = (None, None, None, None);
-        let fresh = Sounding { port, remote, sends: false, bridged, plays, recording };
+        let moves = false;
+        let fresh = Sounding { port, moves, remote, sends: false, bridged, plays, recording };
         let before = self.legs.insert(id, fresh);
         assert!(before.is_none(), "leg {id} is opened twice");
     }

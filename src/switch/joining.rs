@@ -1,0 +1,120 @@
+//! Places in other calls: found, and whether they may be taken.
+
+use crate::call::{self, Input as CallInput, Joined, Place};
+use crate::id::{CallId, ExtensionId, LegId};
+use crate::sip::dialog::Replaces;
+use crate::switch::{Output, Switch};
+use crate::time::Instant;
+
+impl Switch {
+    /// The call that a leg is in.
+    pub(super) fn home(&self, leg: LegId) -> CallId {
+        self.homes.get(&leg).copied().unwrap_or(leg.call)
+    }
+
+    /// Puts a leg into a place of another call, or tells its own call that it cannot be.
+    pub(super) fn join(
+        &mut self,
+        now: Instant,
+        guest: LegId,
+        wanted: &Place,
+        out: &mut Vec<Output>,
+    ) {
+        let from = self.home(guest);
+        let joined = self.find(from, wanted).and_then(|place| {
+            let (Some(mut giver), Some(mut taker)) =
+                (self.calls.remove(&from), self.calls.remove(&self.home(place)))
+            else {
+                return Err(GONE);
+            };
+            let mut steps = Vec::new();
+            let (guest, place) = ((&mut *giver, guest), (&mut *taker, place));
+            let joined = call::join(now, &mut self.site(), guest, place, wanted.why(), &mut steps);
+            for call in [giver, taker] {
+                self.calls.insert(call.id(), call);
+            }
+            if let Ok(joined) = &joined {
+                self.rehouse(joined);
+            }
+            self.carry_out(now, steps, out);
+            joined
+        });
+        match joined {
+            Ok(joined) => {
+                self.tidy(joined.heir);
+                self.tidy(from);
+            }
+            Err(status) => self.drive(now, from, CallInput::Unjoined(status), out),
+        }
+    }
+
+    fn rehouse(&mut self, joined: &Joined) {
+        for leg in &joined.moved {
+            if leg.call == joined.heir {
+                self.homes.remove(leg);
+            } else {
+                self.homes.insert(*leg, joined.heir);
+            }
+        }
+        if let Some(served) = joined.acd {
+            self.served.insert(served, joined.heir);
+            for call in self.last_calls.values_mut().filter(|call| **call == served) {
+                *call = joined.heir;
+            }
+        }
+    }
+
+    /// The leg whose place is meant, if it may be taken.
+    fn find(&self, from: CallId, wanted: &Place) -> Result<LegId, u16> {
+        match wanted {
+            Place::Dialog { replaces, by, .. } => self.named(from, replaces, by),
+            Place::Ringing { of, by } => {
+                let mut calls: Vec<_> = self.calls.values().collect();
+                calls.sort_unstable_by_key(|call| call.id()); // who rings longest comes first
+                let rung = calls.into_iter().filter(|call| call.id() != from);
+                let mut rung = rung.flat_map(|call| call.ringing());
+                let found = rung.find(|(_, extension)| {
+                    of.as_ref().is_none_or(|of| of == *extension)
+                        && *extension != by
+                        && self.may_pick_up(by, extension)
+                });
+                found.map(|(leg, _)| leg).ok_or(NOBODY)
+            }
+        }
+    }
+
+    /// The leg with a dialog (RFC 3891 §3).
+    fn named(&self, from: CallId, replaces: &Replaces, by: &ExtensionId) -> Result<LegId, u16> {
+        let leg = *self.legs.get(&replaces.to_tag).ok_or(GONE)?;
+        let call = self.calls.get(&self.home(leg)).ok_or(GONE)?;
+        if !call.has_leg(leg, &replaces.call_id, Some(&replaces.from_tag)) {
+            return Err(GONE);
+        }
+        if call.id() == from {
+            return Err(DECLINED);
+        }
+        let (owner, is_confirmed) = call.leg_state(leg).ok_or(GONE)?;
+        let owner = owner.ok_or(FORBIDDEN)?;
+        if is_confirmed && replaces.early_only {
+            return Err(BUSY);
+        }
+        let may = owner == by || (!is_confirmed && self.may_pick_up(by, owner));
+        may.then_some(leg).ok_or(FORBIDDEN)
+    }
+
+    /// Whether two accounts share a pick-up group.
+    fn may_pick_up(&self, one: &ExtensionId, other: &ExtensionId) -> bool {
+        let groups = |extension| {
+            let account = self.plan.extensions.get(extension);
+            account.map_or(&[][..], |account| &account.pickup_groups)
+        };
+        groups(one).iter().any(|group| groups(other).contains(group))
+    }
+}
+
+const BUSY: u16 = 486;
+const DECLINED: u16 = 603;
+const FORBIDDEN: u16 = 403;
+const GONE: u16 = 481;
+/// No phone rings that could be picked up.
+const NOBODY: u16 = 480;

@@ -1,0 +1,75 @@
+//! The third still rings when the transfer is completed (RFC 5589 §7.6).
+
+use crate::answered::talking;
+use crate::attended_transfer::complete;
+use crate::blind_transfer::hold;
+use crate::site::SITE;
+use crate::world::World;
+use crate::world::phone::{Manner, Phone, Stage};
+use strowger::time::Duration;
+
+#[test]
+fn while_the_third_rings() {
+    after_the_transfer(|world| {
+        assert!(world.rings("1006"), "it rings on");
+        world.until("the first hears it ring", |world| world.hears_prompt("1001", "ringback"));
+        world.answer("1006");
+        world.until("they talk", |world| world.talk("1001", "1006"));
+        world.settle();
+        world.hang_up("1001");
+        world.until("the third is told", |world| world.stage("1006") == Stage::Over);
+    });
+}
+
+#[test]
+fn nobody_answers_then() {
+    after_the_transfer(|world| {
+        world.act("1006", |phone, now| phone.refuse(now, 486));
+        world.until("the first is told", |world| world.stage("1001") == Stage::Over);
+    });
+}
+
+#[test]
+fn anyone_leaves_after_any_step() {
+    for leaver in ["1001", "1002", "1006"] {
+        for steps in 0..20 {
+            let mut world = World::new(SITE);
+            ringing(&mut world);
+            complete(&mut world, "1002", 0, 1);
+            for _ in 0..steps {
+                world.step();
+            }
+            world.act(leaver, Phone::leave);
+            world.run(Duration::from_secs(70));
+            for name in ["1001", "1002", "1006"] {
+                world.act(name, Phone::leave);
+            }
+            world.close();
+        }
+    }
+}
+
+/// In good weather: in a storm the 180 may be lost that tells the phone of its dialog.
+fn after_the_transfer(flow: impl Fn(&mut World)) {
+    let mut world = World::new(SITE);
+    ringing(&mut world);
+    complete(&mut world, "1002", 0, 1);
+    world.until("he is through", |world| {
+        world.phone("1002").lines.iter().all(|line| line.stage == Stage::Over)
+    });
+    flow(&mut world);
+    world.close();
+}
+
+/// 1001 is on hold at 1002, which calls 1006, where it rings.
+fn ringing(world: &mut World) {
+    talking(world);
+    hold(world, "1002");
+    world.until("music plays", |world| world.hears_prompt("1001", "hold"));
+    world.settle();
+    world.set("1006", |phone| phone.manner = Manner::Rings);
+    world.dial("1002", "1006");
+    world.until("the third rings", |world| {
+        world.rings("1006") && world.phone("1002").lines[1].statuses.contains(&180)
+    });
+}
