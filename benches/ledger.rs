@@ -58,8 +58,11 @@ fn setup(call: u64) -> Entry {
     let fact = Fact::Setup {
         direction: Direction::Internal,
         from: "1001".to_owned(),
+        e164: None,
         name: Some("Reception".to_owned()),
         extension: Some("1001".into()),
+        trunk: None,
+        did: None,
         to: "1002".to_owned(),
         sip_call_id: format!("{call}-8a7d9f@192.0.2.10"),
         config: 1,

@@ -179,7 +179,7 @@ names! {
 }
 
 /// Where a call can be sent: `extension:1001`, `queue:sales`, `menu:main`, `agent:17`,
-/// `prompt:closed`, `hangup:486`.
+/// `trunk:itsp`, `trunk:itsp/+862112345678`, `prompt:closed`, `hangup:486`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Target {
     Agent(AgentId),
@@ -190,6 +190,27 @@ pub enum Target {
     /// Plays once, then hangs up.
     Prompt(PromptId),
     Queue(QueueId),
+    Trunk(TrunkCall),
+}
+
+impl Target {
+    /// The same for a call to `number`: a trunk is called with it, if no other is written.
+    #[must_use]
+    pub fn with_number(self, number: &str) -> Self {
+        match self {
+            Self::Trunk(TrunkCall { trunk, number: None }) => {
+                Self::Trunk(TrunkCall { trunk, number: Some(number.into()) })
+            }
+            other => other,
+        }
+    }
+}
+
+/// A call over a trunk: to this number, or else to the one that the caller dialled.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TrunkCall {
+    pub trunk: TrunkId,
+    pub number: Option<Arc<str>>,
 }
 
 impl fmt::Display for Target {
@@ -201,6 +222,10 @@ impl fmt::Display for Target {
             Self::Menu(menu) => write!(f, "menu:{menu}"),
             Self::Prompt(prompt) => write!(f, "prompt:{prompt}"),
             Self::Queue(queue) => write!(f, "queue:{queue}"),
+            Self::Trunk(TrunkCall { trunk, number: None }) => write!(f, "trunk:{trunk}"),
+            Self::Trunk(TrunkCall { trunk, number: Some(number) }) => {
+                write!(f, "trunk:{trunk}/{number}")
+            }
         }
     }
 }
@@ -221,10 +246,18 @@ impl FromStr for Target {
                 Ok(status @ 400..=699) => Ok(Self::Hangup(status)),
                 _ => Err(IdError::HangupStatus(name.to_owned())),
             },
-            "conference" | "trunk" | "voicemail" => Err(IdError::NotBuilt(text.to_owned())),
+            "conference" | "voicemail" => Err(IdError::NotBuilt(text.to_owned())),
             "menu" => Ok(Self::Menu(name.into())),
             "prompt" => Ok(Self::Prompt(name.into())),
             "queue" => Ok(Self::Queue(name.into())),
+            "trunk" => match name.split_once('/') {
+                None => Ok(Self::Trunk(TrunkCall { trunk: name.into(), number: None })),
+                Some(("", _) | (_, "")) => Err(wrong()),
+                Some((trunk, number)) => {
+                    let number = Some(Arc::from(number));
+                    Ok(Self::Trunk(TrunkCall { trunk: trunk.into(), number }))
+                }
+            },
             _ => Err(wrong()),
         }
     }
@@ -253,12 +286,12 @@ pub enum IdError {
     LegId,
     #[error(
         "`{0}`: this kind of target is not built yet; write `extension:…`, `agent:…`, `queue:…`, \
-         `menu:…`, `prompt:…` or `hangup:486`"
+         `menu:…`, `trunk:…`, `prompt:…` or `hangup:486`"
     )]
     NotBuilt(String),
     #[error(
-        "`{0}` is no target; write `extension:…`, `agent:…`, `queue:…`, `menu:…`, `prompt:…` or \
-         `hangup:486`"
+        "`{0}` is no target; write `extension:…`, `agent:…`, `queue:…`, `menu:…`, `trunk:…`, \
+         `prompt:…` or `hangup:486`"
     )]
     Target(String),
 }
@@ -281,9 +314,18 @@ mod tests {
 
     #[test]
     fn targets_print_as_they_are_written() {
-        for text in ["extension:1001", "queue:sales", "menu:main", "agent:17", "hangup:486"] {
+        for text in [
+            "extension:1001",
+            "queue:sales",
+            "menu:main",
+            "agent:17",
+            "hangup:486",
+            "trunk:itsp",
+            "trunk:itsp/+8613800138000",
+        ] {
             assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
         }
+        assert!("trunk:itsp/".parse::<Target>().is_err());
         assert!("hangup:200".parse::<Target>().is_err());
         assert!("quue:sales".parse::<Target>().is_err());
         assert!("queue:".parse::<Target>().is_err());

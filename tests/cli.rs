@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::process::{Command, Output};
 
 use strowger::cdr::config::Config;
-use strowger::cdr::entry::{AgentState, Direction, Entry, Fact, HungUpBy};
+use strowger::cdr::entry::{AgentState, Direction, Entry, Fact, HungUpBy, TrunkState};
 use strowger::config::sections::Grpc;
 use strowger::id::CallId;
 use strowger::shell::clock::Clock;
@@ -15,7 +15,7 @@ use strowger::shell::grpc::handle::{Asked, SwitchHandle};
 use strowger::shell::ledger::{Ledger, Node};
 use strowger::switch::request::{
     AgentChange, AgentView, CallView, ContactView, NodeStatus, PhoneView, QueueView, Refusal,
-    Reload, Reply, Request, Stage,
+    Reload, Reply, Request, ServerView, Stage, TrunkView,
 };
 use strowger::time::{Duration, Wall};
 use tokio::runtime::Runtime;
@@ -55,6 +55,19 @@ fn agents_calls_queues_and_phones_are_listed() {
         assert!(table.contains(expected), "{verb}: {table}");
         assert_eq!(site.says(&[verb, "--json"]).lines().count(), 1, "one object a line");
     }
+}
+
+#[test]
+fn trunks_are_listed_with_their_servers() {
+    let site = Site::start();
+    let table = site.says(&["trunks"]);
+    let lines: Vec<&str> = table.lines().collect();
+
+    assert!(lines[0].starts_with("TRUNK  STATE  FOR"), "{table}");
+    assert!(lines[1].starts_with("itsp   up"), "{table}");
+    assert!(lines[1].ends_with("3/30   udp:203.0.113.7:5060  yes  12 ms"), "{table}");
+    assert!(lines[2].trim_start().starts_with("udp:203.0.113.8:5060  no   -"), "{table}");
+    assert_eq!(site.says(&["trunks", "--json"]).lines().count(), 1);
 }
 
 #[test]
@@ -259,6 +272,7 @@ fn played(asked: Asked) -> bool {
                 Request::Queues => Reply::Queues(vec![queue()]),
                 Request::Drain { on } => Reply::Status(status(on)),
                 Request::Status => Reply::Status(status(false)),
+                Request::Trunks => Reply::Trunks(vec![trunk()]),
             };
             reply.send(answer).is_ok()
         }
@@ -289,6 +303,7 @@ fn call() -> CallView {
         from: "1001".to_owned(),
         name: None,
         extension: Some("1001".into()),
+        trunk: None,
         to: "600".to_owned(),
         began: Wall::from_micros(1),
         answered: None,
@@ -308,6 +323,24 @@ fn queue() -> QueueView {
         agents_logged_in: 3,
         agents_available: 0,
         agents_busy: 3,
+    }
+}
+
+fn trunk() -> TrunkView {
+    let server =
+        |address: &str, up, latency| ServerView { address: address.to_owned(), up, latency };
+    TrunkView {
+        trunk: "itsp".into(),
+        state: TrunkState::Up,
+        why: None,
+        since: Wall::from_micros(1),
+        registered_until: Some(Wall::from_micros(3_600_000_000)),
+        calls: 3,
+        calls_max: 30,
+        servers: vec![
+            server("udp:203.0.113.7:5060", true, Some(Duration::from_millis(12))),
+            server("udp:203.0.113.8:5060", false, None),
+        ],
     }
 }
 
@@ -331,8 +364,11 @@ fn setup() -> Fact {
     Fact::Setup {
         direction: Direction::Internal,
         from: "1001\u{1b}".to_owned(),
+        e164: None,
         name: None,
         extension: Some("1001".into()),
+        trunk: None,
+        did: None,
         to: "1002".to_owned(),
         sip_call_id: "a@phone".to_owned(),
         config: 1,

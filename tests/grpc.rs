@@ -622,8 +622,11 @@ fn setup() -> Fact {
     Fact::Setup {
         direction: Direction::Internal,
         from: "1001".to_owned(),
+        e164: None,
         name: None,
         extension: Some("1001".into()),
+        trunk: None,
+        did: None,
         to: "1002".to_owned(),
         sip_call_id: "a@phone".to_owned(),
         config: 1,

@@ -458,8 +458,11 @@ fn setup(call: u64) -> Entry {
     let fact = Fact::Setup {
         direction: Direction::Internal,
         from: "1001".to_owned(),
+        e164: None,
         name: None,
         extension: Some("1001".into()),
+        trunk: None,
+        did: None,
         to: "1002".to_owned(),
         sip_call_id: format!("{call}@phone"),
         config: 1,

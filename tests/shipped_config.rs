@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use strowger::acd::config::{Agent, Queue};
+use strowger::call::trunk::Trunk;
 use strowger::config::{self, Config, Environment};
 use strowger::ivr::config::Menu;
 use strowger::route::config::{Extension, Hours};
@@ -26,6 +27,7 @@ fn every_default_is_the_programs() {
     assert_eq!(config.acd.acd, bare.acd.acd);
     assert_eq!(config.calls, bare.calls);
     assert_eq!(config.codes, bare.codes);
+    assert_eq!(config.emergency, bare.emergency);
     assert_eq!(config.defence, bare.defence);
     assert_eq!(config.grpc, bare.grpc);
     assert_eq!(config.http, bare.http);
@@ -41,6 +43,7 @@ fn every_default_is_the_programs() {
     assert_eq!(config.acd.queues["sales"], Queue::default());
     assert_eq!(config.menus["main"], Menu::default());
     assert_eq!(config.hours["office"], Hours::default());
+    assert_eq!(*config.trunks["itsp"], Trunk::default());
     let [route] = &config.routes[..] else { panic!("one route") };
     assert!(route.name.is_empty() && route.from.is_none() && route.to.is_none());
 }
@@ -54,6 +57,7 @@ fn every_key_is_documented() {
         "[agents.17]",
         "[calls]",
         "[codes]",
+        "[emergency]",
         "[defence]",
         "[extensions.1001]",
         "[grpc]",
@@ -69,6 +73,7 @@ fn every_key_is_documented() {
         "[queues.sales]",
         "[[routes]]",
         "[sip]",
+        "[trunks.itsp]",
     ] {
         let section = section(&text, heading);
         for key in known_keys(heading) {

@@ -22,6 +22,8 @@ pub struct Audio {
     /// The codecs that we want, the preferred first, and which way.
     codecs: Vec<Codec>,
     direction: Direction,
+    /// Whether keys are carried by the audio (RFC 4733).
+    digits: bool,
     /// The direction that we wanted when the two sides last agreed.
     settled: Direction,
     /// Our offer that waits for its answer.
@@ -58,6 +60,7 @@ impl Audio {
             said: String::new(),
             codecs: Vec::new(),
             direction: Direction::SendRecv,
+            digits: true,
             settled: Direction::SendRecv,
             offered: None,
             agreed: None,
@@ -86,6 +89,16 @@ impl Audio {
     /// From here on we want these codecs, the preferred first: in offers and in answers.
     pub fn want_codecs(&mut self, codecs: Vec<Codec>) {
         self.codecs = codecs;
+    }
+
+    /// From here on keys are carried by the audio, or not.
+    pub fn want_digits(&mut self, want: bool) {
+        self.digits = want;
+    }
+
+    /// Whether keys are carried by the audio, as far as we are asked.
+    pub fn carries_digits(&self) -> bool {
+        self.digits
     }
 
     /// From here on we hear the phone, or (`hold`) do not want to: in offers and in answers.
@@ -176,7 +189,7 @@ impl Audio {
             session: self.session,
             version: self.version,
             codecs: &[],
-            digits: true,
+            digits: self.digits,
             direction: self.direction,
             ptime: self.ptime,
         }

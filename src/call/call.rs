@@ -21,6 +21,8 @@ use crate::call::ringing::Ringing;
 use crate::call::site::{Plan, Site};
 use crate::call::talking::Talking;
 use crate::call::transfer::Transfer;
+use crate::call::trunk::Outgoing;
+use crate::call::trunk::legs::prepare;
 use crate::cdr::entry::{Entry, Fact, HungUpBy};
 use crate::id::{CallId, ExtensionId, LegId, PromptId, SkillId, Target};
 use crate::ivr::collect::Input as CodeInput;
@@ -121,6 +123,8 @@ pub enum Stage {
     /// Types what a feature code asks for.
     Dialling(Dialogue),
     Menu(Box<Menu>),
+    /// Is called out for, over a trunk.
+    Outgoing(Box<Outgoing>),
     Ringing(Ringing),
     /// Nothing is decided yet.
     Routing,
@@ -225,9 +229,12 @@ impl Call {
             out,
             Fact::Setup {
                 direction: call.caller.direction(),
-                from: call.caller.number.clone(),
+                from: call.caller.sent.clone(),
+                e164: call.caller.e164.clone(),
                 name: call.caller.name.clone(),
                 extension: call.caller.extension().cloned(),
+                trunk: call.caller.trunk().cloned(),
+                did: call.caller.did.clone(),
                 to: call.caller.dialled.clone(),
                 sip_call_id: invited.request.call_id().to_owned(),
                 config: call.plan.version,
@@ -241,6 +248,13 @@ impl Call {
         let key = (invited.key, invited.request, flow);
         let mut leg = Leg::invited(leg_id, key, invited.offer, audio, site);
         leg.extension = call.caller.extension().cloned();
+        leg.trunk = call.caller.trunk().cloned();
+        if let Some(trunk) = leg.trunk.clone() {
+            site.lines.began(&trunk);
+            if let Some(config) = call.plan.trunks.get(&trunk) {
+                prepare(&mut leg, config, &[]);
+            }
+        }
         call.open_media.insert(leg_id);
         out.push(Output::Media(port.thread, Command::Open { leg: leg_id, port }));
         call.leg_began(&leg, out);
@@ -263,6 +277,7 @@ impl Call {
                 self.go(now, site, target, out);
             }
             Dest::Code(code) => self.dial_code(now, site, code, out),
+            Dest::Emergency => self.call_emergency(now, site, rule, out),
         }
     }
 
@@ -294,6 +309,7 @@ impl Call {
             Stage::Dialling(dialogue) => dialogue.next_tick(),
             Stage::Ending(ending) => ending.next_tick(),
             Stage::Menu(machine) => machine.next_tick(),
+            Stage::Outgoing(outgoing) => Some(outgoing.next_tick()),
             Stage::Ringing(ringing) => Some(ringing.until),
             Stage::Waiting(waiting) => waiting.next_tick(),
             Stage::Echo | Stage::Listening { .. } | Stage::Routing | Stage::Talking(_) => None,
@@ -392,6 +408,7 @@ impl Call {
             Target::Menu(menu) => self.enter_menu(now, site, menu, out),
             Target::Prompt(prompt) => self.announce(now, site, prompt, "announcement", out),
             Target::Queue(queue) => self.enter_queue(now, site, queue, out),
+            Target::Trunk(to) => self.call_out(now, site, &to, out),
         }
     }
 
@@ -425,7 +442,9 @@ impl Call {
         if self.answered.is_some() {
             return;
         }
-        let rest = site.settings.codecs.iter().copied().filter(|codec| Some(*codec) != spoken);
+        let all = self.codecs_of(self.party, site);
+        let spoken = spoken.filter(|codec| all.contains(codec));
+        let rest = all.iter().copied().filter(|codec| Some(*codec) != spoken);
         let codecs = spoken.into_iter().chain(rest).collect();
         self.drive(now, site, self.party, leg::Input::Answer(codecs), out);
         if self.legs.get(&self.party).is_some_and(Leg::is_confirmed) {
@@ -451,6 +470,7 @@ impl Call {
             Stage::Dialling(_) => self.code_input(now, site, CodeInput::Tick, out),
             Stage::Ending(_) => self.settle(now, site, out),
             Stage::Menu(_) => self.menu_input(now, site, MenuInput::Tick, out),
+            Stage::Outgoing(_) => self.outgoing_tick(now, site, out),
             Stage::Ringing(ringing) if now >= ringing.until => {
                 self.nobody_picked_up(now, site, out)
             }
@@ -472,6 +492,9 @@ impl Call {
             if let Some(leg) = self.legs.remove(&leg) {
                 self.free_seat(&leg, out);
                 self.parting.retain(|(parting, _)| *parting != leg.id);
+                if let Some(trunk) = &leg.trunk {
+                    site.lines.ended(trunk);
+                }
             }
         }
         self.settle(now, site, out);

@@ -7,12 +7,18 @@ use crate::id::{ExtensionId, TrunkId};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     pub origin: Origin,
+    /// The number as the phone or the trunk sent it.
+    pub sent: String,
     /// The number that other phones show.
     pub number: String,
+    /// The same with `+` and its country, if it tells that.
+    pub e164: Option<String>,
     /// The name that other phones show.
     pub name: Option<String>,
-    /// What was dialled.
+    /// What was dialled; of a trunk's call as rules made it.
     pub dialled: String,
+    /// The number of ours that was called, as the trunk wrote it.
+    pub did: Option<String>,
 }
 
 /// Where a call comes from.

@@ -89,6 +89,10 @@ impl Call {
             HungUpBy::Callee | HungUpBy::Switch => OfferOutcome::NoAnswer,
         };
         match stage {
+            Stage::Outgoing(outgoing) => {
+                let leg = outgoing.leg();
+                self.fact(now, out, Fact::AttemptEnded { leg, outcome, status: None });
+            }
             Stage::Ringing(ringing) => {
                 for leg in ringing.legs {
                     self.fact(now, out, Fact::OfferEnded { leg, outcome });

@@ -31,6 +31,23 @@ pub struct Dial<'a> {
     pub name: Option<&'a str>,
     /// Who sent the call there (RFC 3892).
     pub referred_by: Option<&'a str>,
+    /// None for a phone of ours.
+    pub outside: Option<Outside<'a>>,
+}
+
+/// What a trunk's INVITE has that a phone's has not.
+#[derive(Debug)]
+pub struct Outside<'a> {
+    /// The host of From and To.
+    pub host: &'a str,
+    /// The user part of our Contact.
+    pub contact: Option<&'a str>,
+    /// The user in From, if the caller's number stands in P-Asserted-Identity (RFC 3325 §9.1).
+    pub asserted_by: Option<&'a str>,
+    /// Keys travel as SIP INFO, not in the audio.
+    pub keys_as_info: bool,
+    /// The peer is to make the offer (RFC 3261 §13.2.1).
+    pub is_late: bool,
 }
 
 /// The INVITE that rings a phone.
@@ -41,34 +58,44 @@ pub fn build(
     offer: &str,
     settings: &Settings,
 ) -> Request {
-    let domain = match settings.domain.as_str() {
-        "" => host(dial.path.flow.local.ip()),
-        domain => domain.to_owned(),
+    let domain = match (&dial.outside, settings.domain.as_str()) {
+        (Some(outside), _) => outside.host.to_owned(),
+        (None, "") => host(dial.path.flow.local.ip()),
+        (None, domain) => domain.to_owned(),
     };
-    let from = match dial.name {
-        Some(name) => {
-            format!("\"{}\" <sip:{}@{domain}>;tag={tag}", quoted(name), UserPart(dial.from))
-        }
-        None => format!("<sip:{}@{domain}>;tag={tag}", UserPart(dial.from)),
+    let caller = match dial.name {
+        Some(name) => format!("\"{}\" <sip:{}@{domain}>", quoted(name), UserPart(dial.from)),
+        None => format!("<sip:{}@{domain}>", UserPart(dial.from)),
     };
+    let outside = dial.outside.as_ref();
     let mut invite = Request::build(Method::Invite, dial.uri);
     for proxy in dial.route {
         invite = invite.header(Name::Route, proxy);
     }
-    let invite = invite
-        .header(Name::MaxForwards, 70)
-        .header(Name::From, from)
+    invite = invite.header(Name::MaxForwards, 70);
+    invite = match outside.and_then(|outside| outside.asserted_by) {
+        None => invite.header(Name::From, format_args!("{caller};tag={tag}")),
+        Some(account) => invite
+            .header(Name::From, format_args!("<sip:{}@{domain}>;tag={tag}", UserPart(account)))
+            .header(Name::PAssertedIdentity, caller),
+    };
+    invite = invite
         .header(Name::To, format!("<sip:{}@{domain}>", UserPart(dial.user)))
         .header(Name::CallId, sip_call_id)
         .header(Name::CSeq, "1 INVITE")
-        .header(Name::Contact, dial.path.flow.contact())
+        .header(
+            Name::Contact,
+            dial.path.flow.contact_as(outside.and_then(|outside| outside.contact)),
+        )
         .header(Name::Allow, ALLOW)
         .header(Name::UserAgent, AGENT);
-    let invite = match dial.referred_by {
-        Some(who) => invite.header(Name::ReferredBy, who),
-        None => invite,
-    };
-    invite.body("application/sdp", offer.as_bytes()).request()
+    if let Some(who) = dial.referred_by {
+        invite = invite.header(Name::ReferredBy, who);
+    }
+    if !offer.is_empty() {
+        invite = invite.body("application/sdp", offer.as_bytes());
+    }
+    invite.request()
 }
 
 /// An address as a URI's host (RFC 3261 §25.1).

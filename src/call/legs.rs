@@ -25,39 +25,68 @@ impl Call {
         (agent, queue): (Option<AgentId>, Option<QueueId>),
         out: &mut Vec<Output>,
     ) -> Option<LegId> {
-        let number = self.legs_made;
-        let next = number.checked_add(1)?;
-        let port = site.ports.take_on(self.thread)?;
-        self.legs_made = next;
-        let id = LegId { call: self.id, index: number };
         let (from, name) = self.shown();
+        let (from, name) = (from.to_owned(), name.map(str::to_owned));
         let referred_by = self.transfer.as_ref().and_then(Transfer::referred_by);
+        let referred_by = referred_by.map(str::to_owned);
         let dial = Dial {
             user: extension.as_str(),
             uri: &binding.contact,
             path: binding.path,
             route: &binding.route,
-            from,
-            name,
-            referred_by,
+            from: &from,
+            name: name.as_deref(),
+            referred_by: referred_by.as_deref(),
+            outside: None,
         };
-        let session = self.id.as_u64() ^ u64::from(number);
-        let place = (site.media_address(&binding.path.flow), port);
-        let audio = Audio::new(place, site.settings.ptime, session);
-        let codecs = self.codecs_for(site);
-        let mut steps = Vec::new();
-        let mut leg = Leg::inviting(id, &dial, audio, &codecs, site, &mut steps);
+        let codecs = self.codecs_within(&site.settings.codecs);
+        let (mut leg, steps) = self.make_leg(site, &dial, &codecs)?;
+        let id = leg.id;
         leg.extension = Some(extension.clone());
         leg.agent.clone_from(&agent);
+        let fact = Fact::Offered { leg: id, extension: extension.clone(), agent, queue };
+        self.place_leg(now, site, leg, (fact, steps), out);
+        Some(id)
+    }
+
+    /// A leg that we call, and what it asks for; `None` as of `dial`.
+    pub(super) fn make_leg(
+        &mut self,
+        site: &mut Site<'_>,
+        dial: &Dial<'_>,
+        codecs: &[Codec],
+    ) -> Option<(Leg, Vec<leg::Output>)> {
+        let number = self.legs_made;
+        let next = number.checked_add(1)?;
+        let port = site.ports.take_on(self.thread)?;
+        self.legs_made = next;
+        let id = LegId { call: self.id, index: number };
+        let session = self.id.as_u64() ^ u64::from(number);
+        let place = (site.media_address(&dial.path.flow), port);
+        let audio = Audio::new(place, site.settings.ptime, session);
+        let mut steps = Vec::new();
+        let leg = Leg::inviting(id, dial, audio, codecs, site, &mut steps);
+        Some((leg, steps))
+    }
+
+    /// Takes a leg that was made into the call; `fact` says why it is called.
+    pub(super) fn place_leg(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        leg: Leg,
+        (fact, steps): (Fact, Vec<leg::Output>),
+        out: &mut Vec<Output>,
+    ) {
+        let id = leg.id;
         self.open_media.insert(id);
         self.leg_began(&leg, out);
-        self.fact(now, out, Fact::Offered { leg: id, extension: extension.clone(), agent, queue });
+        self.fact(now, out, fact);
         let sip_call_id = leg.dialog_key().0.to_owned();
         self.fact(now, out, Fact::LegSetup { leg: id, sip_call_id });
         self.threads.insert(id, self.thread);
         self.legs.insert(id, leg);
         self.carry_out(now, site, id, steps, out);
-        Some(id)
     }
 
     /// Number and name of the one who is served, as other phones show them.
@@ -72,9 +101,15 @@ impl Call {
         }
     }
 
-    /// The codecs to offer a phone that is to talk with the caller: his own first.
-    fn codecs_for(&self, site: &Site<'_>) -> Vec<Codec> {
-        let all = &site.settings.codecs;
+    /// The codecs that may be spoken on a leg, the preferred first.
+    pub(super) fn codecs_of(&self, leg: LegId, site: &Site<'_>) -> Vec<Codec> {
+        let trunk = self.legs.get(&leg).and_then(|leg| self.plan.trunks.get(leg.trunk.as_ref()?));
+        let codecs = trunk.and_then(|trunk| trunk.codecs.as_ref());
+        codecs.unwrap_or(&site.settings.codecs).clone()
+    }
+
+    /// The codecs of `all` to offer somebody who is to talk with the caller: his own first.
+    pub(super) fn codecs_within(&self, all: &[Codec]) -> Vec<Codec> {
         let mut codecs =
             self.legs.get(&self.party).map(|party| party.spoken(all)).unwrap_or_default();
         let rest: Vec<_> = all.iter().copied().filter(|codec| !codecs.contains(codec)).collect();
@@ -138,20 +173,25 @@ impl Call {
             // The ACK of our 200 to who called: nothing waits for it.
             leg::Event::Answered if leg.index == 0 => {}
             leg::Event::Answered => match &self.stage {
+                Stage::Outgoing(outgoing) if outgoing.leg() == leg => {
+                    self.attempt_answered(now, site, leg, out);
+                }
                 Stage::Ringing(_) => self.picked_up(now, site, leg, out),
                 Stage::Waiting(_) => self.agent_picked_up(now, site, leg, out),
                 _ => self.drive(now, site, leg, leg::Input::HangUp(None), out),
             },
-            leg::Event::Digit(digit) if leg == self.party => self.digit(now, site, digit, out),
-            leg::Event::Digit(_) => {}
+            leg::Event::Digit(digit) => self.key(now, site, (leg, digit), out),
             leg::Event::Held(held) => self.held(now, leg, held, out),
             leg::Event::HungUp => self.hung_up(now, site, leg, out),
             leg::Event::Modified | leg::Event::NotModified(_) => {} // nothing waits for it
             leg::Event::Referred(refer) => self.referred(now, site, leg, &refer, out),
             leg::Event::Refused(status) => self.refused(now, site, leg, status, out),
+            leg::Event::Trying => self.attempt_heard(leg),
             leg::Event::Ringing => {
+                self.attempt_heard(leg);
                 self.fact(now, out, Fact::Ringing { leg });
-                if matches!(self.stage, Stage::Ringing(_)) && self.answered.is_none() {
+                let rings = matches!(self.stage, Stage::Outgoing(_) | Stage::Ringing(_));
+                if rings && self.answered.is_none() {
                     self.drive(now, site, self.party, leg::Input::Ring, out);
                 }
             }
@@ -194,9 +234,30 @@ impl Call {
             return;
         }
         match &self.stage {
+            Stage::Outgoing(outgoing) if outgoing.leg() == leg => {
+                self.attempt_refused(now, site, (leg, status), out);
+            }
             Stage::Ringing(_) => self.phone_refused(now, site, leg, status, out),
             Stage::Waiting(_) => self.agent_refused(now, site, leg, status, out),
             _ => {}
+        }
+    }
+
+    /// A key of one side: for us, or for the other side if the audio does not carry it there.
+    pub(super) fn key(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        (leg, key): (LegId, char),
+        out: &mut Vec<Output>,
+    ) {
+        if leg == self.party {
+            self.digit(now, site, key, out);
+        }
+        let Stage::Talking(talking) = &self.stage else { return };
+        let other = if leg == self.party { talking.peer } else { self.party };
+        if self.legs.get(&other).is_some_and(|other| !other.audio().carries_digits()) {
+            self.drive(now, site, other, leg::Input::Key(key), out);
         }
     }
 

@@ -20,6 +20,7 @@ mod site;
 mod sounds;
 mod talking;
 mod transfer;
+pub mod trunk;
 
 pub use call::{Call, Input, Invited, Output, Stage};
 pub use caller::{Caller, Origin};

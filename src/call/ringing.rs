@@ -136,6 +136,7 @@ impl Call {
         site: &mut Site<'_>,
         out: &mut Vec<Output>,
     ) {
+        self.stop_outgoing(now, site, out);
         if !matches!(self.stage, Stage::Ringing(_)) {
             return;
         }

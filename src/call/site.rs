@@ -7,13 +7,15 @@ use std::sync::Arc;
 
 use crate::acd::{self, Acd};
 use crate::call::config::Config;
-use crate::id::{AgentId, ExtensionId};
+use crate::call::trunk::{Lines, Trunk};
+use crate::id::{AgentId, ExtensionId, TrunkId};
 use crate::ivr::config::{Config as IvrConfig, Menus};
 use crate::ivr::speech::Locale;
 use crate::media::control::Port;
 use crate::rng::Rng;
 use crate::route::config::{Codes, Extension};
 use crate::route::defence::Config as Defence;
+use crate::route::emergency::Emergency;
 use crate::route::rules::Routes;
 use crate::sdp::Codec;
 use crate::sip::flow::Flow;
@@ -33,6 +35,7 @@ pub struct Plan {
     pub calls_max: usize,
     pub codes: Codes,
     pub defence: Defence,
+    pub emergency: Emergency,
     pub extensions: BTreeMap<ExtensionId, Extension>,
     pub ivr: IvrConfig,
     pub lamps: LampsConfig,
@@ -41,6 +44,7 @@ pub struct Plan {
     pub routes: Routes,
     /// The agents whose fixed seat each phone is.
     pub seats: HashMap<ExtensionId, Vec<AgentId>>,
+    pub trunks: BTreeMap<TrunkId, Arc<Trunk>>,
 }
 
 /// What stays the same until the next start.
@@ -106,6 +110,8 @@ pub struct Site<'a> {
     pub acd: &'a Acd,
     /// What `acd` decided meanwhile, for this call and for others.
     pub decided: &'a mut Vec<acd::Output>,
+    /// The trunks as they are at this moment.
+    pub lines: &'a mut Lines,
     pub phones: &'a Registrar,
     pub ports: &'a mut Ports,
     pub rng: &'a mut Rng,

@@ -24,8 +24,7 @@ impl Call {
                     self.fact(now, out, Fact::Media { leg, quality: quality(&counts) });
                 }
             }
-            Event::Digit { leg, digit } if leg == self.party => self.digit(now, site, digit, out),
-            Event::Digit { .. } => {}
+            Event::Digit { leg, digit } => self.key(now, site, (leg, digit), out),
             Event::Ended { leg, playback, missing } => {
                 for prompt in missing {
                     tracing::warn!(call = %self.id, %prompt, "prompt missing");
@@ -76,7 +75,11 @@ impl Call {
                 let leg = self.party;
                 self.order(Command::Bridge { a: leg, b: leg }, out);
             }
-            Stage::Ending(_) | Stage::Ringing(_) | Stage::Routing | Stage::Talking(_) => {}
+            Stage::Ending(_)
+            | Stage::Outgoing(_)
+            | Stage::Ringing(_)
+            | Stage::Routing
+            | Stage::Talking(_) => {}
         }
     }
 

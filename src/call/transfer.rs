@@ -87,12 +87,14 @@ impl Call {
             from: owner.as_str(),
             to: &refer.number,
             extension: Some(&owner),
+            trunk: None,
             at: self.epoch.wall(now),
         });
         match decision.target.clone() {
             Dest::Target(Target::Hangup(status)) => Err(status),
             Dest::Target(target) => Ok((owner, decision, target)),
-            Dest::Code(_) => Err(FORBIDDEN),
+            // Whoever needs help calls himself.
+            Dest::Code(_) | Dest::Emergency => Err(FORBIDDEN),
         }
     }
 
@@ -126,6 +128,7 @@ impl Call {
             recalling: false,
         });
         self.hops = 0;
+        let target = target.with_number(&refer.number);
         self.fact(now, out, Fact::Routed { rule, target: target.clone() });
         self.go(now, site, target, out);
     }
@@ -173,9 +176,14 @@ impl Call {
     ) {
         let Some(transfer) = &mut self.transfer else { return };
         match &self.stage {
-            Stage::Ringing(ringing) => {
+            Stage::Outgoing(_) | Stage::Ringing(_) => {
+                let rung = match &self.stage {
+                    Stage::Outgoing(outgoing) => vec![outgoing.leg()],
+                    Stage::Ringing(ringing) => ringing.legs.clone(),
+                    _ => Vec::new(),
+                };
                 let rings = |leg: &LegId| self.legs.get(leg).is_some_and(Leg::is_ringing);
-                if transfer.recalling || transfer.ringing_told || !ringing.legs.iter().any(rings) {
+                if transfer.recalling || transfer.ringing_told || !rung.iter().any(rings) {
                     return;
                 }
                 transfer.ringing_told = true;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AgentId, CallId, ExtensionId, LegId, MenuId, QueueId, Target};
+use crate::id::{AgentId, CallId, ExtensionId, LegId, MenuId, QueueId, Target, TrunkId};
 use crate::time::Wall;
 
 /// One fact with its moment; durable before it is announced.
@@ -37,6 +37,24 @@ pub enum Fact {
     },
     /// The caller got a 200: his time is paid from here.
     Answered,
+    /// A server of a trunk is called.
+    Attempt {
+        leg: LegId,
+        trunk: TrunkId,
+        /// Where the server is, such as `udp:203.0.113.7:5060`.
+        server: String,
+        /// The number called, as the trunk is given it.
+        number: String,
+        /// The caller's number, as the trunk is given it.
+        shown: String,
+    },
+    AttemptEnded {
+        leg: LegId,
+        outcome: OfferOutcome,
+        /// The final SIP status; none if there was none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        status: Option<u16>,
+    },
     /// Data that a menu put on the call.
     Collected {
         values: BTreeMap<String, String>,
@@ -141,12 +159,21 @@ pub enum Fact {
         direction: Direction,
         /// The caller's number as he sent it.
         from: String,
+        /// The same with `+` and its country, if it tells that.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        e164: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         name: Option<String>,
         /// The account that called.
         #[serde(skip_serializing_if = "Option::is_none")]
         extension: Option<ExtensionId>,
-        /// What was dialled.
+        /// The trunk that the call came over.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        trunk: Option<TrunkId>,
+        /// The number of ours that was called, as the trunk wrote it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        did: Option<String>,
+        /// What was dialled; of a trunk's call as rules made it.
         to: String,
         sip_call_id: String,
         /// Which configuration the call began with: counts the reloads.
@@ -182,6 +209,20 @@ pub enum Fact {
     TransferEnded {
         leg: LegId,
         outcome: TransferOutcome,
+    },
+    /// A trunk's state changed.
+    Trunk {
+        trunk: TrunkId,
+        state: TrunkState,
+        /// Why, in a word for programs: the registrar's status, `timeout`, …
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        why: String,
+    },
+    /// A trunk was not called, for a limit or because it is down.
+    TrunkSkipped {
+        trunk: TrunkId,
+        /// `calls_max`, `cps_max` or `down`.
+        why: String,
     },
     /// An agent's after-call work began; the call itself may be over.
     WrapUpBegan {
@@ -281,6 +322,34 @@ pub enum TransferOutcome {
     Recalled,
     /// Nobody did; who had sent it had not hung up and has it back.
     Returned,
+}
+
+/// How a trunk is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrunkState {
+    /// No server answers.
+    Down,
+    /// Nothing is known yet.
+    Starting,
+    /// Its registrar does not want us, or cannot be reached.
+    Unregistered,
+    /// Its servers cannot be found.
+    Unresolved,
+    Up,
+}
+
+impl TrunkState {
+    /// As the ledger and people write it, such as `unregistered`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Starting => "starting",
+            Self::Unregistered => "unregistered",
+            Self::Unresolved => "unresolved",
+            Self::Up => "up",
+        }
+    }
 }
 
 /// Why a caller left a queue.

@@ -2,9 +2,9 @@
 //!
 //! Any entries in any order give a record: what cannot be placed is counted or left out.
 
-use super::entry::{Entry, Fact, HungUpBy, OfferOutcome, QueueLeft, TransferOutcome};
+use super::entry::{Direction, Entry, Fact, HungUpBy, OfferOutcome, QueueLeft, TransferOutcome};
 use super::record::{
-    CallRecord, Caller, End, Hold, ITEMS_MAX, Join, Leg, MenuVisit, Offer, PositionTold,
+    Attempt, CallRecord, Caller, End, Hold, ITEMS_MAX, Join, Leg, MenuVisit, Offer, PositionTold,
     QueueVisit, Recording, RecordingEnd, RouteTaken, Talk, Transfer, WrapUp,
 };
 use crate::id::{LegId, QueueId};
@@ -24,8 +24,11 @@ impl CallRecord {
         }
         let at = entry.at;
         match &entry.fact {
-            // An agent's history, or the node's: not the call's.
-            Fact::Agent { .. } | Fact::LockedOut { .. } => {}
+            // The history of others, not the call's.
+            Fact::Agent { .. } | Fact::LockedOut { .. } | Fact::Trunk { .. } => {}
+            Fact::Attempt { .. } | Fact::AttemptEnded { .. } | Fact::TrunkSkipped { .. } => {
+                self.apply_attempt(at, &entry.fact);
+            }
             Fact::Answered => _ = self.times.answer.get_or_insert(at),
             Fact::Collected { values } => {
                 for (key, value) in values {
@@ -38,14 +41,8 @@ impl CallRecord {
                 self.ended = Some(End { by: *by, status: *status, cause: *cause, reason });
             }
             Fact::Key { .. } | Fact::Menu { .. } => self.apply_menu(at, &entry.fact),
-            Fact::HoldBegan { leg } => {
-                add(&mut self.holds, &mut self.omitted, Hold { leg: *leg, began: at, ended: None });
-            }
-            Fact::HoldEnded { leg } => {
-                let open = |hold: &&mut Hold| hold.leg == *leg && hold.ended.is_none();
-                if let Some(hold) = self.holds.iter_mut().rev().find(open) {
-                    hold.ended = Some(at);
-                }
+            Fact::HoldBegan { leg } | Fact::HoldEnded { leg } => {
+                self.apply_hold(at, *leg, &entry.fact);
             }
             Fact::Joined { leg, place, call, why } => {
                 let join = Join { at, leg: *leg, place: *place, call: *call, why: *why };
@@ -92,6 +89,17 @@ impl CallRecord {
         }
     }
 
+    fn apply_hold(&mut self, at: Wall, leg: LegId, fact: &Fact) {
+        if matches!(fact, Fact::HoldBegan { .. }) {
+            add(&mut self.holds, &mut self.omitted, Hold { leg, began: at, ended: None });
+            return;
+        }
+        let open = |hold: &&mut Hold| hold.leg == leg && hold.ended.is_none();
+        if let Some(hold) = self.holds.iter_mut().rev().find(open) {
+            hold.ended = Some(at);
+        }
+    }
+
     /// The facts that close a call which the node's end cut off at `at`: everything that was open
     /// ends, then the call. Recordings stay open: only who reads the files can close them.
     pub fn closing(&self, at: Wall) -> Vec<Entry> {
@@ -105,6 +113,11 @@ impl CallRecord {
         for offer in self.offers.iter().filter(|offer| offer.ended.is_none()) {
             let outcome = OfferOutcome::NodeRestart;
             facts.push(Fact::OfferEnded { leg: offer.leg, outcome });
+        }
+        let open = |attempt: &&Attempt| attempt.ended.is_none();
+        for leg in self.attempts.iter().filter(open).filter_map(|attempt| attempt.leg) {
+            let outcome = OfferOutcome::NodeRestart;
+            facts.push(Fact::AttemptEnded { leg, outcome, status: None });
         }
         for visit in self.queues.iter().filter(|visit| visit.left.is_none()) {
             let why = QueueLeft::NodeRestart;
@@ -128,7 +141,19 @@ impl CallRecord {
     }
 
     fn apply_setup(&mut self, at: Wall, fact: &Fact) {
-        let Fact::Setup { direction, from, name, extension, to, sip_call_id, config } = fact else {
+        let Fact::Setup {
+            direction,
+            from,
+            e164,
+            name,
+            extension,
+            trunk,
+            did,
+            to,
+            sip_call_id,
+            config,
+        } = fact
+        else {
             return;
         };
         if self.times.setup.is_some() {
@@ -136,8 +161,9 @@ impl CallRecord {
         }
         self.times.setup = Some(at);
         self.direction = Some(*direction);
-        let (name, extension) = (name.clone(), extension.clone());
-        self.caller = Caller { number: from.clone(), name, extension };
+        let (e164, name, extension) = (e164.clone(), name.clone(), extension.clone());
+        self.caller = Caller { number: from.clone(), e164, name, extension };
+        (self.trunk, self.did) = (trunk.clone(), did.clone());
         self.dialled.clone_from(to);
         self.config = *config;
         if let Some(leg) = self.leg(self.caller_leg()) {
@@ -188,6 +214,42 @@ impl CallRecord {
                 if let Some(offer) = self.open_offer(*leg) {
                     offer.rang.get_or_insert(at);
                 }
+                if let Some(attempt) = self.open_attempt(*leg) {
+                    attempt.rang.get_or_insert(at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A call from inside that reaches a trunk is a call out.
+    fn apply_attempt(&mut self, at: Wall, fact: &Fact) {
+        match fact {
+            Fact::Attempt { leg, trunk, server, number, shown } => {
+                if matches!(self.direction, Some(Direction::Internal | Direction::Outbound)) {
+                    self.direction = Some(Direction::Outbound);
+                    self.trunk = Some(trunk.clone());
+                }
+                let attempt = Attempt {
+                    leg: Some(*leg),
+                    server: server.clone(),
+                    number: number.clone(),
+                    shown: shown.clone(),
+                    ..Attempt::of(trunk, at)
+                };
+                add(&mut self.attempts, &mut self.omitted, attempt);
+            }
+            Fact::AttemptEnded { leg, outcome, status } => {
+                if let Some(attempt) = self.open_attempt(*leg) {
+                    attempt.ended = Some(at);
+                    attempt.outcome = Some(*outcome);
+                    attempt.status = *status;
+                }
+            }
+            Fact::TrunkSkipped { trunk, why } => {
+                let skipped = Some(why.clone());
+                let attempt = Attempt { skipped, ended: Some(at), ..Attempt::of(trunk, at) };
+                add(&mut self.attempts, &mut self.omitted, attempt);
             }
             _ => {}
         }
@@ -318,6 +380,11 @@ impl CallRecord {
 
     fn open_offer(&mut self, leg: LegId) -> Option<&mut Offer> {
         self.offers.iter_mut().rev().find(|offer| offer.leg == leg && offer.ended.is_none())
+    }
+
+    fn open_attempt(&mut self, leg: LegId) -> Option<&mut Attempt> {
+        let open = |attempt: &&mut Attempt| attempt.leg == Some(leg) && attempt.ended.is_none();
+        self.attempts.iter_mut().rev().find(open)
     }
 
     fn open_visit(&mut self, queue: &QueueId) -> Option<&mut QueueVisit> {
@@ -468,8 +535,11 @@ mod tests {
         Fact::Setup {
             direction: Direction::Internal,
             from: "1001".to_owned(),
+            e164: None,
             name: Some("Reception".to_owned()),
             extension: Some("1001".into()),
+            trunk: None,
+            did: None,
             to: "500".to_owned(),
             sip_call_id: "abc@phone".to_owned(),
             config: 1,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::entry::{
     Direction, HungUpBy, JoinWhy, OfferOutcome, Quality, QueueLeft, TransferOutcome,
 };
-use crate::id::{AgentId, CallId, ExtensionId, LegId, MenuId, QueueId, Target};
+use crate::id::{AgentId, CallId, ExtensionId, LegId, MenuId, QueueId, Target, TrunkId};
 use crate::time::{Duration, Wall};
 
 /// The layout of `CallRecord`; grows when a field changes its meaning.
@@ -31,6 +31,12 @@ pub struct CallRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
     pub caller: Caller,
+    /// The trunk that the call came over; of a call out, the one it went over last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trunk: Option<TrunkId>,
+    /// The number of ours that was called, as the trunk wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub did: Option<String>,
     /// What was dialled.
     pub dialled: String,
     pub times: Times,
@@ -46,6 +52,9 @@ pub struct CallRecord {
     pub queues: Vec<QueueVisit>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub offers: Vec<Offer>,
+    /// The trunks that were called, or passed over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempt>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub talks: Vec<Talk>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -72,8 +81,11 @@ pub struct CallRecord {
 /// Who called.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {
-    /// As the phone sent it.
+    /// As the phone or the trunk sent it.
     pub number: String,
+    /// The same with `+` and its country, if it tells that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e164: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The account that called.
@@ -157,6 +169,55 @@ pub struct Offer {
     pub ended: Option<Wall>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<OfferOutcome>,
+}
+
+/// One server of a trunk that was called, or one trunk that was passed over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// None if the trunk was passed over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leg: Option<LegId>,
+    pub trunk: TrunkId,
+    /// Why it was passed over: `calls_max`, `cps_max`, `down`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub server: String,
+    /// The number called, as the trunk was given it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub number: String,
+    /// The caller's number, as the trunk was given it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub shown: String,
+    pub began: Wall,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rang: Option<Wall>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Wall>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<OfferOutcome>,
+    /// The final SIP status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+}
+
+impl Attempt {
+    /// An attempt of which nothing more is known.
+    pub fn of(trunk: &TrunkId, began: Wall) -> Self {
+        Self {
+            leg: None,
+            trunk: trunk.clone(),
+            skipped: None,
+            server: String::new(),
+            number: String::new(),
+            shown: String::new(),
+            began,
+            rang: None,
+            ended: None,
+            outcome: None,
+            status: None,
+        }
+    }
 }
 
 /// Two legs heard each other.
@@ -275,6 +336,8 @@ impl CallRecord {
             config: 0,
             direction: None,
             caller: Caller::default(),
+            trunk: None,
+            did: None,
             dialled: String::new(),
             times: Times::default(),
             routes: Vec::new(),
@@ -282,6 +345,7 @@ impl CallRecord {
             collected: BTreeMap::new(),
             queues: Vec::new(),
             offers: Vec::new(),
+            attempts: Vec::new(),
             talks: Vec::new(),
             holds: Vec::new(),
             transfers: Vec::new(),

@@ -99,8 +99,8 @@ mod tests {
         let site = Config::builtin();
 
         let extension = ExtensionId::from("1001");
-        let call =
-            Call { from: "1001", to: "500", extension: Some(&extension), at: Wall::from_micros(0) };
+        let (extension, at) = (Some(&extension), Wall::from_micros(0));
+        let call = Call { from: "1001", to: "500", extension, trunk: None, at };
         let to = site.compile_routes().find(&call).target;
         assert_eq!(to, Dest::Target(Target::Menu("500".into())));
         let menu = &site.menus["500"];

@@ -122,8 +122,6 @@ fn unknown_word(rest: &str, path: &[String]) -> String {
 fn not_built(path: &[String]) -> Option<&'static str> {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     match path.as_slice() {
-        ["trunks"] => Some("trunks are"),
-        ["routes", _, "trunk"] => Some("trunks are"),
         ["extensions", _, "calls"] => Some("classes of destinations are"),
         ["queues", _, "survey"] => Some("surveys are"),
         ["queues", _, "service_level"] => Some("service levels are"),
@@ -154,4 +152,4 @@ fn shorten(written: &str) -> String {
 /// Characters of a wrong value that a message shows.
 const SHOWN_MAX: usize = 40;
 /// Keys whose values no message shows.
-const SECRETS: [&str; 3] = ["password", "pin", "token"];
+const SECRETS: [&str; 4] = ["password", "pin", "token", "inbound_password"];

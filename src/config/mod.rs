@@ -8,13 +8,15 @@ use serde::Deserialize;
 
 use crate::acd;
 use crate::call;
+use crate::call::trunk::Trunk;
 use crate::cdr;
-use crate::id::{AgentId, ExtensionId, HoursId, MenuId, QueueId, Target};
+use crate::id::{AgentId, ExtensionId, HoursId, MenuId, QueueId, Target, TrunkId};
 use crate::ivr;
 use crate::ivr::config::Menus;
 use crate::media;
 use crate::route::config::{Codes, Extension, Hours, Route};
 use crate::route::defence::Config as Defence;
+use crate::route::emergency::Emergency;
 use crate::route::rules::Routes;
 use crate::sip;
 use sections::{Grpc, Http, Log, Node};
@@ -46,6 +48,8 @@ pub struct Config {
     pub codes: Codes,
     /// `[defence]`.
     pub defence: Defence,
+    /// `[emergency]`.
+    pub emergency: Emergency,
     /// `[extensions.X]`.
     pub extensions: BTreeMap<ExtensionId, Extension>,
     /// `[grpc]`.
@@ -72,6 +76,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// `[sip]`.
     pub sip: sip::config::Config,
+    /// `[trunks.X]`, shared with their lines.
+    pub trunks: BTreeMap<TrunkId, Arc<Trunk>>,
     /// Whether the site is the built-in one, whose extensions get generated passwords.
     pub site_is_builtin: bool,
 }
@@ -80,7 +86,8 @@ impl Config {
     /// The rules of this configuration, ready for calls.
     pub fn compile_routes(&self) -> Routes {
         let numbers = self.numbers().into_iter().map(|(number, target, _)| (number, target));
-        Routes::new(&self.codes, &self.routes, &self.hours, numbers, &self.node.zone)
+        let sets = (&self.emergency, &self.codes);
+        Routes::new(sets, &self.routes, &self.hours, numbers, &self.node.zone)
     }
 
     /// Every number that can be dialled without a rule, what bears it, and the key that says so;
@@ -116,6 +123,7 @@ struct File {
     calls: call::config::Config,
     codes: Codes,
     defence: Defence,
+    emergency: Emergency,
     extensions: BTreeMap<ExtensionId, Extension>,
     grpc: Grpc,
     hours: BTreeMap<HoursId, Hours>,
@@ -130,6 +138,7 @@ struct File {
     queues: BTreeMap<QueueId, acd::config::Queue>,
     routes: Vec<Route>,
     sip: sip::config::Config,
+    trunks: BTreeMap<TrunkId, Trunk>,
 }
 
 impl From<File> for Config {
@@ -139,6 +148,7 @@ impl From<File> for Config {
             calls: file.calls,
             codes: file.codes,
             defence: file.defence,
+            emergency: file.emergency,
             extensions: file.extensions,
             grpc: file.grpc,
             hours: file.hours,
@@ -152,6 +162,7 @@ impl From<File> for Config {
             node: file.node,
             routes: file.routes,
             sip: file.sip,
+            trunks: file.trunks.into_iter().map(|(id, trunk)| (id, Arc::new(trunk))).collect(),
             site_is_builtin: false,
         }
     }
@@ -175,6 +186,7 @@ impl Changes {
             ("[calls]", old.calls != new.calls),
             ("[codes]", old.codes != new.codes),
             ("[defence]", old.defence != new.defence),
+            ("[emergency]", old.emergency != new.emergency),
             ("[extensions]", old.extensions != new.extensions),
             ("[hours]", old.hours != new.hours),
             ("[ivr]", old.ivr != new.ivr),
@@ -186,6 +198,7 @@ impl Changes {
             ("[queues]", old.acd.queues != new.acd.queues),
             ("[[routes]]", old.routes != new.routes),
             ("[sip] certificate", files(&old.sip) != files(&new.sip)),
+            ("[trunks]", old.trunks != new.trunks),
         ];
         let restart = [
             ("[grpc]", old.grpc != new.grpc),

@@ -26,6 +26,7 @@ impl Config {
             calls_max: self.node.calls_max,
             codes: self.codes.clone(),
             defence: self.defence.clone(),
+            emergency: self.emergency.clone(),
             extensions: self.extensions.clone(),
             ivr: self.ivr.clone(),
             lamps: self.lamps.clone(),
@@ -33,17 +34,24 @@ impl Config {
             menus: self.menus.clone(),
             routes: self.compile_routes(),
             seats,
+            trunks: self.trunks.clone(),
         }
     }
 
-    /// What each account's credentials are checked against.
+    /// What the credentials of each account, and of each trunk that logs in, are checked against.
     pub fn secrets(&self) -> HashMap<ExtensionId, Secret> {
         let realm = self.sip.realm();
         let accounts = self.extensions.iter().filter_map(|(id, account)| {
             let password = account.password.as_ref()?.expose();
             Some((id.clone(), Secret::new(id.as_str(), realm, password)))
         });
-        accounts.collect()
+        let trunks = self.trunks.values().filter_map(|trunk| {
+            let user = trunk.inbound_username.as_deref()?;
+            let password = trunk.inbound_password.as_ref()?.expose();
+            Some((ExtensionId::from(user), Secret::new(user, realm, password)))
+        });
+        // No trunk takes an extension's place: the configuration's check refuses that.
+        trunks.chain(accounts).collect()
     }
 
     /// What calls use that stays until the next start; `recordings` is an absolute folder.

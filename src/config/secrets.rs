@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::config::Config;
 use crate::config::load::Environment;
@@ -17,6 +18,17 @@ pub fn fetch(config: &mut Config, folder: &Path, environment: &Environment) -> V
             Wanted { section: &["extensions", id.as_str()], key: "password", file, variable }
                 .fetch(&extension.password, folder, environment, &mut findings);
         extension.password = found;
+    }
+    for (id, trunk) in &mut config.trunks {
+        let trunk = Arc::make_mut(trunk);
+        let section = &["trunks", id.as_str()];
+        let (file, variable) = (&trunk.password_file, &trunk.password_env);
+        let wanted = Wanted { section, key: "password", file, variable };
+        trunk.password = wanted.fetch(&trunk.password, folder, environment, &mut findings);
+        let (file, variable) = (&trunk.inbound_password_file, &trunk.inbound_password_env);
+        let wanted = Wanted { section, key: "inbound_password", file, variable };
+        let written = &trunk.inbound_password;
+        trunk.inbound_password = wanted.fetch(written, folder, environment, &mut findings);
     }
     let grpc = &mut config.grpc;
     let (file, variable) = (&grpc.token_file, &grpc.token_env);

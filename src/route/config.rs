@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::id::{HoursId, Target};
+use crate::id::{HoursId, Target, TrunkId};
 use crate::route::hours::{Closed, Open};
 use crate::route::network::Network;
 use crate::route::pattern::Pattern;
@@ -20,6 +20,8 @@ pub struct Extension {
     /// Networks from which the account can be used; from elsewhere its password is as wrong as any
     /// other. Default `[]`: all.
     pub allow: Vec<Network>,
+    /// The number that trunks show for its calls, instead of theirs. Default: none.
+    pub caller_id: Option<String>,
     /// The name that other phones show. Default: the number.
     pub name: String,
     /// The password that the phone registers and calls with. No default: every extension needs
@@ -44,6 +46,7 @@ impl Default for Extension {
     fn default() -> Self {
         Self {
             allow: Vec::new(),
+            caller_id: None,
             name: String::new(),
             password: None,
             password_env: None,
@@ -217,6 +220,10 @@ pub struct Route {
     /// Numbers dialled, written as those of `from`. Default: every number.
     #[serde(default)]
     pub to: Option<Pattern>,
+    /// The trunk that the call must have come over. Default: calls of extensions, and those of
+    /// every trunk.
+    #[serde(default)]
+    pub trunk: Option<TrunkId>,
 }
 
 /// `[hours.X]`: a calendar of opening hours.

@@ -2,7 +2,10 @@
 
 pub mod config;
 pub mod defence;
+pub mod emergency;
 pub mod hours;
 pub mod network;
+pub mod numbering;
 pub mod pattern;
+pub mod rewrite;
 pub mod rules;

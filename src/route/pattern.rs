@@ -32,6 +32,21 @@ impl Pattern {
         }
     }
 
+    /// `number` with its match replaced: `$1` in `with` is the first group of an expression; of the
+    /// other forms the whole number is replaced. `None` if it does not match.
+    pub fn replace(&self, number: &str, with: &str) -> Option<String> {
+        if !self.matches(number) {
+            return None;
+        }
+        match self {
+            Self::Exact(_) | Self::Prefix(_) => Some(with.to_owned()),
+            Self::Expression(regex) => {
+                let changed = regex.replace(number.as_bytes(), with.as_bytes());
+                Some(String::from_utf8_lossy(&changed).into_owned())
+            }
+        }
+    }
+
     /// Whether it certainly matches every number that `other` matches; `false` if that is unclear.
     pub fn covers(&self, other: &Self) -> bool {
         match (self, other) {

@@ -2,18 +2,21 @@
 //!
 //! In this order; the first rule that matches decides:
 //!
-//! 1. feature codes of `[codes]`, for calls of extensions only,
-//! 2. `[[routes]]`, in the order of the file,
-//! 3. extensions, by their number,
-//! 4. queues and menus, by their `number`,
-//! 5. none: the caller gets `404 Not Found`.
+//! 1. numbers of `[emergency]`, for calls of extensions only,
+//! 2. feature codes of `[codes]`, for calls of extensions only,
+//! 3. `[[routes]]`, in the order of the file,
+//! 4. extensions, by their number,
+//! 5. queues and menus, by their `number`,
+//! 6. none: the caller gets `404 Not Found`.
 //!
-//! So a route can bend any number but a feature code, and a new extension never bends a route.
+//! So a route can bend any number but an emergency number and a feature code, and a new extension
+//! never bends a route.
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::id::{ExtensionId, HoursId, Target};
+use crate::id::{ExtensionId, HoursId, Target, TrunkId};
 use crate::route::config::{Code, Codes, Hours, Route};
+use crate::route::emergency::Emergency;
 use crate::route::hours::Calendar;
 use crate::time::Wall;
 
@@ -26,6 +29,8 @@ pub struct Call<'a> {
     pub to: &'a str,
     /// The account that calls.
     pub extension: Option<&'a ExtensionId>,
+    /// The trunk that it came over.
+    pub trunk: Option<&'a TrunkId>,
     pub at: Wall,
 }
 
@@ -41,6 +46,8 @@ pub struct Decision {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dest {
     Code(Code),
+    /// Over the trunks of `[emergency]`, past all limits.
+    Emergency,
     Target(Target),
 }
 
@@ -55,6 +62,7 @@ pub struct Passed {
 #[derive(Clone, Debug)]
 pub struct Routes {
     codes: HashMap<String, Code>,
+    emergency: Emergency,
     routes: Vec<Compiled>,
     numbers: HashMap<String, Target>,
 }
@@ -80,7 +88,7 @@ impl Routes {
     /// `numbers` are those of extensions, queues and menus, in this order: if two are the same, the
     /// first counts. `zone` is that of hours which name none.
     pub fn new(
-        codes: &Codes,
+        (emergency, codes): (&Emergency, &Codes),
         routes: &[Route],
         hours: &BTreeMap<HoursId, Hours>,
         numbers: impl IntoIterator<Item = (String, Target)>,
@@ -101,6 +109,7 @@ impl Routes {
             Compiled { name: name(place, route), route: route.clone(), calendar }
         };
         Self {
+            emergency: emergency.clone(),
             codes: codes.dialled().map(|(code, dialled)| (dialled.to_owned(), code)).collect(),
             routes: routes.iter().enumerate().map(compile).collect(),
             numbers: known,
@@ -109,6 +118,10 @@ impl Routes {
 
     /// The first rule that matches.
     pub fn find(&self, call: &Call<'_>) -> Decision {
+        if call.extension.is_some() && self.emergency.has(call.to) {
+            let rule = format!("emergency {}", call.to);
+            return Decision { rule, target: Dest::Emergency };
+        }
         if let Some(code) = self.code(call) {
             return Decision { rule: format!("code {}", code.key()), target: Dest::Code(code) };
         }
@@ -135,10 +148,18 @@ impl Routes {
         let mut pass = |rule: &str, reason: String| {
             passed.push(Passed { rule: rule.to_owned(), reason });
         };
+        let called = format!("`{}`", call.to);
+        if decision.target == Dest::Emergency {
+            return (passed, decision);
+        }
+        if self.emergency.has(call.to) {
+            pass("emergency numbers", format!("{called} is one, but no extension calls"));
+        } else if !self.emergency.numbers.is_empty() {
+            pass("emergency numbers", format!("{called} is none"));
+        }
         if matches!(decision.target, Dest::Code(_)) {
             return (passed, decision);
         }
-        let called = format!("`{}`", call.to);
         if self.codes.contains_key(call.to) {
             pass("feature codes", format!("{called} is one, but no extension calls"));
         } else {
@@ -177,6 +198,10 @@ impl Compiled {
         }
         if let Some(from) = self.route.from.as_ref().filter(|from| !from.matches(call.from)) {
             return Some(format!("caller `{}`, the rule wants `{from}`", call.from));
+        }
+        if let Some(trunk) = self.route.trunk.as_ref().filter(|trunk| Some(*trunk) != call.trunk) {
+            let came = call.trunk.map_or("no trunk".to_owned(), |came| format!("trunk `{came}`"));
+            return Some(format!("came over {came}, the rule wants `{trunk}`"));
         }
         let hours = self.route.hours.as_ref();
         match &self.calendar {
@@ -232,7 +257,37 @@ mod tests {
         assert_eq!(routes.find(&call).target, Dest::Code(Code::EchoTest));
         call.extension = None;
         assert_eq!(routes.find(&call).rule, "no rule");
-        assert_eq!(routes.explain(&call).0[0].reason, "`*43` is one, but no extension calls");
+        assert_eq!(routes.explain(&call).0[1].reason, "`*43` is one, but no extension calls");
+    }
+
+    #[test]
+    fn a_trunk_is_a_condition() {
+        let (routes, itsp, other) = (routes(), TrunkId::from("itsp"), TrunkId::from("other"));
+        let mut call = call("13800138000", "4008001234", SUNDAY);
+        assert_eq!(routes.find(&call).rule, "no rule");
+        call.trunk = Some(&other);
+        let (passed, _) = routes.explain(&call);
+        assert_eq!(passed[5].reason, "came over trunk `other`, the rule wants `itsp`");
+        call.trunk = Some(&itsp);
+        assert_eq!(routes.find(&call).rule, "route 4");
+    }
+
+    /// Whatever else has the number, and for nobody but extensions; never by a part of it.
+    #[test]
+    fn an_emergency_number_goes_first() {
+        let (routes, extension) = (routes(), ExtensionId::from("1009"));
+        for (to, rule) in [
+            ("110", "emergency 110"),
+            ("1002", "emergency 1002"),
+            ("1100", "route 3"),
+            ("0110", "route 3"),
+            ("11", "route 3"),
+        ] {
+            let mut call = call("1009", to, MONDAY);
+            call.extension = Some(&extension);
+            assert_eq!(routes.find(&call).rule, rule);
+        }
+        assert_eq!(routes.find(&call("5551234", "110", MONDAY)).rule, "no rule");
     }
 
     #[test]
@@ -244,6 +299,7 @@ mod tests {
         assert_eq!(
             passed,
             [
+                ("emergency numbers", "`500` is none"),
                 ("feature codes", "`500` is none"),
                 ("open", "hours `office` are closed at Sun 2026-11-22 10:00"),
             ]
@@ -256,14 +312,24 @@ mod tests {
 
         assert_eq!(decision.target, Dest::Target(Target::Hangup(404)));
         let rules: Vec<_> = passed.iter().map(|passed| passed.rule.as_str()).collect();
-        assert_eq!(rules, ["feature codes", "open", "closed", "route 3", "numbers"]);
-        assert_eq!(passed[3].reason, "caller `1001`, the rule wants `~^1009$`");
+        let wanted = [
+            "emergency numbers",
+            "feature codes",
+            "open",
+            "closed",
+            "route 3",
+            "route 4",
+            "numbers",
+        ];
+        assert_eq!(rules, wanted);
+        assert_eq!(passed[4].reason, "caller `1001`, the rule wants `~^1009$`");
     }
 
     #[test]
     fn hours_that_do_not_exist_are_never_open() {
         let route: Route = toml::from_str("hours = 'none'\ntarget = 'queue:sales'").unwrap();
-        let routes = Routes::new(&Codes::default(), &[route], &BTreeMap::new(), [], "UTC");
+        let sets = (&Emergency::default(), &Codes::default());
+        let routes = Routes::new(sets, &[route], &BTreeMap::new(), [], "UTC");
 
         let (passed, _) = routes.explain(&call("1001", "600", MONDAY));
         assert_eq!(passed[1].reason, "hours `none` cannot be used");
@@ -271,6 +337,7 @@ mod tests {
 
     #[derive(Deserialize)]
     struct File {
+        emergency: Emergency,
         routes: Vec<Route>,
         hours: BTreeMap<HoursId, Hours>,
     }
@@ -290,6 +357,13 @@ mod tests {
             [[routes]]
             from = "~^1009$"
             target = "hangup:403"
+            [[routes]]
+            trunk = "itsp"
+            to = "4008001234"
+            target = "menu:main"
+            [emergency]
+            numbers = ["110", "1002"]
+            trunks = ["itsp"]
             [hours.office]
             open = ["mon-fri 09:00-18:00"]
             "#,
@@ -302,12 +376,14 @@ mod tests {
             ("600", "menu:second"),
         ];
         let numbers = numbers.map(|(number, to)| (number.to_owned(), to.parse().unwrap()));
-        Routes::new(&Codes::default(), &file.routes, &file.hours, numbers, "UTC")
+        let sets = (&file.emergency, &Codes::default());
+        Routes::new(sets, &file.routes, &file.hours, numbers, "UTC")
     }
 
     fn call<'a>(from: &'a str, to: &'a str, at: &str) -> Call<'a> {
         let at: jiff::Timestamp = at.parse().unwrap();
-        Call { from, to, extension: None, at: Wall::from_micros(at.as_microsecond()) }
+        let (extension, trunk) = (None, None);
+        Call { from, to, extension, trunk, at: Wall::from_micros(at.as_microsecond()) }
     }
 
     /// The rule and the target, both as text.

@@ -9,15 +9,17 @@ use std::sync::atomic::Ordering;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::{encode, encode_registry};
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::cdr::entry::TrunkState;
 use crate::shell::ledger::Health;
 use crate::shell::media::Figures;
 use crate::shell::sip::Counts;
-use crate::switch::request::NodeStatus;
+use crate::switch::request::{NodeStatus, TrunkView};
 
 /// Upper bounds of the buckets of a step of the Switch, in seconds: 1 µs to 16 ms.
 const STEP_BUCKETS: [f64; 8] = [1e-6, 4e-6, 16e-6, 64e-6, 256e-6, 1e-3, 4e-3, 16e-3];
@@ -77,11 +79,17 @@ impl Metrics {
     }
 
     /// The page that Prometheus reads. Without `status` the Switch did not answer.
-    pub fn page(&self, status: Option<NodeStatus>, health: Health, head: u64) -> String {
+    pub fn page(
+        &self,
+        status: Option<NodeStatus>,
+        trunks: Vec<TrunkView>,
+        health: Health,
+        head: u64,
+    ) -> String {
         let mut counted = Registry::with_prefix("strowger");
         self.register(&mut counted);
         let mut held = Registry::with_prefix("strowger");
-        held.register_collector(Box::new(Held { status, health, head }));
+        held.register_collector(Box::new(Held { status, trunks, health, head }));
         let mut page = String::new();
         encode_registry(&mut page, &held).expect("writing to a String cannot fail");
         encode(&mut page, &counted).expect("writing to a String cannot fail");
@@ -116,6 +124,7 @@ impl Metrics {
 #[derive(Debug)]
 struct Held {
     status: Option<NodeStatus>,
+    trunks: Vec<TrunkView>,
     health: Health,
     head: u64,
 }
@@ -150,6 +159,7 @@ impl Collector for Held {
             }
             counter(&mut encoder, "notifies", "NOTIFYs sent", status.notifies_total)?;
         }
+        self.encode_trunks(&mut encoder)?;
         let health = &self.health;
         let waiting = health.waiting as u64;
         gauge(&mut encoder, "switch_up", "1: it answers", u64::from(self.status.is_some()))?;
@@ -171,6 +181,38 @@ impl Collector for Held {
     }
 }
 
+impl Held {
+    fn encode_trunks(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let is = |yes: bool| if yes { 1.0 } else { 0.0 };
+        let latency = |view: &TrunkView| {
+            let answers = view.servers.iter().filter(|server| server.up);
+            answers.filter_map(|server| server.latency).next().map(|it| it.as_secs_f64())
+        };
+        type Figure<'a> = &'a dyn Fn(&TrunkView) -> Option<f64>;
+        let figures: [(&str, &str, Figure<'_>); 4] = [
+            ("trunk_up", "1: it takes calls", &|it| Some(is(it.state == TrunkState::Up))),
+            ("trunk_registered", "1: its registrar sends calls", &|it| {
+                Some(is(it.registered_until.is_some()))
+            }),
+            ("trunk_calls", "Calls in progress", &|it| Some(f64::from(it.calls))),
+            ("trunk_latency_seconds", "Time of the last answer to a probe", &latency),
+        ];
+        for (name, help, figure) in figures {
+            if self.trunks.iter().all(|view| figure(view).is_none()) {
+                continue;
+            }
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for view in &self.trunks {
+                if let Some(value) = figure(view) {
+                    let labels = [("trunk", view.trunk.as_str())];
+                    ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
     let gauge = ConstGauge::new(value);
     gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
@@ -184,7 +226,8 @@ fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Duration;
+    use crate::switch::request::ServerView;
+    use crate::time::{Duration, Wall};
 
     #[test]
     fn the_page_has_what_is_held_and_what_is_counted() {
@@ -193,7 +236,7 @@ mod tests {
         metrics.switch_step.observe(5e-6);
         let status = NodeStatus { calls: 7, calls_total: 9, ..NodeStatus::default() };
 
-        let page = metrics.page(Some(status), health(), 12);
+        let page = metrics.page(Some(status), vec![trunk()], health(), 12);
 
         for line in [
             "strowger_calls 7",
@@ -202,6 +245,10 @@ mod tests {
             "strowger_ledger_commit_seconds_total 0.25",
             "strowger_sip_received_total 3",
             "strowger_switch_step_seconds_count 1",
+            "strowger_trunk_up{trunk=\"itsp\"} 1.0",
+            "strowger_trunk_registered{trunk=\"itsp\"} 0.0",
+            "strowger_trunk_calls{trunk=\"itsp\"} 4.0",
+            "strowger_trunk_latency_seconds{trunk=\"itsp\"} 0.02",
         ] {
             assert!(page.lines().any(|found| found == line), "{line} is not in\n{page}");
         }
@@ -211,9 +258,27 @@ mod tests {
 
     #[test]
     fn a_switch_that_does_not_answer_is_told() {
-        let page = Metrics::default().page(None, health(), 12);
+        let page = Metrics::default().page(None, Vec::new(), health(), 12);
         assert!(page.contains("strowger_switch_up 0\n"));
         assert!(!page.contains("strowger_calls "));
+    }
+
+    fn trunk() -> TrunkView {
+        let server = |up, millis| ServerView {
+            address: "udp:203.0.113.7:5060".to_owned(),
+            up,
+            latency: Some(Duration::from_millis(millis)),
+        };
+        TrunkView {
+            trunk: "itsp".into(),
+            state: TrunkState::Up,
+            why: None,
+            since: Wall::default(),
+            registered_until: None,
+            calls: 4,
+            calls_max: 30,
+            servers: vec![server(false, 900), server(true, 20)],
+        }
     }
 
     fn health() -> Health {

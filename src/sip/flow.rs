@@ -114,9 +114,16 @@ pub struct Flow {
 impl Flow {
     /// The Contact of our messages: where requests in our dialogs are to be sent.
     pub fn contact(&self) -> String {
+        self.contact_as(None)
+    }
+
+    /// The Contact, with `user` or without.
+    pub fn contact_as(&self, user: Option<&str>) -> String {
+        let at = if user.is_some() { "@" } else { "" };
+        let (user, local) = (user.unwrap_or_default(), self.local);
         match self.transport {
-            Transport::Udp => format!("<sip:{}>", self.local),
-            transport => format!("<sip:{};transport={}>", self.local, transport.uri_param()),
+            Transport::Udp => format!("<sip:{user}{at}{local}>"),
+            transport => format!("<sip:{user}{at}{local};transport={}>", transport.uri_param()),
         }
     }
 }

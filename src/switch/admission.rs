@@ -4,11 +4,12 @@
 //! and only as often as its source may ask (`switch::defence`): a flood costs no memory. A request
 //! that has an account behind it gets its transaction first, and is judged then.
 
+use crate::call::trunk::Line;
 use crate::call::{
     ALLOW, Call, Caller, Input as CallInput, Invited, LegInput, Origin, RETRY_AFTER_S,
 };
 use crate::id::ExtensionId;
-use crate::route::rules::Call as Dialled;
+use crate::route::rules::{Call as Dialled, Dest};
 use crate::sdp::Session;
 use crate::sip::dialog::Replaces;
 use crate::sip::digest::Verdict;
@@ -17,13 +18,14 @@ use crate::sip::message::{Message, Method, Name, Request, Response};
 use crate::sip::registrar::nat;
 use crate::sip::subscription::ALLOW_EVENTS;
 use crate::sip::transaction::{self, ServerKey};
+use crate::switch::trunks::caller_over;
 use crate::switch::{Output, Switch};
 use crate::time::Instant;
 
 /// What a request may do before anybody has looked at what it asks for.
 enum Admission {
-    /// Its sender has proven an account; none is needed within a dialog or a transaction.
-    Admitted(Option<ExtensionId>),
+    /// Its sender has proven who he is; none must within a dialog or a transaction.
+    Admitted(Option<Origin>),
     /// It is answered without a transaction.
     Answered(Response),
     /// There were too many.
@@ -42,10 +44,10 @@ impl Switch {
         if !self.lets_in(flow.remote.ip()) {
             return;
         }
-        let account = match &message {
+        let origin = match &message {
             Message::Response(_) => None,
             Message::Request(request) => match self.admit(now, &flow, request, out) {
-                Admission::Admitted(account) => account,
+                Admission::Admitted(origin) => origin,
                 Admission::Answered(response) => {
                     let (flow, message) = (nat::reply_flow(flow, request), response.into());
                     out.push(Output::Send { flow, message });
@@ -55,7 +57,7 @@ impl Switch {
             },
         };
         let input = transaction::Input::Received { flow, message };
-        self.transact_for(now, input, account, out);
+        self.transact_for(now, input, origin, out);
     }
 
     fn admit(
@@ -75,6 +77,9 @@ impl Switch {
             Method::Cancel if self.defence.bears(now, flow.remote) => Admission::Admitted(None),
             Method::Cancel => Admission::Dropped,
             _ if self.has_dialog(request) => Admission::Admitted(None),
+            Method::Invite if let Some(trunk) = self.trunk_of(flow, request) => {
+                Admission::Admitted(Some(Origin::Trunk(trunk)))
+            }
             method
                 if (request.to_tag().is_none() && needs_account(method))
                     || self.is_subscribed(request) =>
@@ -99,12 +104,20 @@ impl Switch {
         verdict: Verdict,
     ) -> Admission {
         match verdict {
-            Verdict::User(user) => Admission::Admitted(Some(ExtensionId::from(user.as_str()))),
+            Verdict::User(user) => Admission::Admitted(Some(self.origin_of(&user))),
             Verdict::Stale { proven: true } => self.challenge(now, flow, request, &verdict),
             _ if self.defence.bears(now, flow.remote) => {
                 self.challenge(now, flow, request, &verdict)
             }
             _ => Admission::Dropped,
+        }
+    }
+
+    /// Whose user name that is.
+    fn origin_of(&self, user: &str) -> Origin {
+        match self.trunks.lines.of_inbound_user(user) {
+            Some(line) => Origin::Trunk(line.id().clone()),
+            None => Origin::Extension(user.into()),
         }
     }
 
@@ -150,15 +163,18 @@ impl Switch {
         &mut self,
         now: Instant,
         (key, flow, request): (ServerKey, Flow, Request),
-        account: Option<ExtensionId>,
+        origin: Option<Origin>,
         out: &mut Vec<Output>,
     ) {
-        match (account, request.method()) {
-            (Some(account), Method::Register) => {
+        match (origin, request.method()) {
+            (Some(Origin::Extension(account)), Method::Register) => {
                 self.register(now, (key, flow), &request, &account, out);
             }
-            (Some(account), Method::Invite) => self.invite(now, (key, flow, request), account, out),
-            (Some(account), Method::Subscribe) => {
+            (Some(Origin::Trunk(_)), Method::Register) => {
+                self.refuse(now, key, &request, 403, out);
+            }
+            (Some(origin), Method::Invite) => self.invite(now, (key, flow, request), origin, out),
+            (Some(Origin::Extension(account)), Method::Subscribe) => {
                 self.subscribe(now, (key, flow), &request, &account, out);
             }
             (Some(_), _) => self.refuse(now, key, &request, 405, out),
@@ -196,7 +212,7 @@ impl Switch {
         &mut self,
         now: Instant,
         (key, flow, request): (ServerKey, Flow, Request),
-        extension: ExtensionId,
+        origin: Origin,
         out: &mut Vec<Output>,
     ) {
         let wanted = match wanted(&request) {
@@ -208,24 +224,24 @@ impl Switch {
             }
         };
         let id = self.call_ids.next(self.wall(now).as_micros());
-        let name = self.plan.extensions.get(&extension).map(|account| account.name.clone());
+        let Some(caller) = self.caller(origin, &request, wanted.dialled) else {
+            self.refuse(now, key, &request, 404, out);
+            return;
+        };
         let decision = self.plan.routes.find(&Dialled {
-            from: extension.as_str(),
-            to: &wanted.dialled,
-            extension: Some(&extension),
+            from: &caller.number,
+            to: &caller.dialled,
+            extension: caller.extension(),
+            trunk: caller.trunk(),
             at: self.wall(now),
         });
-        let caller = Caller {
-            number: extension.to_string(),
-            origin: Origin::Extension(extension),
-            name: name.filter(|name| !name.is_empty()),
-            dialled: wanted.dialled,
-        };
+        let is_emergency = decision.target == Dest::Emergency;
+        let has_room = is_emergency && !self.stopping || self.has_room(&caller);
         let answer_to = (key, request.clone());
         let invited = Invited { key, request, flow, offer: wanted.offer, caller };
         let mut steps = Vec::new();
         let plan = self.plan.clone();
-        let call = if self.room && !self.draining && self.calls.len() < plan.calls_max {
+        let call = if has_room {
             let mut site = self.site();
             Call::new(now, id, invited, plan, &mut site, &mut steps)
         } else {
@@ -256,6 +272,33 @@ impl Switch {
         });
         self.carry_out(now, steps, out);
         self.drive(now, id, CallInput::Tick, out);
+    }
+
+    /// Whether a further call of this caller is taken.
+    fn has_room(&self, caller: &Caller) -> bool {
+        let line = caller.trunk().and_then(|trunk| self.trunks.lines.get(trunk));
+        let is_free = self.room && !self.draining && self.calls.len() < self.plan.calls_max;
+        is_free && line.is_none_or(Line::has_room)
+    }
+
+    /// Who calls, and whom; `None` if the trunk is gone.
+    fn caller(&self, origin: Origin, request: &Request, dialled: String) -> Option<Caller> {
+        let extension = match &origin {
+            Origin::Extension(extension) => extension,
+            Origin::Trunk(trunk) => {
+                return Some(caller_over(self.trunks.lines.get(trunk)?, request, &dialled));
+            }
+        };
+        let name = self.plan.extensions.get(extension).map(|account| account.name.clone());
+        Some(Caller {
+            sent: extension.to_string(),
+            number: extension.to_string(),
+            e164: None,
+            name: name.filter(|name| !name.is_empty()),
+            origin,
+            dialled,
+            did: None,
+        })
     }
 
     /// The refusal of a request that cannot be served, whoever sends it.

@@ -2,6 +2,7 @@
 
 use crate::acd::{self, Change, ChangeError};
 use crate::call::{Call, Input as CallInput, Stage as CallStage};
+use crate::cdr::entry::Direction;
 use crate::id::AgentId;
 use crate::switch::agents::state_of;
 use crate::switch::request::{
@@ -50,6 +51,7 @@ impl Switch {
             Request::Phones => Reply::Phones(self.phone_views()),
             Request::Queues => Reply::Queues(self.queue_views(now)),
             Request::Status => Reply::Status(self.status(now)),
+            Request::Trunks => Reply::Trunks(self.trunk_views()),
         }
     }
 
@@ -115,6 +117,7 @@ impl Switch {
             leg: leg.id,
             extension: leg.extension.clone(),
             agent: leg.agent.clone(),
+            trunk: leg.trunk.clone(),
             state: match leg {
                 leg if leg.is_leaving() => LegState::Ending,
                 leg if leg.is_ringing() => LegState::Ringing,
@@ -123,12 +126,17 @@ impl Switch {
                 _ => LegState::Answered,
             },
         });
+        let out = call.legs().skip(1).find_map(|leg| leg.trunk.clone());
         CallView {
             call: call.id(),
-            direction: caller.direction(),
+            direction: match (caller.direction(), &out) {
+                (Direction::Internal, Some(_)) => Direction::Outbound,
+                (direction, _) => direction,
+            },
             from: caller.number.clone(),
             name: caller.name.clone(),
             extension: caller.extension().cloned(),
+            trunk: caller.trunk().cloned().or(out),
             to: caller.dialled.clone(),
             began: self.wall(call.began()),
             answered: call.answered().map(|at| self.wall(at)),
@@ -145,7 +153,7 @@ impl Switch {
             CallStage::Ending(_) => Stage::Ending,
             CallStage::Listening { prompt, .. } => Stage::Listening { prompt: prompt.clone() },
             CallStage::Menu(menu) => Stage::InMenu { menu: menu.menu().clone() },
-            CallStage::Ringing(_) => Stage::Ringing,
+            CallStage::Outgoing(_) | CallStage::Ringing(_) => Stage::Ringing,
             CallStage::Routing => Stage::Routing,
             CallStage::Talking(talking) => Stage::Talking { with: talking.peer },
             CallStage::Waiting(waiting) => {

@@ -61,6 +61,7 @@ impl Switch {
         Site {
             acd: &parts.acd,
             decided: &mut self.decided,
+            lines: &mut self.trunks.lines,
             phones: &parts.registrar,
             ports: &mut self.ports,
             rng: &mut parts.rng,

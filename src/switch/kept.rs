@@ -1,5 +1,5 @@
-//! What outlives the process: registered phones, agents' states, subscriptions, dialogs to be
-//! ended.
+//! What outlives the process: registered phones, agents' states, subscriptions, our names at
+//! registrars, dialogs to be ended.
 //!
 //! The Switch stores each as it changes (`Output::Store`) and gets all of it back at the next
 //! start. A call does not outlive the process: the phones in it are told so with a BYE.
@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::acd::Change;
 use crate::cdr::entry::AgentState;
-use crate::id::{AgentId, ExtensionId, LegId};
+use crate::id::{AgentId, ExtensionId, LegId, TrunkId};
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{Method, Name};
 use crate::sip::registrar::StoredBinding;
+use crate::sip::registration::Kept;
 use crate::sip::subscription::{StoredSubscription, SubscriptionId};
 use crate::sip::transaction;
 use crate::switch::{Output, Switch};
@@ -47,6 +48,11 @@ pub(super) fn keep_subscription(
     subscription: Option<&StoredSubscription>,
 ) -> Output {
     keep(format!("{SUBSCRIPTIONS}{id}"), subscription)
+}
+
+/// Stores or (`None`) forgets what a trunk's registrar knows us by.
+pub(super) fn keep_trunk(trunk: &TrunkId, kept: Option<&Kept>) -> Output {
+    keep(format!("{TRUNKS}{trunk}"), kept)
 }
 
 fn keep<T: Serialize>(key: String, value: Option<&T>) -> Output {
@@ -86,6 +92,9 @@ impl Switch {
                 serde_json::from_str(&value).map(|stored| {
                     self.restore_subscription(now, (id, subscriptions), stored, out);
                 })
+            } else if let Some(trunk) = key.strip_prefix(TRUNKS) {
+                let read = serde_json::from_str(&value);
+                read.map(|kept| self.resume_trunk(now, &trunk.into(), kept, out))
             } else {
                 Ok(())
             };
@@ -129,6 +138,7 @@ const AGENTS: &str = "agents/";
 const DIALOGS: &str = "dialogs/";
 const PHONES: &str = "phones/";
 const SUBSCRIPTIONS: &str = "subscriptions/";
+const TRUNKS: &str = "trunks/";
 
 /// Why a call ends that a dead process carried (RFC 3326).
 const RESTARTED: &str = "SIP;cause=503;text=\"Node restarted\"";

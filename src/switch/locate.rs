@@ -1,5 +1,6 @@
 //! Servers by name: who asked where one is, and what is done with the answer.
 
+use crate::call::trunk::LineKey;
 use crate::id::ExtensionId;
 use crate::sip::flow::Flow;
 use crate::sip::locate::locator::Output as Step;
@@ -12,6 +13,8 @@ use crate::time::Instant;
 pub(super) enum Seeker {
     /// A registered phone whose Contact names a host.
     Phone { extension: ExtensionId, contact: String },
+    /// A trunk, for one of its servers.
+    Trunk { key: LineKey, search: u64, place: usize },
 }
 
 impl Switch {
@@ -65,12 +68,15 @@ impl Switch {
     }
 
     /// Gives the flows to the one who asked for them: the first is to be tried first.
-    fn located(&mut self, _now: Instant, seeker: Seeker, located: Located, out: &mut Vec<Output>) {
+    fn located(&mut self, now: Instant, seeker: Seeker, located: Located, out: &mut Vec<Output>) {
         match (seeker, located) {
             (Seeker::Phone { extension, contact }, Ok(flows)) => {
                 if self.parts.registrar.located(&extension, &contact, &flows) {
                     out.push(self.keep_phones(&extension));
                 }
+            }
+            (Seeker::Trunk { key, search, place }, located) => {
+                self.trunk_located(now, (key, search, place), located, out);
             }
             // It is still reached over the flow that it registered by.
             (Seeker::Phone { .. }, Err(error)) => {

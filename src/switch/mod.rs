@@ -15,12 +15,13 @@ mod kept;
 mod lamps;
 mod locate;
 pub mod request;
+mod trunks;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::acd::{self, Acd};
-use crate::call::{Call, Plan, Ports, Settings};
+use crate::call::{Call, Origin, Plan, Ports, Settings};
 use crate::cdr::entry::Entry;
 use crate::id::{AgentId, CallId, CallIds, ExtensionId, LegId};
 use crate::media::control::{Command, Event};
@@ -36,6 +37,7 @@ use crate::switch::defence::Defence;
 use crate::switch::lamps::Lamps;
 use crate::time::{Deadlines, Epoch, Instant, Wall};
 use locate::Seeker;
+use trunks::Trunks;
 
 /// Names a question, so that its answer finds the one who asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -147,6 +149,7 @@ pub struct Switch {
     last_calls: HashMap<AgentId, CallId>,
     /// What the ACD decided and nobody has carried out yet.
     decided: Vec<acd::Output>,
+    trunks: Trunks,
     /// Whether the ledger has room for new calls.
     room: bool,
     /// Whether new calls are refused: somebody wants it so, or the node stops.
@@ -182,6 +185,7 @@ impl Switch {
             occupied: HashMap::new(),
             last_calls: HashMap::new(),
             decided: Vec::new(),
+            trunks: Trunks::default(),
             room: true,
             draining: false,
             stopping: false,
@@ -190,6 +194,7 @@ impl Switch {
         };
         switch.parts.auth.limit(defence::limits(&switch.plan.defence));
         switch.configure_acd(now);
+        switch.configure_trunks(now, &mut Vec::new()); // no line is there yet that could ask
         switch
     }
 
@@ -220,6 +225,7 @@ impl Switch {
                 self.defence.configure(&self.plan.defence);
                 self.parts.auth.limit(defence::limits(&self.plan.defence));
                 self.configure_acd(now);
+                self.configure_trunks(now, out);
                 self.forget_removed_accounts(now, out);
                 self.lamps_of_plan(now, out);
             }
@@ -241,15 +247,16 @@ impl Switch {
             self.lamps.notifier.next_tick(),
             parts.registrar.next_tick(),
             parts.transactions.next_tick(),
+            self.trunks.lines.next_tick(),
         ]
         .into_iter()
         .flatten()
         .min()
     }
 
-    /// Whether no call is in progress.
+    /// Whether no call is in progress, and no registration of ours waits to be taken back.
     pub fn is_idle(&self) -> bool {
-        self.calls.is_empty()
+        self.calls.is_empty() && self.trunks.lines.is_quiet()
     }
 
     fn stop(&mut self, now: Instant, out: &mut Vec<Output>) {
@@ -259,6 +266,7 @@ impl Switch {
         for call in calls {
             self.drive(now, call, crate::call::Input::HangUp("node_stop"), out);
         }
+        self.stop_trunks(now, out);
     }
 
     fn tick(&mut self, now: Instant, out: &mut Vec<Output>) {
@@ -274,6 +282,7 @@ impl Switch {
             self.parts.acd.tick(now, &mut self.decided);
         }
         self.tick_lamps(now, out);
+        self.tick_trunks(now, out);
         while let Some(call) = self.due.pop_due(now) {
             self.drive(now, call, crate::call::Input::Tick, out);
         }
@@ -299,12 +308,12 @@ impl Switch {
         self.transact_for(now, input, None, out);
     }
 
-    /// `transact`, with the account that a request is from if it had to prove one.
+    /// `transact`, with the one that a request is from if it had to prove who that is.
     fn transact_for(
         &mut self,
         now: Instant,
         input: transaction::Input,
-        mut account: Option<ExtensionId>,
+        mut origin: Option<Origin>,
         out: &mut Vec<Output>,
     ) {
         use transaction::Output as Step;
@@ -327,10 +336,11 @@ impl Switch {
                         self.leg(now, leg, crate::call::LegInput::Failed(client, why), out);
                     } else {
                         self.notify_failed(now, client, out);
+                        self.trunk_unanswered(now, client, out);
                     }
                 }
                 Step::Request { key, flow, request } => {
-                    self.requested(now, (key, flow, request), account.take(), out);
+                    self.requested(now, (key, flow, request), origin.take(), out);
                 }
                 Step::Response { client, flow, response } => {
                     self.note_health(now, &flow, response.status());
@@ -339,6 +349,7 @@ impl Switch {
                         self.leg(now, leg, input, out);
                     } else {
                         self.notify_answered(now, client, &response, out);
+                        self.trunk_answered(now, client, response, out);
                     }
                 }
                 Step::ServerEnded { key, .. } => {

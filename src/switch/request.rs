@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::cdr::entry::{AgentState, Direction};
-use crate::id::{AgentId, CallId, ExtensionId, LegId, MenuId, PromptId, QueueId};
+use crate::cdr::entry::{AgentState, Direction, TrunkState};
+use crate::id::{AgentId, CallId, ExtensionId, LegId, MenuId, PromptId, QueueId, TrunkId};
 use crate::time::{Duration, Wall};
 
 /// One question or order.
@@ -26,6 +26,8 @@ pub enum Request {
     Queues,
     /// Answered by `Reply::Status`.
     Status,
+    /// Every trunk of the configuration; answered by `Reply::Trunks`.
+    Trunks,
 }
 
 /// What becomes of an agent.
@@ -54,6 +56,7 @@ pub enum Reply {
     Queues(Vec<QueueView>),
     Refused(Refusal),
     Status(NodeStatus),
+    Trunks(Vec<TrunkView>),
 }
 
 /// Why an order was not carried out; reads as a sentence for people.
@@ -105,11 +108,13 @@ pub struct AgentView {
 pub struct CallView {
     pub call: CallId,
     pub direction: Direction,
-    /// The caller's number as he sent it.
+    /// The caller's number as phones show it.
     pub from: String,
     pub name: Option<String>,
     /// The account that called.
     pub extension: Option<ExtensionId>,
+    /// The trunk that the call came over, or goes out over.
+    pub trunk: Option<TrunkId>,
     /// What was dialled.
     pub to: String,
     pub began: Wall,
@@ -153,6 +158,7 @@ pub struct LegView {
     pub leg: LegId,
     pub extension: Option<ExtensionId>,
     pub agent: Option<AgentId>,
+    pub trunk: Option<TrunkId>,
     pub state: LegState,
 }
 
@@ -207,6 +213,34 @@ pub struct QueueView {
     pub agents_available: u32,
     /// Ringing, on a call, or in after-call work.
     pub agents_busy: u32,
+}
+
+/// A trunk as it is at this moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrunkView {
+    pub trunk: TrunkId,
+    pub state: TrunkState,
+    /// Why, in a word for programs.
+    pub why: Option<String>,
+    /// When the state began.
+    pub since: Wall,
+    /// Until when its registrar sends calls; none if it does not.
+    pub registered_until: Option<Wall>,
+    /// Legs of calls, in and out.
+    pub calls: u32,
+    pub calls_max: u32,
+    /// The first choice first.
+    pub servers: Vec<ServerView>,
+}
+
+/// One server of a trunk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerView {
+    /// Such as `udp:203.0.113.7:5060`.
+    pub address: String,
+    pub up: bool,
+    /// How long the last answer to a probe took; none before the first.
+    pub latency: Option<Duration>,
 }
 
 /// The node in numbers: what it holds at this moment.

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use ladder::Ladder;
 use names::Names;
-use phone::{Phone, Stage};
+use phone::{Phone, Provider, Stage};
 use strowger::acd::Acd;
 use strowger::cdr::entry::{AgentState, Entry, Fact};
 use strowger::config::{self, Config};
@@ -34,7 +34,7 @@ use strowger::sip::locate::{Answer, Locator, QuestionId};
 use strowger::sip::message::Message;
 use strowger::sip::registrar::Registrar;
 use strowger::sip::transaction::Table;
-use strowger::switch::request::{NodeStatus, Reply, Request};
+use strowger::switch::request::{NodeStatus, Reply, Request, TrunkView};
 use strowger::switch::{AskId, Input, Output, Parts, Switch};
 use strowger::time::{Duration, Epoch, Instant, Wall};
 use studio::{Heard, Studio};
@@ -130,6 +130,44 @@ impl World {
         let phone = Phone::new(name, password, (address, SWITCH));
         self.ladder.add(name);
         self.phones.insert(name.to_owned(), phone);
+    }
+
+    /// Opens a trunk's other side at 203.0.113.`place`.
+    pub fn add_provider(&mut self, name: &str, place: u8) {
+        let address = SocketAddr::from(([203, 0, 113, place], 5060));
+        let mut phone = Phone::new(name, "", (address, SWITCH));
+        phone.account = name.to_owned();
+        phone.provider = Some(Provider::default());
+        self.ladder.add(name);
+        self.phones.insert(name.to_owned(), phone);
+    }
+
+    /// The provider with this name.
+    ///
+    /// # Panics
+    ///
+    /// If that is none.
+    pub fn provider(&mut self, name: &str) -> &mut Provider {
+        let phone = self.phones.get_mut(name).expect("the provider exists");
+        phone.provider.as_mut().expect("it is a provider")
+    }
+
+    /// Our Contact at a provider, once it is registered there.
+    pub fn provider_contact(&self, name: &str) -> Option<String> {
+        self.phone(name).provider.as_ref()?.contact()
+    }
+
+    /// Calls the site over a trunk, for somebody outside.
+    pub fn call_in(&mut self, provider: &str, from: &str, to: &str) {
+        let uri = format!("sip:{to}@192.0.2.1");
+        self.act(provider, |phone, now| phone.call(now, (&uri, from, to)));
+    }
+
+    /// The trunk with this name.
+    pub fn trunk(&mut self, id: &str) -> TrunkView {
+        let Reply::Trunks(trunks) = self.ask(Request::Trunks) else { panic!("asked for trunks") };
+        let trunk = trunks.into_iter().find(|trunk| trunk.trunk.as_str() == id);
+        trunk.expect("the trunk exists")
     }
 
     /// Registers a phone, and waits until it is.
@@ -366,8 +404,8 @@ impl World {
             match &entry.fact {
                 Fact::Setup { .. } => count[0] += 1,
                 Fact::Ended { .. } => count[1] += 1,
-                Fact::Offered { .. } => count[2] += 1,
-                Fact::OfferEnded { .. } => count[2] -= 1,
+                Fact::Attempt { .. } | Fact::Offered { .. } => count[2] += 1,
+                Fact::AttemptEnded { .. } | Fact::OfferEnded { .. } => count[2] -= 1,
                 Fact::TalkBegan { .. } => count[3] += 1,
                 Fact::TalkEnded { .. } => count[3] -= 1,
                 Fact::Transferred { .. } => count[5] += 1,

@@ -1,5 +1,6 @@
 //! A leg whose dialog stands: hold and resume, digits, leaving.
 
+use super::keys::send_key;
 use super::{Confirmed, Event, Input, Leg, Output, State, Unacknowledged, respond};
 use crate::call::audio::Hold;
 use crate::call::invite;
@@ -39,6 +40,7 @@ impl Leg {
                 self.audio.want_hold(hold);
                 return self.wish(now, site, confirmed, Wish::Offer, out);
             }
+            Input::Key(key) => send_key(site, &mut confirmed, key, out),
             Input::Offer(codecs) => {
                 self.audio.want_codecs(codecs);
                 return self.wish(now, site, confirmed, Wish::Offer, out);

@@ -9,6 +9,7 @@ use crate::acd::Acd;
 use crate::call::audio::Audio;
 use crate::call::leg::{Event, Input, Leg, Output};
 use crate::call::site::{Ports, Settings, Site};
+use crate::call::trunk::Lines;
 use crate::id::{CallId, LegId};
 use crate::media::control::{Command, Port};
 use crate::rng::Rng;
@@ -60,6 +61,7 @@ impl Desk {
         let mut site = Site {
             acd: &acd,
             decided: &mut Vec::new(),
+            lines: &mut Lines::default(),
             phones: &phones,
             ports: &mut ports,
             rng: &mut rng,
@@ -82,6 +84,7 @@ impl Desk {
         let mut site = Site {
             acd: &self.acd,
             decided: &mut Vec::new(),
+            lines: &mut Lines::default(),
             phones: &self.phones,
             ports: &mut self.ports,
             rng: &mut self.rng,

@@ -61,6 +61,7 @@ impl Leg {
             | Input::AnswerRefer(_)
             | Input::Failed(..)
             | Input::Hold(_)
+            | Input::Key(_)
             | Input::Notify(_)
             | Input::Offer(_)
             | Input::Response { .. }

@@ -1,5 +1,6 @@
 //! A leg that we call, until the phone accepts, refuses, or has left again.
 
+use super::challenged::with_credentials_of;
 use super::{Confirmed, Event, Input, Leg, Output, Referral, State, respond};
 use crate::call::invite;
 use crate::call::site::Site;
@@ -21,7 +22,10 @@ impl Leg {
         match input {
             Input::Response { client: of, response, flow } if of == client => {
                 match response.status() {
-                    100 => State::Inviting { client, invite, ringing },
+                    100 => {
+                        out.push(Output::Event(Event::Trying));
+                        State::Inviting { client, invite, ringing }
+                    }
                     101..=199 => {
                         self.early_tag = response.to_tag().map(str::to_owned);
                         if !ringing {
@@ -58,6 +62,7 @@ impl Leg {
             | Input::Cancelled
             | Input::Failed(..)
             | Input::Hold(_)
+            | Input::Key(_)
             | Input::Notify(_)
             | Input::Offer(_)
             | Input::Refuse(_)
@@ -80,12 +85,14 @@ impl Leg {
             out.push(Output::Event(Event::Refused(502)));
             return self.gone(out);
         };
-        let ack = dialog.ack(invite.cseq().number).request();
+        let (agreed, answer) = self.agree(&response);
+        let mut ack = with_credentials_of(&invite, dialog.ack(invite.cseq().number));
+        if let Some(answer) = answer {
+            ack = ack.body("application/sdp", answer.as_bytes());
+        }
+        let ack = ack.request();
         out.push(Output::Ack { flow: dialog.next_hop(), request: ack.clone() });
-        let agreed = Session::parse(response.body())
-            .map_err(|_| ())
-            .and_then(|answer| self.audio.accept(&answer).map_err(|_| ()));
-        if agreed.is_err() {
+        if !agreed {
             out.push(Output::Event(Event::Refused(488)));
             return self.leave(site, &mut dialog, None, out);
         }
@@ -103,6 +110,16 @@ impl Leg {
             referral: Referral::default(),
         };
         State::Confirmed(Box::new(confirmed))
+    }
+
+    /// Takes the answer to our offer, or the offer of a peer that got none: then with our answer.
+    fn agree(&mut self, response: &Response) -> (bool, Option<String>) {
+        let Ok(theirs) = Session::parse(response.body()) else { return (false, None) };
+        if self.audio.is_offering() {
+            return (self.audio.accept(&theirs).is_ok(), None);
+        }
+        let answer = self.audio.answer(&theirs).ok().map(|(answer, _)| answer);
+        (answer.is_some(), answer)
     }
 
     pub(super) fn cancelling_step(
@@ -143,6 +160,7 @@ impl Leg {
             | Input::Failed(..)
             | Input::HangUp(_)
             | Input::Hold(_)
+            | Input::Key(_)
             | Input::Notify(_)
             | Input::Offer(_)
             | Input::Refuse(_)
@@ -185,6 +203,7 @@ pub(super) fn leaving_step(
         | Input::Failed(..)
         | Input::HangUp(_)
         | Input::Hold(_)
+        | Input::Key(_)
         | Input::Notify(_)
         | Input::Offer(_)
         | Input::Refuse(_)

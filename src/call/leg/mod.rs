@@ -5,9 +5,11 @@
 //! Out:      messages, media orders, and what the call must know of it.
 //! Not here: retransmission (`sip::transaction`), who is connected to whom (`call::call`).
 
+mod challenged;
 mod confirmed;
 mod invited;
 mod inviting;
+mod keys;
 mod modifying;
 mod referring;
 
@@ -19,14 +21,16 @@ use std::mem;
 use crate::call::audio::Audio;
 use crate::call::invite;
 use crate::call::site::Site;
-use crate::id::{AgentId, ExtensionId, LegId};
+use crate::id::{AgentId, ExtensionId, LegId, TrunkId};
 use crate::media::control::Command;
 use crate::sdp::{self, Codec, Session};
 use crate::sip::dialog::{Accepted, Dialog, Modification, Progress, Refer};
+use crate::sip::digest::Login;
 use crate::sip::flow::Flow;
 use crate::sip::message::{Headers, Method, Name, Request, Response};
 use crate::sip::transaction::{ClientId, Failure, ServerKey};
 use crate::time::Instant;
+use challenged::Answering;
 use referring::Referral;
 
 /// What can happen to a leg.
@@ -46,6 +50,8 @@ pub enum Input {
     HangUp(Option<&'static str>),
     /// The call wants the phone held by us, or taken back; ignored before the dialog stands.
     Hold(bool),
+    /// The call wants this key sent as SIP INFO; ignored before the dialog stands.
+    Key(char),
     /// How far the transfer is that the phone asked for.
     Notify(Progress),
     /// The call wants these codecs offered in a re-INVITE; ignored before the dialog stands.
@@ -118,6 +124,8 @@ pub enum Event {
     Refused(u16),
     /// The phone rings.
     Ringing,
+    /// A server has our INVITE (100).
+    Trying,
 }
 
 #[derive(Debug, Default)]
@@ -168,6 +176,10 @@ pub struct Leg {
     pub extension: Option<ExtensionId>,
     /// The agent who is rung or talks here.
     pub agent: Option<AgentId>,
+    /// The trunk that the peer is reached over.
+    pub trunk: Option<TrunkId>,
+    /// None if the peer's challenges have no answer.
+    answering: Option<Answering>,
     flow: Flow,
     /// No NAT lies between us and the phone that we call.
     direct: bool,
@@ -201,6 +213,8 @@ impl Leg {
             id,
             extension: None,
             agent: None,
+            trunk: None,
+            answering: None,
             flow,
             direct: false,
             allows_update: allows_update(&invite).unwrap_or(false),
@@ -226,7 +240,9 @@ impl Leg {
     ) -> Self {
         let (local_tag, sip_call_id) = (site.tag(), site.rng.token(16));
         audio.want_codecs(codecs.to_vec());
-        let offer = audio.offer();
+        audio.want_digits(dial.outside.as_ref().is_none_or(|outside| !outside.keys_as_info));
+        let is_late = dial.outside.as_ref().is_some_and(|outside| outside.is_late);
+        let offer = if is_late { String::new() } else { audio.offer() };
         let invite = invite::build(dial, &sip_call_id, &local_tag, &offer, site.settings);
         let client = site.client();
         out.push(Output::Media(Command::Open { leg: id, port: audio.port() }));
@@ -235,6 +251,8 @@ impl Leg {
             id,
             extension: None,
             agent: None,
+            trunk: None,
+            answering: None,
             flow: dial.path.flow,
             direct: dial.path.direct,
             allows_update: false,
@@ -247,6 +265,18 @@ impl Leg {
             silent: false,
             state: State::Inviting { client, invite, ringing: false },
         }
+    }
+
+    /// The peer's challenges are answered with this account.
+    pub fn log_in(&mut self, login: Login, requests: &[Output]) {
+        let mut answering = Answering::new(login);
+        answering.remember(requests);
+        self.answering = Some(answering);
+    }
+
+    /// Keys are not carried by the audio of this leg, but by SIP INFO.
+    pub fn send_keys_as_info(&mut self) {
+        self.audio.want_digits(false);
     }
 
     /// The Call-ID and our tag: what finds this leg when a request comes in its dialog.
@@ -331,6 +361,27 @@ impl Leg {
     ) {
         let stood = self.dialog_revision();
         let first = out.len();
+        match input {
+            Input::Response { client, ref response, .. }
+                if self.challenged(site, client, response, out) => {}
+            input => self.step(now, site, input, out),
+        }
+        if let Some(answering) = &mut self.answering {
+            answering.remember(&out[first..]);
+        }
+        // Before any event, which may end the dialog again while it is carried out.
+        match &self.state {
+            State::Confirmed(confirmed) if stood != Some(confirmed.dialog.revision()) => {
+                let dialog = Box::new(confirmed.dialog.clone());
+                out.insert(first, Output::Dialog(Some(dialog)));
+            }
+            State::Confirmed(_) => {}
+            _ if stood.is_some() => out.insert(first, Output::Dialog(None)),
+            _ => {}
+        }
+    }
+
+    fn step(&mut self, now: Instant, site: &mut Site<'_>, input: Input, out: &mut Vec<Output>) {
         self.state = match (mem::take(&mut self.state), input) {
             (State::Invited { server, invite, tag }, input) => {
                 self.invited_step(now, (server, invite, tag), input, out)
@@ -360,6 +411,7 @@ impl Leg {
                 | Input::Failed(..)
                 | Input::HangUp(_)
                 | Input::Hold(_)
+                | Input::Key(_)
                 | Input::Notify(_)
                 | Input::Offer(_)
                 | Input::Refuse(_)
@@ -368,16 +420,6 @@ impl Leg {
                 | Input::Tick,
             ) => State::Gone, // absorbed
         };
-        // Before any event, which may end the dialog again while it is carried out.
-        match &self.state {
-            State::Confirmed(confirmed) if stood != Some(confirmed.dialog.revision()) => {
-                let dialog = Box::new(confirmed.dialog.clone());
-                out.insert(first, Output::Dialog(Some(dialog)));
-            }
-            State::Confirmed(_) => {}
-            _ if stood.is_some() => out.insert(first, Output::Dialog(None)),
-            _ => {}
-        }
     }
 
     /// The state of the dialog that stands, as a number.

@@ -15,6 +15,7 @@ mod lamps;
 mod numbers;
 mod routes;
 mod targets;
+mod trunks;
 
 /// Says whether a prompt can be played with this configuration.
 pub type HasPrompt<'a> = &'a dyn Fn(&Config, &PromptId) -> bool;
@@ -39,6 +40,7 @@ pub fn lint(config: &Config, prompts: Option<HasPrompt<'_>>) -> Vec<Finding> {
     numbers::lint(config, &mut findings);
     routes::lint(config, &mut findings);
     targets::lint(config, prompts, &mut findings);
+    trunks::lint(config, &mut findings);
     findings
 }
 

@@ -37,7 +37,7 @@ pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
 }
 
 /// Whether phones can dial it and it stands unescaped in a SIP URI.
-fn is_number(text: &str) -> bool {
+pub(super) fn is_number(text: &str) -> bool {
     let good = |key: char| key.is_ascii_alphanumeric() || "*#+-_.".contains(key);
     !text.is_empty() && text.len() <= NUMBER_BYTES_MAX && text.chars().all(good)
 }

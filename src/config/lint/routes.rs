@@ -56,7 +56,9 @@ fn hides(first: &Route, route: &Route) -> bool {
         (Some(first), Some(then)) => first.covers(then),
         (Some(first), None) => matches!(first, Pattern::Prefix(prefix) if prefix.is_empty()),
     };
-    covers(&first.to, &route.to)
+    let same_way = first.trunk.is_none() || first.trunk == route.trunk;
+    same_way
+        && covers(&first.to, &route.to)
         && covers(&first.from, &route.from)
         && (first.hours.is_none() || first.hours == route.hours)
 }

@@ -38,7 +38,7 @@ pub fn lint(config: &Config, prompts: Option<HasPrompt<'_>>, findings: &mut Vec<
 }
 
 /// Every target that is written, with its key.
-fn targets(config: &Config) -> Vec<(Path, &Target)> {
+pub(super) fn targets(config: &Config) -> Vec<(Path, &Target)> {
     let mut targets = Vec::new();
     for (id, menu) in config.menus.iter() {
         let id = id.as_str();
@@ -59,6 +59,10 @@ fn targets(config: &Config) -> Vec<(Path, &Target)> {
     }
     for (place, route) in config.routes.iter().enumerate() {
         targets.push((owned(&["routes", &place.to_string(), "target"]), &route.target));
+    }
+    for (id, trunk) in &config.trunks {
+        let path = owned(&["trunks", id.as_str(), "fallback"]);
+        targets.extend(trunk.fallback.iter().map(|target| (path.clone(), target)));
     }
     targets
 }
@@ -112,6 +116,10 @@ fn missing(config: &Config, target: &Target) -> Option<String> {
             let known = config.acd.queues.keys().map(|id| id.as_str()).collect();
             names(known, "queue", "queues", id.as_str())
         }
+        Target::Trunk(to) => {
+            let known = config.trunks.keys().map(|id| id.as_str()).collect();
+            names(known, "trunk", "trunks", to.trunk.as_str())
+        }
         Target::Hangup(_) | Target::Prompt(_) => None,
     }
 }
@@ -137,16 +145,17 @@ fn one_menu(id: &str, menu: &Menu, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Queues that overflow into each other, and menus that fail into each other: a caller who does
-/// nothing would never come out.
+/// Queues that overflow into each other, menus that fail into each other, trunks that fall back to
+/// each other: a caller who does nothing would never come out.
 fn circles(targets: &[(Path, &Target)], findings: &mut Vec<Finding>) {
-    for (section, kind) in [("queues", "queue"), ("menus", "menu")] {
+    for (section, kind) in [("queues", "queue"), ("menus", "menu"), ("trunks", "trunk")] {
         let mut ways: BTreeMap<String, Vec<(&Path, String)>> = BTreeMap::new();
         for (path, target) in targets {
             let leads_on = path[0] == section && path.len() == 3;
             let to = match target {
                 Target::Queue(id) if kind == "queue" => id.to_string(),
                 Target::Menu(id) if kind == "menu" => id.to_string(),
+                Target::Trunk(to) if kind == "trunk" => to.trunk.to_string(),
                 _ => continue,
             };
             if leads_on {

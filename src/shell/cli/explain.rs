@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::config::Config;
-use crate::id::{ExtensionId, Target};
+use crate::id::{ExtensionId, Target, TrunkCall, TrunkId};
 use crate::route::hours;
+use crate::route::rewrite::rewrite;
 use crate::route::rules::{Call, Decision, Dest, Passed};
 use crate::shell::cli::check;
 use crate::shell::clock::Clock;
@@ -29,6 +30,9 @@ pub struct Args {
     /// When: `2026-11-23 10:00` on the node's clock, or RFC 3339. Without it: now.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
+    /// The trunk that the call comes over; without it, it comes from a phone.
+    #[arg(long, value_name = "TRUNK")]
+    trunk: Option<String>,
     /// One object, for programs.
     #[arg(long)]
     json: bool,
@@ -55,8 +59,17 @@ pub fn run(args: &Args) -> ExitCode {
         return ExitCode::from(2);
     };
     let id = ExtensionId::from(args.from.as_str());
-    let extension = config.extensions.contains_key(&id).then_some(&id);
-    let call = Call { from: &args.from, to: &args.to, extension, at };
+    let trunk = args.trunk.as_deref().map(TrunkId::from);
+    if let Some(unknown) = trunk.as_ref().filter(|trunk| !config.trunks.contains_key(*trunk)) {
+        eprintln!("--trunk: there is no trunk `{unknown}`; write one of [trunks]");
+        return ExitCode::from(2);
+    }
+    // Calls of a trunk are looked at as its rules make them.
+    let rules = trunk.as_ref().and_then(|trunk| config.trunks.get(trunk));
+    let from = rules.map_or(args.from.clone(), |it| rewrite(&it.callers, &args.from));
+    let to = rules.map_or(args.to.clone(), |it| rewrite(&it.inward, &args.to));
+    let extension = (trunk.is_none() && config.extensions.contains_key(&id)).then_some(&id);
+    let call = Call { from: &from, to: &to, extension, trunk: trunk.as_ref(), at };
     let (passed, decision) = config.compile_routes().explain(&call);
     if args.json {
         println!("{}", object(&call, &passed, &decision));
@@ -83,6 +96,7 @@ fn object(call: &Call<'_>, passed: &[Passed], decision: &Decision) -> serde_json
     json!({
         "from": call.from,
         "to": call.to,
+        "trunk": call.trunk.map(ToString::to_string),
         "at": call.at.to_string(),
         "passed": passed,
         "rule": decision.rule,
@@ -93,6 +107,7 @@ fn object(call: &Call<'_>, passed: &[Passed], decision: &Decision) -> serde_json
 fn shown(dest: &Dest) -> String {
     match dest {
         Dest::Code(code) => format!("code:{}", code.key()),
+        Dest::Emergency => "the trunks of [emergency]".to_owned(),
         Dest::Target(target) => target.to_string(),
     }
 }
@@ -101,14 +116,27 @@ fn shown(dest: &Dest) -> String {
 fn text(config: &Config, call: &Call<'_>, passed: &[Passed], decision: &Decision) -> String {
     let clock = hours::Calendar::new(&Default::default(), &config.node.zone)
         .map_or_else(|_| call.at.to_string(), |calendar| calendar.clock_text(call.at));
-    let who = if call.extension.is_some() { "extension" } else { "outsider" };
+    let who = match (call.extension, call.trunk) {
+        (Some(_), _) => "extension".to_owned(),
+        (None, Some(trunk)) => format!("over trunk {trunk},"),
+        (None, None) => "outsider".to_owned(),
+    };
     let mut lines =
         vec![format!("{who} {} calls {} at {clock} ({})", call.from, call.to, config.node.zone)];
     let pass = |passed: &Passed| format!("  not  {}: {}", passed.rule, passed.reason);
     lines.extend(passed.iter().map(pass));
     lines.push(format!("  takes  {} → {}", decision.rule, shown(&decision.target)));
-    if let Dest::Target(target) = &decision.target {
-        follow(config, target, 1, &mut BTreeSet::new(), &mut lines);
+    match &decision.target {
+        Dest::Code(_) => {}
+        Dest::Emergency => {
+            for trunk in &config.emergency.trunks {
+                let number = call.to;
+                lines.push(format!("  trunk:{trunk}: is called, {number} as it is, past limits"));
+            }
+        }
+        Dest::Target(target) => {
+            follow(config, (target, call.to), 1, &mut BTreeSet::new(), &mut lines);
+        }
     }
     lines.push(String::new());
     lines.join("\n")
@@ -117,7 +145,7 @@ fn text(config: &Config, call: &Call<'_>, passed: &[Passed], decision: &Decision
 /// What becomes of a call at `target`, and at those that it leads to; each told once.
 fn follow(
     config: &Config,
-    target: &Target,
+    (target, dialled): (&Target, &str),
     depth: usize,
     told: &mut BTreeSet<Target>,
     lines: &mut Vec<String>,
@@ -137,6 +165,16 @@ fn follow(
             let wait = config.extensions.get(id).map(|extension| extension.ring_timeout);
             let wait = wait.map_or(String::new(), |wait| format!(" for {wait:?}"));
             lines.push(format!("{indent}{target}: all its phones ring{wait}, then 480"));
+        }
+        Target::Trunk(TrunkCall { trunk, number }) => {
+            let Some(it) = config.trunks.get(trunk) else { return };
+            let number = number.as_deref().unwrap_or(dialled);
+            let sent = it.numbers.formed(&rewrite(&it.out, number));
+            lines.push(format!(
+                "{indent}{target}: is called with {sent}, rings for {:?}, then 480",
+                it.ring_timeout
+            ));
+            next.extend(it.fallback.iter().map(|target| ("does not work".to_owned(), target)));
         }
         Target::Hangup(status) => lines.push(format!("{indent}{target}: ends with {status}")),
         Target::Prompt(_) => lines.push(format!("{indent}{target}: is heard once, then the end")),
@@ -169,7 +207,7 @@ fn follow(
     }
     for (why, target) in next {
         lines.push(format!("{indent}  {why} → {target}"));
-        follow(config, target, depth + 2, told, lines);
+        follow(config, (target, dialled), depth + 2, told, lines);
     }
 }
 
@@ -182,7 +220,8 @@ mod tests {
         let config = Config::builtin();
         let extension = ExtensionId::from("1001");
         let at = moment("2026-11-23 10:00", "UTC").unwrap();
-        let call = Call { from: "1001", to: "500", extension: Some(&extension), at };
+        let extension = Some(&extension);
+        let call = Call { from: "1001", to: "500", extension, trunk: None, at };
         let (passed, decision) = config.compile_routes().explain(&call);
 
         let told = text(&config, &call, &passed, &decision);

@@ -53,6 +53,8 @@ pub enum Verb {
     Reload(Where),
     /// Show what the node holds at this moment
     Status(View),
+    /// Show every trunk with its state and its servers
+    Trunks(View),
 }
 
 /// Which node, and how to reach it.
@@ -175,6 +177,7 @@ pub async fn run(verb: Verb) -> Result<(), CliError> {
         Verb::Queues(view) => views::queues(view).await,
         Verb::Reload(place) => views::reload(&place).await,
         Verb::Status(view) => views::status(view).await,
+        Verb::Trunks(view) => views::trunks(view).await,
     };
     match done {
         // Whoever read has seen enough, as `head` does.

@@ -13,6 +13,7 @@ use crate::shell::proto::calls_client::CallsClient;
 use crate::shell::proto::node_client::NodeClient;
 use crate::shell::proto::phones_client::PhonesClient;
 use crate::shell::proto::queues_client::QueuesClient;
+use crate::shell::proto::trunks_client::TrunksClient;
 use crate::shell::proto::{self, AgentChange};
 use crate::time::Duration;
 
@@ -78,6 +79,18 @@ pub async fn phones(view: View) -> Result<(), CliError> {
             Ok(PhonesClient::new(connection).list(asked).await?.into_inner().phones)
         },
         phones_table,
+    )
+    .await
+}
+
+pub async fn trunks(view: View) -> Result<(), CliError> {
+    show(
+        view,
+        async |connection| {
+            let asked = proto::ListTrunksRequest {};
+            Ok(TrunksClient::new(connection).list(asked).await?.into_inner().trunks)
+        },
+        trunks_table,
     )
     .await
 }
@@ -240,6 +253,37 @@ fn phones_table(found: &[proto::Phone], shown: &Shown<'_>) -> String {
                 or_hyphen(contact.user_agent.as_deref()),
                 moment(contact.expire_time, shown.zone),
             ]);
+        }
+    }
+    table.text()
+}
+
+/// A line for each server; the trunk's own figures stand in the first.
+fn trunks_table(found: &[proto::Trunk], shown: &Shown<'_>) -> String {
+    let headings =
+        ["TRUNK", "STATE", "FOR", "WHY", "REGISTERED UNTIL", "CALLS", "SERVER", "UP", "LATENCY"];
+    let mut table = Table::new(headings);
+    for trunk in found {
+        let mut own = [
+            plain(&trunk.trunk),
+            word(trunk.state().as_str_name(), "TRUNK_STATE_"),
+            ago(trunk.since, shown.now),
+            or_hyphen(trunk.why.as_deref()),
+            moment(trunk.registered_until, shown.zone),
+            format!("{}/{}", trunk.calls, trunk.calls_max),
+        ];
+        let none = proto::TrunkServer { address: "-".to_owned(), ..Default::default() };
+        let servers = if trunk.servers.is_empty() { &vec![none] } else { &trunk.servers };
+        for server in servers {
+            let latency = server.latency.as_ref().map(|latency| {
+                format!("{} ms", latency.seconds * 1000 + i64::from(latency.nanos) / 1_000_000)
+            });
+            let up = if server.up { "yes" } else { "no" };
+            let latency = latency.unwrap_or_else(|| "-".to_owned());
+            let [id, state, since, why, until, calls] = own;
+            let address = plain(&server.address);
+            table.row([id, state, since, why, until, calls, address, up.to_owned(), latency]);
+            own = [const { String::new() }; 6];
         }
     }
     table.text()

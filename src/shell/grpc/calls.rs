@@ -42,6 +42,7 @@ impl Calls for Service {
 fn call(view: CallView) -> proto::Call {
     let caller = proto::Caller {
         number: view.from,
+        e164: None,
         name: view.name,
         extension: name(view.extension.as_ref()),
     };
@@ -54,6 +55,7 @@ fn call(view: CallView) -> proto::Call {
         answer_time: view.answered.map(time),
         recorded: view.recorded,
         legs: view.legs.iter().map(leg).collect(),
+        trunk: name(view.trunk.as_ref()),
         ..proto::Call::default()
     };
     let stage = match view.stage {
@@ -95,5 +97,6 @@ fn leg(view: &LegView) -> proto::CallLeg {
         extension: name(view.extension.as_ref()),
         agent: name(view.agent.as_ref()),
         state: state.into(),
+        trunk: name(view.trunk.as_ref()),
     }
 }

@@ -4,7 +4,7 @@ use prost_types::{Duration as ProtoDuration, Timestamp};
 use tonic::Status;
 
 use crate::cdr::entry::{
-    AgentState, Direction, HungUpBy, JoinWhy, OfferOutcome, QueueLeft, TransferOutcome,
+    AgentState, Direction, HungUpBy, JoinWhy, OfferOutcome, QueueLeft, TransferOutcome, TrunkState,
 };
 use crate::id::CallId;
 use crate::shell::proto;
@@ -121,6 +121,17 @@ pub fn transfer_outcome(outcome: TransferOutcome) -> i32 {
         TransferOutcome::NodeRestart => proto::TransferOutcome::NodeRestart,
         TransferOutcome::Recalled => proto::TransferOutcome::Recalled,
         TransferOutcome::Returned => proto::TransferOutcome::Returned,
+    }
+    .into()
+}
+
+pub fn trunk_state(state: TrunkState) -> i32 {
+    match state {
+        TrunkState::Down => proto::TrunkState::Down,
+        TrunkState::Starting => proto::TrunkState::Starting,
+        TrunkState::Unregistered => proto::TrunkState::Unregistered,
+        TrunkState::Unresolved => proto::TrunkState::Unresolved,
+        TrunkState::Up => proto::TrunkState::Up,
     }
     .into()
 }

@@ -109,6 +109,8 @@ fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionI
         }
         Fact::WrapUpBegan { agent } | Fact::WrapUpEnded { agent } => (Some(agent), None, None),
         Fact::Answered
+        | Fact::Attempt { .. }
+        | Fact::AttemptEnded { .. }
         | Fact::Collected { .. }
         | Fact::Ended { .. }
         | Fact::HoldBegan { .. }
@@ -125,6 +127,8 @@ fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionI
         | Fact::Ringing { .. }
         | Fact::Routed { .. }
         | Fact::TalkEnded { .. }
-        | Fact::TransferEnded { .. } => (None, None, None),
+        | Fact::TransferEnded { .. }
+        | Fact::Trunk { .. }
+        | Fact::TrunkSkipped { .. } => (None, None, None),
     }
 }

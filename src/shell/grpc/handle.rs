@@ -122,6 +122,7 @@ pub fn unexpected(reply: &Reply) -> Status {
         | Reply::HungUp
         | Reply::Phones(_)
         | Reply::Queues(_)
-        | Reply::Status(_) => Status::internal("the switch answered another question"),
+        | Reply::Status(_)
+        | Reply::Trunks(_) => Status::internal("the switch answered another question"),
     }
 }

@@ -13,6 +13,7 @@ mod queues;
 mod record;
 mod records;
 mod subscription;
+mod trunks;
 
 use std::fs;
 use std::future::Future;
@@ -151,7 +152,10 @@ impl Listener {
             .add_service(proto::queues_server::QueuesServer::new(queues::Service {
                 switch: switch.clone(),
             }))
-            .add_service(proto::phones_server::PhonesServer::new(phones::Service { switch }))
+            .add_service(proto::phones_server::PhonesServer::new(phones::Service {
+                switch: switch.clone(),
+            }))
+            .add_service(proto::trunks_server::TrunksServer::new(trunks::Service { switch }))
             .add_service(proto::node_server::NodeServer::new(node));
         let incoming = TcpIncoming::from(self.tcp).with_nodelay(Some(true));
         tokio::select! {

@@ -2,12 +2,12 @@
 
 use super::convert::{
     agent_state, direction, duration, hung_up_by, join_why, name, offer_outcome, queue_left, time,
-    transfer_outcome,
+    transfer_outcome, trunk_state,
 };
 use crate::cdr::entry::{Entry, Fact, Quality};
 use crate::cdr::record::{
-    CallRecord, Caller, End, Hold, Join, Leg, MenuVisit, Offer, QueueVisit, Recording, RouteTaken,
-    Talk, Transfer, WrapUp,
+    Attempt, CallRecord, Caller, End, Hold, Join, Leg, MenuVisit, Offer, QueueVisit, Recording,
+    RouteTaken, Talk, Transfer, WrapUp,
 };
 use crate::shell::ledger::{Body, Item};
 use crate::shell::proto;
@@ -55,12 +55,15 @@ pub fn record(sequence: u64, record: CallRecord) -> proto::CallRecord {
         omitted: record.omitted,
         transfers: record.transfers.into_iter().map(transfer).collect(),
         joins: record.joins.iter().map(join).collect(),
+        trunk: name(record.trunk.as_ref()),
+        did: record.did,
+        attempts: record.attempts.into_iter().map(attempt).collect(),
     }
 }
 
 fn caller(caller: Caller) -> proto::Caller {
-    let Caller { number, name: called, extension } = caller;
-    proto::Caller { number, name: called, extension: name(extension.as_ref()) }
+    let Caller { number, e164, name: called, extension } = caller;
+    proto::Caller { number, name: called, extension: name(extension.as_ref()), e164 }
 }
 
 fn route(taken: RouteTaken) -> proto::RouteTaken {
@@ -102,6 +105,22 @@ fn offer(offer: Offer) -> proto::Offer {
         ring_time: offer.rang.map(time),
         end_time: offer.ended.map(time),
         outcome: offer.outcome.map_or(0, offer_outcome),
+    }
+}
+
+fn attempt(attempt: Attempt) -> proto::Attempt {
+    proto::Attempt {
+        leg_id: name(attempt.leg.as_ref()),
+        trunk: attempt.trunk.to_string(),
+        skipped: attempt.skipped,
+        server: written(attempt.server),
+        number: written(attempt.number),
+        shown: written(attempt.shown),
+        start_time: Some(time(attempt.began)),
+        ring_time: attempt.rang.map(time),
+        end_time: attempt.ended.map(time),
+        outcome: attempt.outcome.map_or(0, offer_outcome),
+        sip_status: attempt.status.map(u32::from),
     }
 }
 
@@ -270,6 +289,10 @@ fn told(fact: Fact) -> Told {
         Fact::QueueLeft { queue, why } => {
             Told::QueueLeft(proto::QueueLeave { queue: queue.to_string(), why: queue_left(why) })
         }
+        Fact::Attempt { .. }
+        | Fact::AttemptEnded { .. }
+        | Fact::Trunk { .. }
+        | Fact::TrunkSkipped { .. } => told_of_trunk(fact),
         rest => told_rest(rest),
     }
 }
@@ -315,15 +338,7 @@ fn told_rest(fact: Fact) -> Told {
         Fact::Routed { rule, target } => {
             Told::Routed(proto::Routed { rule, target: target.to_string() })
         }
-        Fact::Setup { direction: way, from, name, extension, to, sip_call_id, config } => {
-            Told::Setup(proto::Setup {
-                direction: direction(way),
-                caller: Some(caller(Caller { number: from, name, extension })),
-                dialled: to,
-                sip_call_id,
-                config,
-            })
-        }
+        fact @ Fact::Setup { .. } => told_setup(fact),
         Fact::TalkBegan { a, b, extension, agent } => Told::TalkBegan(proto::TalkBegan {
             leg_a_id: a.to_string(),
             leg_b_id: b.to_string(),
@@ -344,6 +359,8 @@ fn told_rest(fact: Fact) -> Told {
         }
         Fact::Agent { .. }
         | Fact::Answered
+        | Fact::Attempt { .. }
+        | Fact::AttemptEnded { .. }
         | Fact::Collected { .. }
         | Fact::Ended { .. }
         | Fact::HoldBegan { .. }
@@ -357,6 +374,58 @@ fn told_rest(fact: Fact) -> Told {
         | Fact::OfferEnded { .. }
         | Fact::PositionTold { .. }
         | Fact::Queued { .. }
-        | Fact::QueueLeft { .. } => unreachable!("`told` has them"),
+        | Fact::QueueLeft { .. }
+        | Fact::Trunk { .. }
+        | Fact::TrunkSkipped { .. } => unreachable!("`told` has them"),
     }
+}
+
+fn told_of_trunk(fact: Fact) -> Told {
+    match fact {
+        Fact::Attempt { leg, trunk, server, number, shown } => {
+            let (leg_id, trunk) = (leg.to_string(), trunk.to_string());
+            Told::AttemptBegan(proto::AttemptBegan { leg_id, trunk, server, number, shown })
+        }
+        Fact::AttemptEnded { leg, outcome, status } => Told::AttemptEnded(proto::AttemptEnded {
+            leg_id: leg.to_string(),
+            outcome: offer_outcome(outcome),
+            sip_status: status.map(u32::from),
+        }),
+        Fact::Trunk { trunk, state, why } => Told::TrunkChanged(proto::TrunkChanged {
+            trunk: trunk.to_string(),
+            state: trunk_state(state),
+            why: written(why),
+        }),
+        Fact::TrunkSkipped { trunk, why } => {
+            Told::TrunkSkipped(proto::TrunkSkipped { trunk: trunk.to_string(), why })
+        }
+        _ => unreachable!("`told` gives these alone"),
+    }
+}
+
+fn told_setup(fact: Fact) -> Told {
+    let Fact::Setup {
+        direction: way,
+        from: number,
+        e164,
+        name: called,
+        extension,
+        trunk,
+        did,
+        to: dialled,
+        sip_call_id,
+        config,
+    } = fact
+    else {
+        unreachable!("`told_rest` gives this alone")
+    };
+    Told::Setup(proto::Setup {
+        direction: direction(way),
+        caller: Some(caller(Caller { number, e164, name: called, extension })),
+        dialled,
+        sip_call_id,
+        config,
+        trunk: name(trunk.as_ref()),
+        did,
+    })
 }

@@ -104,8 +104,12 @@ async fn ready(State(pages): State<Pages>) -> impl IntoResponse {
 
 async fn metrics(State(pages): State<Pages>) -> impl IntoResponse {
     let status = status(&pages).await;
+    let trunks = match timeout(LIVE_MAX, pages.switch.ask(Request::Trunks)).await {
+        Ok(Ok(Reply::Trunks(trunks))) => trunks,
+        Ok(Ok(_) | Err(_)) | Err(_) => Vec::new(),
+    };
     let head = *pages.ledger.head().borrow();
-    let page = pages.metrics.page(status, pages.ledger.health(), head);
+    let page = pages.metrics.page(status, trunks, pages.ledger.health(), head);
     ([(header::CONTENT_TYPE, OPEN_METRICS)], page)
 }
 

@@ -208,6 +208,12 @@ impl Dialog {
         self.revision
     }
 
+    /// The next CSeq number is taken by a request that is sent again.
+    pub fn skip_cseq(&mut self) {
+        self.local_cseq += 1;
+        self.revision += 1;
+    }
+
     /// Starts our next request; not for ACK and CANCEL, which have numbers of other requests.
     ///
     /// Its user adds what else it wants: Contact if it refreshes the target, a body.

@@ -27,17 +27,8 @@ pub fn answer(
     cnonce: &str,
     count: u32,
 ) -> Option<(Name, String)> {
-    let (asks, answers) = match refusal.status() {
-        401 => (Name::WwwAuthenticate, Name::Authorization),
-        407 => (Name::ProxyAuthenticate, Name::ProxyAuthorization),
-        _ => return None,
-    };
-    let challenges = refusal.lines(asks).filter_map(|line| {
-        let fields = Fields::parse(line)?;
-        let algorithm = Algorithm::of(fields.get("algorithm"))?;
-        (can_answer(&fields)).then_some((algorithm, fields))
-    });
-    let (algorithm, fields) = challenges.min_by_key(|(algorithm, _)| *algorithm)?;
+    let (_, answers) = headers(refusal)?;
+    let (algorithm, fields) = strongest(refusal)?;
     let (realm, nonce) = (fields.get("realm")?, fields.get("nonce")?);
     let count = format!("{count:08x}");
     let counted = fields.has("qop").then_some((count.as_str(), cnonce));
@@ -60,6 +51,47 @@ pub fn answer(
         write!(value, ", opaque={}", Quoted(opaque)).expect("writing to a String cannot fail");
     }
     Some((answers, value))
+}
+
+/// What a refusal asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Challenge {
+    /// The header that asks, and the one that answers it.
+    pub headers: (Name, Name),
+    pub nonce: String,
+    pub realm: String,
+    /// The credentials were right, their nonce too old (RFC 7616 §3.3).
+    pub stale: bool,
+}
+
+/// The challenge that `answer` would answer.
+pub(super) fn challenge(refusal: &Response) -> Option<Challenge> {
+    let (_, fields) = strongest(refusal)?;
+    Some(Challenge {
+        headers: headers(refusal)?,
+        nonce: fields.get("nonce")?.to_owned(),
+        realm: fields.get("realm")?.to_owned(),
+        stale: fields.get("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
+    })
+}
+
+fn headers(refusal: &Response) -> Option<(Name, Name)> {
+    match refusal.status() {
+        401 => Some((Name::WwwAuthenticate, Name::Authorization)),
+        407 => Some((Name::ProxyAuthenticate, Name::ProxyAuthorization)),
+        _ => None,
+    }
+}
+
+/// The strongest challenge that we can answer (RFC 8760 §2.4).
+fn strongest(refusal: &Response) -> Option<(Algorithm, Fields<'_>)> {
+    let (asks, _) = headers(refusal)?;
+    let challenges = refusal.lines(asks).filter_map(|line| {
+        let fields = Fields::parse(line)?;
+        let algorithm = Algorithm::of(fields.get("algorithm"))?;
+        can_answer(&fields).then_some((algorithm, fields))
+    });
+    challenges.min_by_key(|(algorithm, _)| *algorithm)
 }
 
 /// Whether the challenge is complete and wants nothing but `qop=auth`, if it wants any.

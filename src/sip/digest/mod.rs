@@ -1,13 +1,14 @@
 //! Digest authentication (RFC 7616, RFC 8760): who a request is from.
 //!
 //! `auth` checks what phones answer to our challenges, `nonce` makes and judges the nonces, `guard`
-//! slows down who guesses passwords, `answer` answers the challenges of others, `hash` is the
-//! arithmetic.
+//! slows down who guesses passwords, `answer` answers the challenges of others, `login` does
+//! so for a request, `hash` is the arithmetic.
 
 pub mod answer;
 pub mod auth;
 pub mod guard;
 pub mod hash;
+pub mod login;
 pub mod nonce;
 
 mod fields;
@@ -15,3 +16,4 @@ mod fields;
 pub use answer::{Credentials, answer};
 pub use auth::{Auth, Config, Verdict};
 pub use hash::{Algorithm, Secret};
+pub use login::Login;

@@ -132,8 +132,10 @@ impl Switch {
     ) -> Verdict {
         let (secrets, extensions, defence) = (&self.secrets, &self.plan.extensions, &self.defence);
         let secret_of = |user: &str| {
-            let account = extensions.get(user)?;
-            account.lets_in(remote.ip()).then(|| secrets.get(user))?
+            match extensions.get(user) {
+                Some(account) => account.lets_in(remote.ip()).then(|| secrets.get(user))?,
+                None => secrets.get(user), // a trunk's
+            }
         };
         let proven = |user: &str| defence.has_proven(now, remote, user);
         let source = Network::of_source(remote.ip()).first();

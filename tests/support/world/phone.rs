@@ -2,6 +2,8 @@
 
 #[path = "lamp.rs"]
 mod lamp;
+#[path = "provider.rs"]
+mod provider;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,6 +17,8 @@ use strowger::sip::message::{Message, Method, Name, Request, Response};
 use strowger::sip::registrar::nat::Path;
 use strowger::sip::transaction::{ClientId, Input, Output, ServerKey, Table};
 use strowger::time::{Duration, Instant};
+
+pub use provider::Provider;
 
 /// What a phone does when it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +84,8 @@ pub struct Phone {
     pub account: String,
     pub password: String,
     pub manner: Manner,
+    /// What makes it a trunk's other side.
+    pub provider: Option<Provider>,
     /// Whether it acknowledges a 200.
     pub acks: bool,
     /// Whether its ACK answers an offer in a 200.
@@ -123,6 +129,7 @@ impl Phone {
             account: name.trim_end_matches(char::is_alphabetic).to_owned(),
             password: password.to_owned(),
             manner: Manner::Rings,
+            provider: None,
             acks: true,
             answers_late: true,
             registered_contact: None,
@@ -411,6 +418,9 @@ impl Phone {
     }
 
     fn requested(&mut self, now: Instant, key: ServerKey, request: Request) {
+        if self.answers_as_provider(now, key, &request) {
+            return;
+        }
         let known = self.lines.iter().position(|line| line.is_of(&request));
         match (request.method(), known) {
             (Method::Invite, None) => self.rung(now, key, request),
