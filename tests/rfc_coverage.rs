@@ -1,7 +1,8 @@
 //! `docs/rfc-coverage.md` says which code and which test stand for which section of which RFC.
 //!
 //! It is made from the citations in the sources (`RFC 3261 §17.2.1`) and from
-//! `docs/rfc-coverage.toml`, which names the RFCs and states the gaps. `cargo xtask docs` writes it.
+//! `docs/rfc-coverage.toml`, which names the RFCs and states the gaps. `cargo xtask docs` writes
+//! it.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
@@ -244,7 +245,7 @@ fn files(paths: &BTreeSet<String>) -> String {
 const HEAD: &str = "# RFC coverage
 
 Which code and which test stand for which section. Made from the citations in the sources by
-`cargo xtask docs`; a test fails when it is stale. An empty cell of the last column means that no test
-cites the section, not that none passes through it. The gaps are those we know of and state.
+`cargo xtask docs`; a test fails when it is stale. An empty cell of the last column means that no
+test cites the section, not that none passes through it. The gaps are those we know of and state.
 
 ";

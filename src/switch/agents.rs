@@ -61,7 +61,9 @@ impl Switch {
                 self.locate(now, &target, seeker, out);
             }
             out.push(self.keep_phones(&extension));
-            self.follow_phones(now, &extension, out);
+            if !matches!(change, registrar::Change::Refreshed { .. }) {
+                self.follow_phones(now, &extension, out);
+            }
             let is_there = !self.parts.registrar.targets(&extension).is_empty();
             self.seat_reachable(now, &extension, is_there);
         }

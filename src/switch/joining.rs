@@ -41,6 +41,11 @@ impl Switch {
         });
         match joined {
             Ok(joined) => {
+                self.follow_call(now, from, out);
+                for leg in &joined.moved {
+                    self.follow_call(now, leg.call, out);
+                }
+                self.follow_call(now, joined.heir, out);
                 self.tidy(joined.heir);
                 self.tidy(from);
             }
@@ -85,9 +90,15 @@ impl Switch {
 
     /// The leg with a dialog (RFC 3891 §3).
     fn named(&self, from: CallId, replaces: &Replaces, by: &ExtensionId) -> Result<LegId, u16> {
-        let leg = *self.legs.get(&replaces.to_tag).ok_or(GONE)?;
+        let Replaces { call_id, to_tag, from_tag, .. } = replaces;
+        // Who learnt of it from a lamp names it as the phone at its other end does (RFC 4235 §4.1).
+        let (leg, remote_tag) = match (self.legs.get(to_tag), self.legs.get(from_tag)) {
+            (Some(leg), _) => (*leg, from_tag),
+            (None, Some(leg)) => (*leg, to_tag),
+            (None, None) => return Err(GONE),
+        };
         let call = self.calls.get(&self.home(leg)).ok_or(GONE)?;
-        if !call.has_leg(leg, &replaces.call_id, Some(&replaces.from_tag)) {
+        if !call.has_leg(leg, call_id, Some(remote_tag)) {
             return Err(GONE);
         }
         if call.id() == from {

@@ -355,7 +355,8 @@ impl Switch {
                 acd::State::Away | acd::State::OnCall | acd::State::WrapUp => CallState::Confirmed,
                 acd::State::Ringing => CallState::Early,
             };
-            let call = view.call.and_then(|call| self.calls.get(&call));
+            let home = |call: CallId| self.served.get(&call).copied().unwrap_or(call);
+            let call = view.call.and_then(|call| self.calls.get(&home(call)));
             let remote = call.map(|call| caller(call)).filter(|_| state != CallState::Terminated);
             return Some(one_line(format!("agent-{agent}"), state, remote));
         }
@@ -401,7 +402,7 @@ fn one_line(id: String, state: CallState, remote: Option<Party>) -> Shown {
 fn lines_of(call: &Call, place: &ExtensionId, plan: &Plan) -> BTreeMap<Place, shown::Call> {
     let here = |leg: &&Leg| leg.extension.as_ref() == Some(place) && !leg.is_leaving();
     let shown = |leg: &Leg| {
-        let called = leg.id != call.caller_leg();
+        let called = leg.id.index > 0;
         let rings = || call.legs().any(Leg::is_ringing);
         let state = match leg {
             leg if leg.is_confirmed() => CallState::Confirmed,
@@ -414,7 +415,12 @@ fn lines_of(call: &Call, place: &ExtensionId, plan: &Plan) -> BTreeMap<Place, sh
             local_tag: leg.remote_tag().map(str::to_owned),
             remote_tag: tag.to_owned(),
         };
-        let remote = if called { caller(call) } else { callee(call, plan) };
+        let remote = match call.stage() {
+            Stage::Talking(talking) if talking.peer == leg.id => caller(call),
+            Stage::Talking(_) => callee(call, plan),
+            _ if called => caller(call),
+            _ => callee(call, plan),
+        };
         let (id, dialog, remote) = (leg.id.to_string(), Some(dialog), Some(remote));
         ((call.id(), leg.id), shown::Call { id, state, called, dialog, remote })
     };

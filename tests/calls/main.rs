@@ -16,6 +16,7 @@ mod attended_early;
 mod attended_transfer;
 mod blf_agents_and_queues;
 mod blf_crowd;
+mod blf_pickup;
 mod blf_ringing;
 mod blind_transfer;
 mod busy;

@@ -185,12 +185,11 @@ impl Dialog {
         true
     }
 
-    /// Our address as the peer wrote it, without parameters, and the host in it.
-    pub fn local_address(&self) -> (&str, &str) {
+    /// Our address as the peer wrote it, without parameters, and the host in it if it has one.
+    pub fn local_address(&self) -> (&str, Option<&str>) {
         let uri = uri_of(&self.local).map_or("", |uri| uri.text());
         let uri = uri.split([';', '?']).next().unwrap_or_default();
-        let (_, host) = uri.split_once('@').or_else(|| uri.split_once(':')).unwrap_or_default();
-        (uri, host)
+        (uri, uri.split_once('@').map(|(_, host)| host))
     }
 
     /// CSeq numbers up to `cseq` count as used.

@@ -329,7 +329,8 @@ impl Notifier {
         let left = expires_at.since(self.epoch.wall(now));
         let is_full = self.entries.len() >= self.config.subscriptions_max;
         let is_known = self.entries.contains_key(&id);
-        if left.is_zero() || is_full || is_known || !dialog.reopen() {
+        let is_used_up = dialog.local_cseq() > CSEQ_MAX;
+        if left.is_zero() || is_full || is_known || is_used_up || !dialog.reopen() {
             out.push(Output::Store { id, subscription: None });
             return;
         }
@@ -584,8 +585,9 @@ impl Entry {
         };
         if let Some(shown) = shown {
             let (entity, host) = self.dialog.local_address();
+            let host = host.map_or_else(|| flow.local.to_string(), str::to_owned);
             let version = self.dialog.local_cseq() - 1;
-            let body = shown.body(entity, host, version);
+            let body = shown.body(entity, &host, version);
             notify = notify.body(package.media_type(), body.as_bytes());
         }
         (flow, notify.request())
@@ -627,6 +629,9 @@ fn seconds(text: &str) -> Option<Duration> {
 
 /// CSeq numbers that are stored as used at a time.
 const CSEQ_BLOCK: u32 = 1000;
+
+/// No dialog that has come so far is taken up: CSeq numbers end at 2³¹ (RFC 3261 §8.1.1.5).
+const CSEQ_MAX: u32 = 1 << 30;
 
 /// Seconds after which a phone may try again for which there was no room.
 const RETRY_AFTER_S: u32 = 60;
