@@ -47,7 +47,10 @@ impl Library for Nothing {
 
 impl Bench {
     fn new(calls: u16, other: Codec, record: bool) -> Self {
-        let limits = Limits { record_length_max: Duration::from_secs(1 << 40) };
+        let limits = Limits {
+            record_length_max: Duration::from_secs(1 << 40),
+            silence_max: Duration::from_secs(1 << 40),
+        };
         let mut engine = Engine::new(limits, Epoch::default(), Rng::from_number(1));
         let mut out = Vec::new();
         for call in 0..calls {

@@ -99,6 +99,12 @@ pub struct Queue {
     pub music: Option<PromptId>,
     /// What the caller is told while waiting.
     pub announce: Announce,
+    /// How agents' phones ring for it: a name that the phones know, sent in Alert-Info. Default
+    /// `""`: as for any call.
+    pub alert: String,
+    /// Whether agents' phones are told to answer by themselves (Call-Info `answer-after`). Default
+    /// `false`.
+    pub auto_answer: bool,
     /// Which calls are recorded. Default `"never"`.
     pub record: Record,
     /// Where a caller goes who finds `callers_max` waiting. Default: `486 Busy Here`.

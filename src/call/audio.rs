@@ -38,6 +38,10 @@ pub struct Audio {
 struct Offered {
     codecs: Vec<Codec>,
     direction: Direction,
+    /// The direction that we want, which an offer of the same does not say.
+    wanted: Direction,
+    /// It keeps the lines of the peer's last description.
+    again: bool,
 }
 
 /// What an agreement changed for the rest of the call.
@@ -76,6 +80,11 @@ impl Audio {
         self.agreed.as_ref()
     }
 
+    /// Our last description, as we wrote it.
+    pub fn said(&self) -> &str {
+        &self.said
+    }
+
     /// Whether our offer still waits for its answer: another one would be glare (RFC 3261 §14.1).
     pub fn is_offering(&self) -> bool {
         self.offered.is_some()
@@ -106,18 +115,44 @@ impl Audio {
         self.direction = if hold { Direction::SendOnly } else { Direction::SendRecv };
     }
 
+    /// From here on we want what is spoken already, and then the rest of `all`: nothing that we
+    /// change or agree to changes the codec without need.
+    pub fn want_the_same_first(&mut self, all: &[Codec]) {
+        if let Some(agreed) = &self.agreed {
+            self.codecs = agreed.spoken();
+        }
+        for codec in all {
+            if !self.codecs.contains(codec) {
+                self.codecs.push(*codec);
+            }
+        }
+    }
+
     /// An offer of what we want; the first one of the dialog, or a further one.
     pub fn offer(&mut self) -> String {
-        let (codecs, theirs) = (self.codecs.clone(), self.theirs.take());
+        self.offer_as(self.codecs.clone(), self.direction)
+    }
+
+    /// An offer of what is agreed on already, whoever holds whom: nothing is to change.
+    pub fn offer_the_same(&mut self) -> String {
+        match &self.agreed {
+            Some(agreed) => self.offer_as(agreed.spoken(), agreed.direction),
+            None => self.offer(),
+        }
+    }
+
+    fn offer_as(&mut self, codecs: Vec<Codec>, direction: Direction) -> String {
+        let theirs = self.theirs.take();
         let text = self.say(|local| {
-            let local = Local { codecs: &codecs, ..local };
+            let local = Local { codecs: &codecs, direction, ..local };
             match &theirs {
                 Some(theirs) => sdp::offer_again(&local, theirs),
                 None => sdp::offer(&local),
             }
         });
         self.theirs = theirs;
-        self.offered = Some(Offered { codecs, direction: self.direction });
+        let again = self.theirs.is_some();
+        self.offered = Some(Offered { codecs, direction, again, wanted: self.direction });
         text
     }
 
@@ -149,15 +184,31 @@ impl Audio {
     /// When the answer fits no offer of ours.
     pub fn accept(&mut self, answer: &Session) -> Result<Hold, Refusal> {
         let Some(offered) = self.offered.take() else { return Err(Refusal::MediaLines) };
-        let Offered { codecs, direction } = offered;
-        let local = Local { codecs: &codecs, direction, ..self.local() };
-        let agreed = match &self.theirs {
-            Some(theirs) => sdp::accept_again(&local, theirs, answer)?,
-            None => sdp::accept(&local, answer)?,
-        };
-        let hold = self.agree(direction, agreed);
+        let agreed = self.fit(&offered, answer)?;
+        let hold = self.agree(offered.wanted, agreed);
         self.theirs = Some(answer.clone());
         Ok(hold)
+    }
+
+    /// Takes an answer that another may follow: in a provisional response. The offer stays open.
+    ///
+    /// # Errors
+    ///
+    /// When the answer fits no offer of ours; what was agreed on before stays.
+    pub fn accept_early(&mut self, answer: &Session) -> Result<(), Refusal> {
+        let Some(offered) = &self.offered else { return Err(Refusal::MediaLines) };
+        let (wanted, agreed) = (offered.wanted, self.fit(offered, answer)?);
+        self.agree(wanted, agreed);
+        Ok(())
+    }
+
+    fn fit(&self, offered: &Offered, answer: &Session) -> Result<Negotiated, Refusal> {
+        let Offered { codecs, direction, again, .. } = offered;
+        let local = Local { codecs, direction: *direction, ..self.local() };
+        match &self.theirs {
+            Some(theirs) if *again => sdp::accept_again(&local, theirs, answer),
+            _ => sdp::accept(&local, answer),
+        }
     }
 
     /// Our offer counts as never made: what was agreed on before stays.
@@ -171,9 +222,9 @@ impl Audio {
         self.direction = self.settled;
     }
 
-    fn agree(&mut self, direction: Direction, agreed: Negotiated) -> Hold {
+    fn agree(&mut self, wanted: Direction, agreed: Negotiated) -> Hold {
         let before = self.is_held();
-        self.settled = direction;
+        self.settled = wanted;
         self.agreed = Some(agreed);
         match (before, self.is_held()) {
             (false, true) => Hold::Began,

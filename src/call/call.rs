@@ -442,15 +442,26 @@ impl Call {
         if self.answered.is_some() {
             return;
         }
-        let all = self.codecs_of(self.party, site);
-        let spoken = spoken.filter(|codec| all.contains(codec));
-        let rest = all.iter().copied().filter(|codec| Some(*codec) != spoken);
-        let codecs = spoken.into_iter().chain(rest).collect();
+        let codecs = self.codecs_after(site, spoken);
         self.drive(now, site, self.party, leg::Input::Answer(codecs), out);
-        if self.legs.get(&self.party).is_some_and(Leg::is_confirmed) {
+        if self.legs.get(&self.party).is_some_and(Leg::is_accepted) {
             self.answered = Some(now);
             self.fact(now, out, Fact::Answered);
         }
+    }
+
+    /// What may be spoken with the party, the codec of the other side first.
+    pub(super) fn codecs_after(&self, site: &Site<'_>, spoken: Option<Codec>) -> Vec<Codec> {
+        let all = self.codecs_of(self.party, site);
+        let spoken = spoken.filter(|codec| all.contains(codec));
+        let rest = all.iter().copied().filter(|codec| Some(*codec) != spoken);
+        spoken.into_iter().chain(rest).collect()
+    }
+
+    /// The codec that a leg speaks.
+    pub(super) fn spoken_by(&self, leg: LegId) -> Option<Codec> {
+        let agreed = self.legs.get(&leg)?.audio().agreed()?;
+        agreed.codecs.first().map(|payload| payload.codec)
     }
 
     fn tick(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {

@@ -19,6 +19,8 @@ pub struct Caller {
     pub dialled: String,
     /// The number of ours that was called, as the trunk wrote it.
     pub did: Option<String>,
+    /// He does not want to be known to those he calls (RFC 3323).
+    pub hidden: bool,
 }
 
 /// Where a call comes from.

@@ -2,13 +2,19 @@
 
 use std::net::IpAddr;
 
+use crate::call::identity::{self, Manner};
 use crate::call::site::Settings;
+use crate::sip::dialog::SessionTimer;
+use crate::sip::dialog::session_timer::Terms;
 use crate::sip::flow::Flow;
-use crate::sip::message::{Method, Name, Request, Response, UserPart};
+use crate::sip::message::{Builder, Method, Name, Request, Response, UserPart};
 use crate::sip::registrar::nat::Path;
 
 /// The methods that a leg understands (RFC 3261 §20.5).
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER";
+
+/// The option tags of the extensions that a leg understands (RFC 3261 §20.37).
+pub const SUPPORTED: &str = "100rel, replaces, timer";
 
 /// Why the phones that lost the race stop ringing: no missed call is shown (RFC 3326 §3.2).
 pub const COMPLETED_ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
@@ -33,6 +39,7 @@ pub struct Dial<'a> {
     pub referred_by: Option<&'a str>,
     /// None for a phone of ours.
     pub outside: Option<Outside<'a>>,
+    pub manner: Manner<'a>,
 }
 
 /// What a trunk's INVITE has that a phone's has not.
@@ -56,6 +63,7 @@ pub fn build(
     sip_call_id: &str,
     tag: &str,
     offer: &str,
+    timer: &SessionTimer,
     settings: &Settings,
 ) -> Request {
     let domain = match (&dial.outside, settings.domain.as_str()) {
@@ -63,9 +71,10 @@ pub fn build(
         (None, "") => host(dial.path.flow.local.ip()),
         (None, domain) => domain.to_owned(),
     };
+    let uri = format!("sip:{}@{domain}", UserPart(dial.from));
     let caller = match dial.name {
-        Some(name) => format!("\"{}\" <sip:{}@{domain}>", quoted(name), UserPart(dial.from)),
-        None => format!("<sip:{}@{domain}>", UserPart(dial.from)),
+        Some(name) => format!("\"{}\" <{uri}>", quoted(name)),
+        None => format!("<{uri}>"),
     };
     let outside = dial.outside.as_ref();
     let mut invite = Request::build(Method::Invite, dial.uri);
@@ -74,6 +83,7 @@ pub fn build(
     }
     invite = invite.header(Name::MaxForwards, 70);
     invite = match outside.and_then(|outside| outside.asserted_by) {
+        _ if dial.manner.hidden => invite.header(Name::From, identity::anonymous(tag)),
         None => invite.header(Name::From, format_args!("{caller};tag={tag}")),
         Some(account) => invite
             .header(Name::From, format_args!("<sip:{}@{domain}>;tag={tag}", UserPart(account)))
@@ -88,14 +98,36 @@ pub fn build(
             dial.path.flow.contact_as(outside.and_then(|outside| outside.contact)),
         )
         .header(Name::Allow, ALLOW)
+        .header(Name::Supported, SUPPORTED)
         .header(Name::UserAgent, AGENT);
     if let Some(who) = dial.referred_by {
         invite = invite.header(Name::ReferredBy, who);
     }
+    invite = timer.ask(invite);
+    invite = identity::tell(invite, &dial.manner, (&uri, dial.name), (&domain, dial.user));
     if !offer.is_empty() {
-        invite = invite.body("application/sdp", offer.as_bytes());
+        invite = invite.body(SDP, offer.as_bytes());
     }
     invite.request()
+}
+
+/// The same request of ours with the next CSeq number: all its lines but those named, and its body.
+///
+/// It has no `Via`: the transaction adds its own.
+pub fn again(request: &Request, cseq: u32, without: &[Name]) -> Builder {
+    let written = [Name::Via, Name::CSeq, Name::ContentType, Name::ContentLength];
+    let mut next = Request::build(request.method(), request.uri_text());
+    for (name, value) in request.all() {
+        let known = Name::of(name.as_bytes());
+        if !written.contains(&known) && !without.contains(&known) {
+            next = next.header_named(name, value);
+        }
+    }
+    next = next.header(Name::CSeq, format_args!("{cseq} {}", request.method()));
+    match request.content_type() {
+        Some(kind) => next.body(kind, request.body()),
+        None => next,
+    }
 }
 
 /// An address as a URI's host (RFC 3261 §25.1).
@@ -106,19 +138,22 @@ fn host(address: IpAddr) -> String {
     }
 }
 
-/// Our 200 to an INVITE or UPDATE, with a session description.
-pub fn accept(request: &Request, tag: &str, flow: &Flow, body: &str) -> Response {
-    Response::build(request, 200, Some(tag))
+/// Our 200 to an INVITE or UPDATE; its user adds the session description.
+pub fn accept(request: &Request, tag: &str, flow: &Flow, terms: Terms) -> Builder {
+    let response = Response::build(request, 200, Some(tag))
         .header(Name::Contact, flow.contact())
         .header(Name::Allow, ALLOW)
-        .header(Name::Server, AGENT)
-        .body("application/sdp", body.as_bytes())
-        .response()
+        .header(Name::Supported, SUPPORTED)
+        .header(Name::Server, AGENT);
+    terms.tell(response)
 }
 
-/// Where requests in our dialogs are to be sent.
-pub fn contact(flow: &Flow) -> String {
-    flow.contact()
+/// What a request requires and we do not understand (RFC 3261 §8.2.2.3), for `Unsupported`.
+pub fn not_understood(request: &Request) -> Option<String> {
+    let known =
+        |tag: &&str| SUPPORTED.split(", ").any(|supported| supported.eq_ignore_ascii_case(tag));
+    let unknown: Vec<&str> = request.values(Name::Require).filter(|tag| !known(tag)).collect();
+    (!unknown.is_empty()).then(|| unknown.join(", "))
 }
 
 /// The key that a SIP INFO carries: `application/dtmf-relay` ("Signal=5") or `application/dtmf`.
@@ -156,6 +191,9 @@ fn quoted(name: &str) -> String {
         text
     })
 }
+
+/// The media type of session descriptions (RFC 8866 §8.1).
+pub const SDP: &str = "application/sdp";
 
 /// How Strowger names itself (RFC 3261 §20.35, §20.41).
 pub const AGENT: &str = concat!("Strowger/", env!("CARGO_PKG_VERSION"));

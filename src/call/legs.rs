@@ -2,6 +2,7 @@
 
 use crate::call::audio::Audio;
 use crate::call::call::{Call, Output, Stage, cause_of};
+use crate::call::identity::Manner;
 use crate::call::invite::Dial;
 use crate::call::leg::{self, Leg};
 use crate::call::site::Site;
@@ -29,6 +30,15 @@ impl Call {
         let (from, name) = (from.to_owned(), name.map(str::to_owned));
         let referred_by = self.transfer.as_ref().and_then(Transfer::referred_by);
         let referred_by = referred_by.map(str::to_owned);
+        let rings = queue.as_ref().and_then(|queue| self.plan.acd.queues.get(queue));
+        let alert = rings.map_or_else(String::new, |queue| queue.alert.clone());
+        let manner = Manner {
+            // Who was sent on is shown as the one who was called, and is known there.
+            hidden: self.caller.hidden && self.party == self.caller_leg(),
+            alert: &alert,
+            auto_answer: rings.is_some_and(|queue| queue.auto_answer),
+            ..Manner::default()
+        };
         let dial = Dial {
             user: extension.as_str(),
             uri: &binding.contact,
@@ -38,6 +48,7 @@ impl Call {
             name: name.as_deref(),
             referred_by: referred_by.as_deref(),
             outside: None,
+            manner,
         };
         let codecs = self.codecs_within(&site.settings.codecs);
         let (mut leg, steps) = self.make_leg(site, &dial, &codecs)?;
@@ -181,8 +192,10 @@ impl Call {
                 _ => self.drive(now, site, leg, leg::Input::HangUp(None), out),
             },
             leg::Event::Digit(digit) => self.key(now, site, (leg, digit), out),
+            leg::Event::EarlyAudio => self.early_audio(now, site, leg, out),
             leg::Event::Held(held) => self.held(now, leg, held, out),
-            leg::Event::HungUp => self.hung_up(now, site, leg, out),
+            leg::Event::HungUp => self.hung_up(now, site, leg, None, out),
+            leg::Event::Lost(why) => self.hung_up(now, site, leg, Some(why), out),
             leg::Event::Modified | leg::Event::NotModified(_) => {} // nothing waits for it
             leg::Event::Referred(refer) => self.referred(now, site, leg, &refer, out),
             leg::Event::Refused(status) => self.refused(now, site, leg, status, out),
@@ -198,13 +211,16 @@ impl Call {
         }
     }
 
+    /// A party has left; `lost` says how it was noticed that it is gone without a word.
     pub(super) fn hung_up(
         &mut self,
         now: Instant,
         site: &mut Site<'_>,
         leg: LegId,
+        lost: Option<&'static str>,
         out: &mut Vec<Output>,
     ) {
+        let cause = if lost.is_some() { NO_LIFE } else { 16 };
         let talks = matches!(&self.stage, Stage::Talking(talking) if talking.peer == leg);
         if leg == self.party || talks {
             let status = if self.answered.is_some() { 200 } else { 487 };
@@ -212,7 +228,7 @@ impl Call {
                 true => (HungUpBy::Caller, "caller_hung_up"),
                 false => (HungUpBy::Callee, "callee_hung_up"),
             };
-            self.end(now, site, by, (status, 16, reason), out);
+            self.end(now, site, by, (status, cause, lost.unwrap_or(reason)), out);
             return;
         }
         if matches!(self.stage, Stage::Waiting(_)) {
@@ -291,3 +307,6 @@ impl Call {
         }
     }
 }
+
+/// The Q.850 cause of a party that is gone without a word: recovery on timer expiry.
+const NO_LIFE: u8 = 102;

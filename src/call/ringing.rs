@@ -17,6 +17,8 @@ pub struct Ringing {
     pub until: Instant,
     /// The legs that still ring.
     pub legs: Vec<LegId>,
+    /// The phone that the caller hears before it answers.
+    pub heard: Option<LegId>,
     /// The refusal that says most, if any phone has refused.
     refusal: Option<u16>,
 }
@@ -51,7 +53,8 @@ impl Call {
         if self.answered.is_some() && self.transfer.is_none() {
             self.play(self.party, vec![Sound::Prompt(RINGBACK.into())], true, out);
         }
-        self.stage = Stage::Ringing(Ringing { until: now + wait, legs, refusal: None });
+        self.stage =
+            Stage::Ringing(Ringing { until: now + wait, legs, heard: None, refusal: None });
     }
 
     /// Rings the phone where an agent sits, past the queues.
@@ -109,6 +112,7 @@ impl Call {
         let all = ringing.legs.is_empty() || status >= 600;
         let refusal = ringing.refusal.unwrap_or(status);
         self.fact(now, out, Fact::OfferEnded { leg, outcome: outcome_of(status) });
+        self.early_audio_ended(leg, out);
         if all {
             let (status, reason) = match outcome_of(refusal) {
                 OfferOutcome::Busy => (refusal, "busy"),

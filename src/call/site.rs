@@ -18,6 +18,7 @@ use crate::route::defence::Config as Defence;
 use crate::route::emergency::Emergency;
 use crate::route::rules::Routes;
 use crate::sdp::Codec;
+use crate::sip::dialog::session_timer::Limits;
 use crate::sip::flow::Flow;
 use crate::sip::registrar::Registrar;
 use crate::sip::subscription::Config as LampsConfig;
@@ -62,6 +63,8 @@ pub struct Settings {
     pub ptime: u8,
     /// The folder of recordings.
     pub recordings: PathBuf,
+    /// How long sessions live without being refreshed.
+    pub session: Limits,
 }
 
 /// The bound media ports that nobody uses.

@@ -1,6 +1,7 @@
 //! What the legs of a call hear from us, and what the media threads say of them.
 
 use crate::call::call::{Call, Output, Stage};
+use crate::call::leg;
 use crate::call::site::Site;
 use crate::cdr::entry::{Fact, HungUpBy, Quality};
 use crate::id::LegId;
@@ -57,6 +58,7 @@ impl Call {
                     self.order(command, out);
                 }
             }
+            Event::Silent { leg } => self.drive(now, site, leg, leg::Input::Silent, out),
             Event::Spare { .. } => {}
         }
     }

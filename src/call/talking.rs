@@ -32,8 +32,7 @@ impl Call {
         peer: LegId,
         out: &mut Vec<Output>,
     ) {
-        let spoken = self.legs.get(&peer).and_then(|leg| leg.audio().agreed());
-        let spoken = spoken.and_then(|agreed| agreed.codecs.first()).map(|payload| payload.codec);
+        let spoken = self.spoken_by(peer);
         self.answer_caller(now, site, spoken, out);
         if !matches!(self.stage, Stage::Routing) {
             return; // the answer failed, and the call has ended

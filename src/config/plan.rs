@@ -64,6 +64,7 @@ impl Config {
             domain: self.sip.domain.clone(),
             media: self.sip.external.or_else(|| (!listen.is_unspecified()).then_some(listen)),
             recordings,
+            session: self.sip.session(),
         }
     }
 

@@ -54,6 +54,10 @@ pub struct Config {
     /// Audio that may wait for a slow disk, over all calls; what exceeds it ends the recording that
     /// it belongs to. Default `"32MiB"`.
     pub record_waiting_bytes: Size,
+    /// How long a phone in a call may send neither audio nor reports before it is asked whether it
+    /// is still there; one that does not answer is hung up on. Default `"60s"`.
+    #[serde(with = "humantime_serde")]
+    pub silence_max: Duration,
 }
 
 impl Default for Config {
@@ -74,6 +78,7 @@ impl Default for Config {
             record_length_max: Duration::from_secs(4 * 3600),
             record_disk_free_bytes: Size(128 << 20),
             record_waiting_bytes: Size(32 << 20),
+            silence_max: Duration::from_secs(60),
         }
     }
 }

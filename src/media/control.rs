@@ -111,6 +111,8 @@ pub enum Event {
     Moved { leg: LegId },
     /// The file of a leg's recording is complete on disk, or as complete as it will ever be.
     Recorded { leg: LegId, recording: Box<Recorded> },
+    /// For `[media] silence_max` nothing came from the phone, though something should have.
+    Silent { leg: LegId },
     /// A bound pair that may be taken.
     Spare { port: Port },
 }

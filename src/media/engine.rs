@@ -110,6 +110,8 @@ pub struct Departed {
 pub struct Limits {
     /// The longest recording.
     pub record_length_max: Duration,
+    /// How long a phone may send neither RTP nor RTCP before that is told.
+    pub silence_max: Duration,
 }
 
 /// Owns the legs of one thread.
@@ -298,7 +300,7 @@ impl Engine {
             tracing::error!(leg = %id, port = port.rtp, "the leg or its port is open already");
             return;
         }
-        let leg = Box::new(Leg::new(id, &mut self.rng));
+        let leg = Box::new(Leg::new(id, self.limits.silence_max, &mut self.rng));
         self.seat(slot, leg);
         out.push(Output::Serve { slot });
     }

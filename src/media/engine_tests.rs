@@ -591,7 +591,10 @@ impl Library for Shelf {
 
 impl Hall {
     fn new() -> Self {
-        let limits = Limits { record_length_max: Duration::from_secs(60) };
+        let limits = Limits {
+            record_length_max: Duration::from_secs(60),
+            silence_max: Duration::from_secs(600),
+        };
         let phones = (0..8).map(|index| Phone {
             address: address(index),
             codec: Codec::Pcma,

@@ -11,3 +11,4 @@ pub mod prompt;
 pub mod recorder;
 pub mod reports;
 pub mod session;
+mod silence;

@@ -94,16 +94,16 @@ impl Reports {
         self.sent_since = true;
     }
 
-    /// Takes a compound packet from the leg's RTCP port.
-    pub fn hear(&mut self, now: Instant, from: SocketAddr, bytes: &[u8], latch: &Latch) {
+    /// Takes a compound packet from the leg's RTCP port; gives whether it is the phone's.
+    pub fn hear(&mut self, now: Instant, from: SocketAddr, bytes: &[u8], latch: &Latch) -> bool {
         let from_phone = latch.target().is_some_and(|target| target.ip() == from.ip());
         if !from_phone && self.remote != Some(from) {
             self.strangers += 1;
-            return;
+            return false;
         }
         let Ok(packets) = rtcp::parse(bytes) else {
             self.malformed += 1;
-            return;
+            return false;
         };
         self.source = Some(from);
         for packet in packets {
@@ -117,6 +117,7 @@ impl Reports {
                 self.jitter = (self.jitter.0.saturating_add(micros), self.jitter.1 + 1);
             }
         }
+        true
     }
 
     /// The report that is due, and where to send it.

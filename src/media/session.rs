@@ -17,11 +17,12 @@ use crate::media::player::{Frame, Player};
 use crate::media::prompt::Library;
 use crate::media::recorder::{Recorder, Side};
 use crate::media::reports::Reports;
+use crate::media::silence::Silence;
 use crate::rng::Rng;
 use crate::rtp::dtmf;
 use crate::rtp::packet::{self, RtpMut};
 use crate::sdp::{Codec, Direction, Negotiated, Payload};
-use crate::time::{Epoch, Instant};
+use crate::time::{Duration, Epoch, Instant};
 
 /// A leg with an open port.
 #[derive(Debug)]
@@ -44,6 +45,7 @@ pub struct Leg {
     /// Emptied at once; kept for its memory.
     pressed: Vec<dtmf::Digit>,
     reports: Reports,
+    silence: Silence,
     decoder: Decoder,
     encoder: Encoder,
     received: Way,
@@ -76,7 +78,8 @@ pub struct Heard {
 }
 
 impl Leg {
-    pub fn new(id: LegId, rng: &mut Rng) -> Self {
+    /// `silence_max`: how long the phone may say nothing before that is told.
+    pub fn new(id: LegId, silence_max: Duration, rng: &mut Rng) -> Self {
         let ssrc = rng.u32();
         Self {
             id,
@@ -92,6 +95,7 @@ impl Leg {
             digits: dtmf::Receiver::default(),
             pressed: Vec::new(),
             reports: Reports::new(ssrc, rng),
+            silence: Silence::new(silence_max),
             decoder: Decoder::default(),
             encoder: Encoder::default(),
             received: Way::default(),
@@ -111,6 +115,7 @@ impl Leg {
         }
         self.latch.expect(audio.remote_rtp);
         self.reports.start(now, audio.remote_rtcp);
+        self.silence.agreed(now, audio.direction);
         self.outgoing.interrupt();
         self.audio = Some(audio);
     }
@@ -158,6 +163,8 @@ impl Leg {
             Verdict::Ours => {}
             Verdict::Probation | Verdict::Stranger => return None,
         }
+        // Comfort noise too, whatever its payload type.
+        self.silence.hear(now);
         let kind = self.kinds[usize::from(packet.payload_type())];
         let packet = match kind {
             Kind::Unknown => {
@@ -264,6 +271,9 @@ impl Leg {
         if let Some((to, packet)) = self.reports.tick(now, epoch, &self.outgoing, &self.latch) {
             out.push(Output::Rtcp { slot, to, packet });
         }
+        if self.silence.tick(now) {
+            out.push(Output::Event(Event::Silent { leg: self.id }));
+        }
         if let Some(recording) = &mut self.recording {
             let block = recording.recorder.flush(now);
             if !block.is_empty() {
@@ -279,12 +289,15 @@ impl Leg {
             .map_or(Instant::NEVER, Player::next_tick)
             .min(self.digits.next_tick().unwrap_or(Instant::NEVER))
             .min(self.reports.next_tick())
+            .min(self.silence.next_tick())
             .min(self.recording.as_ref().map_or(Instant::NEVER, |it| it.recorder.next_tick()))
     }
 
     /// Takes an RTCP packet of the phone.
     pub fn hear_rtcp(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
-        self.reports.hear(now, from, bytes, &self.latch);
+        if self.reports.hear(now, from, bytes, &self.latch) {
+            self.silence.hear(now);
+        }
     }
 
     /// The last RTCP packet of the leg.

@@ -147,3 +147,10 @@ pub struct Negotiated {
     /// Milliseconds of audio the peer wants in a packet, 10 to 60.
     pub ptime: u8,
 }
+
+impl Negotiated {
+    /// The codecs, in the order of preference.
+    pub fn spoken(&self) -> Vec<Codec> {
+        self.codecs.iter().map(|payload| payload.codec).collect()
+    }
+}

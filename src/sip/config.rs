@@ -9,6 +9,7 @@ use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
+use crate::sip::dialog::session_timer;
 use crate::sip::digest::Algorithm;
 use crate::sip::flow::Transport;
 use crate::time::Duration;
@@ -67,6 +68,14 @@ pub struct Config {
     /// The name servers that SIP servers are looked up with, as `"192.0.2.53:53"`. Default: those
     /// of the system (`/etc/resolv.conf`); the hosts file counts before either.
     pub resolvers: Vec<SocketAddr>,
+    /// How long a call lives without a sign of life from a phone: after half of this it is asked
+    /// for one (RFC 4028). Default `"30m"`.
+    #[serde(with = "humantime_serde")]
+    pub session_expires: Duration,
+    /// A phone that wants to be asked more often is refused with `422 Session Interval Too Small`;
+    /// 90 s or more. Default `"90s"`.
+    #[serde(with = "humantime_serde")]
+    pub session_expires_min: Duration,
     /// Transactions under way; above it new requests get `503` with Retry-After. A finished one
     /// counts for 32 s more (RFC 3261 §17.2.2). Default 200000.
     pub transactions_max: usize,
@@ -96,6 +105,8 @@ impl Default for Config {
             origins: Vec::new(),
             realm: String::new(),
             resolvers: Vec::new(),
+            session_expires: Duration::from_secs(1800),
+            session_expires_min: session_timer::EXPIRES_MIN,
             transactions_max: 200_000,
         }
     }
@@ -109,6 +120,11 @@ impl Config {
         // A client needs no listener for TLS: what the server sends comes over the connection.
         let plain = [Transport::Udp, Transport::Tcp].into_iter().filter(has);
         plain.chain([Transport::Tls]).collect()
+    }
+
+    /// What we want of session timers.
+    pub fn session(&self) -> session_timer::Limits {
+        session_timer::Limits { expires: self.session_expires, min: self.session_expires_min }
     }
 
     /// The realm of digest challenges: `realm`, else the domain, else `strowger`.

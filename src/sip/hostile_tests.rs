@@ -198,6 +198,7 @@ impl Site {
                 Output::Cancelled { .. }
                 | Output::Failed { .. }
                 | Output::Response { .. }
+                | Output::Abandoned { .. }
                 | Output::ServerEnded { .. } => {}
             }
         }

@@ -6,12 +6,14 @@
 
 use crate::call::trunk::Line;
 use crate::call::{
-    ALLOW, Call, Caller, Input as CallInput, Invited, LegInput, Origin, RETRY_AFTER_S,
+    ALLOW, Call, Caller, Input as CallInput, Invited, LegInput, Origin, RETRY_AFTER_S, SUPPORTED,
+    is_hidden, not_understood,
 };
 use crate::id::ExtensionId;
 use crate::route::rules::{Call as Dialled, Dest};
 use crate::sdp::Session;
 use crate::sip::dialog::Replaces;
+use crate::sip::dialog::session_timer::Limits;
 use crate::sip::digest::Verdict;
 use crate::sip::flow::Flow;
 use crate::sip::message::{Message, Method, Name, Request, Response};
@@ -20,7 +22,7 @@ use crate::sip::subscription::ALLOW_EVENTS;
 use crate::sip::transaction::{self, ServerKey};
 use crate::switch::trunks::caller_over;
 use crate::switch::{Output, Switch};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// What a request may do before anybody has looked at what it asks for.
 enum Admission {
@@ -150,7 +152,7 @@ impl Switch {
         let tag = self.parts.auth.tag(request);
         let mut response = Response::build(request, status, Some(&tag));
         if matches!(status, 200 | 405) {
-            response = response.header(Name::Allow, ALLOW);
+            response = response.header(Name::Allow, ALLOW).header(Name::Supported, SUPPORTED);
         }
         if status == 200 {
             response = response.header(Name::Accept, SDP).header(Name::AllowEvents, ALLOW_EVENTS);
@@ -215,7 +217,7 @@ impl Switch {
         origin: Origin,
         out: &mut Vec<Output>,
     ) {
-        let wanted = match wanted(&request) {
+        let wanted = match wanted(&request, self.parts.settings.session) {
             Ok(wanted) => wanted,
             Err(response) => {
                 let response = response.response(&request, &self.tag());
@@ -298,6 +300,7 @@ impl Switch {
             origin,
             dialled,
             did: None,
+            hidden: is_hidden(request),
         })
     }
 
@@ -356,6 +359,8 @@ enum Unserved {
     Extension(String),
     /// The body is no session description (RFC 3261 §8.2.3).
     MediaType,
+    /// Its session would be too short (RFC 4028 §9): the shortest that we take.
+    SessionTooShort(Duration),
     Status(u16),
 }
 
@@ -368,6 +373,9 @@ impl Unserved {
             Self::MediaType => Response::build(request, 415, Some(tag))
                 .header(Name::Accept, "application/sdp")
                 .response(),
+            Self::SessionTooShort(min) => Response::build(request, 422, Some(tag))
+                .header(Name::MinSe, min.as_secs())
+                .response(),
             Self::Status(status) => Response::build(request, status, Some(tag)).response(),
         }
     }
@@ -375,10 +383,8 @@ impl Unserved {
 
 /// What makes any request impossible to serve (RFC 3261 §8.2.2.3, §16.3).
 fn servable(request: &Request) -> Result<(), Unserved> {
-    let known = |option: &&str| !option.eq_ignore_ascii_case("replaces");
-    let required: Vec<&str> = request.values(Name::Require).filter(known).collect();
-    if !required.is_empty() {
-        return Err(Unserved::Extension(required.join(", ")));
+    if let Some(names) = not_understood(request) {
+        return Err(Unserved::Extension(names));
     }
     match request.max_forwards() {
         Ok(Some(0)) => Err(Unserved::Status(483)),
@@ -387,13 +393,16 @@ fn servable(request: &Request) -> Result<(), Unserved> {
     }
 }
 
-fn wanted(request: &Request) -> Result<Wanted, Unserved> {
+fn wanted(request: &Request, session: Limits) -> Result<Wanted, Unserved> {
     servable(request)?;
     let replaces = match request.lines(Name::Replaces).collect::<Vec<_>>()[..] {
         [] => None,
         [one] => Some(Replaces::parse(one).ok_or(Unserved::Status(400))?),
         _ => return Err(Unserved::Status(400)),
     };
+    if let Some(min) = session.too_small(request) {
+        return Err(Unserved::SessionTooShort(min));
+    }
     let uri = request.uri().map_err(|_| Unserved::Status(400))?;
     let dialled = uri.user_unescaped().ok_or(Unserved::Status(404))?.into_owned();
     if request.body().is_empty() {

@@ -298,7 +298,8 @@ impl Switch {
             | Event::Digit { leg, .. }
             | Event::Ended { leg, .. }
             | Event::Moved { leg }
-            | Event::Recorded { leg, .. } => *leg,
+            | Event::Recorded { leg, .. }
+            | Event::Silent { leg } => *leg,
         };
         self.drive(now, self.home(leg), crate::call::Input::Media(event), out);
     }
@@ -323,7 +324,7 @@ impl Switch {
         for step in steps {
             match step {
                 Step::Ack { request, .. } => self.acked(now, request, out),
-                Step::Cancelled { invite, .. } => {
+                Step::Abandoned { invite } | Step::Cancelled { invite, .. } => {
                     if let Some(leg) = self.invites.get(&invite).copied() {
                         self.leg(now, leg, crate::call::LegInput::Cancelled, out);
                     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::call::trunk::{Job, Line, LineInput, LineKey, LineOutput, Lines, Steps};
-use crate::call::{Caller, Origin};
+use crate::call::{Caller, Origin, is_hidden};
 use crate::cdr::entry::{Entry, Fact, TrunkState};
 use crate::id::TrunkId;
 use crate::route::rewrite::rewrite;
@@ -259,6 +259,7 @@ pub(super) fn caller_over(line: &Line, request: &Request, dialled: &str) -> Call
         name: from.display().map(|name| name.into_owned()),
         origin: Origin::Trunk(line.id().clone()),
         did: Some(did),
+        hidden: is_hidden(request),
         dialled,
         number,
         sent,

@@ -14,5 +14,6 @@ mod harness;
 mod lamps;
 mod queues;
 mod registration;
+mod sessions;
 mod site;
 mod volume;

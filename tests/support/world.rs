@@ -464,13 +464,10 @@ impl World {
                 }
             }
             Coming::ToSwitch(remote, message) => {
-                let flow = Flow {
-                    transport: Transport::Udp,
-                    local: SWITCH,
-                    remote,
-                    connection: ConnectionId::default(),
-                };
                 let phone = self.phones.values().find(|phone| phone.address == remote);
+                let (transport, connection) =
+                    phone.map_or((Transport::Udp, ConnectionId::default()), Phone::carrier);
+                let flow = Flow { transport, local: SWITCH, remote, connection };
                 let name = phone.map(|phone| phone.name.clone()).unwrap_or_default();
                 self.ladder.received(self.now, &name, &message);
                 self.input(Input::Message { flow, message });

@@ -76,9 +76,9 @@ impl Leg {
         };
         let client = site.client();
         match &mut self.state {
-            State::Inviting { client: of, invite, .. } if *of == before => {
-                *of = client;
-                *invite = request.clone();
+            State::Inviting(inviting) if inviting.client == before => {
+                inviting.client = client;
+                inviting.invite = request.clone();
             }
             State::Leaving { client: of, .. } if *of == before => *of = client,
             State::Confirmed(confirmed) => {

@@ -3,7 +3,7 @@
 use super::keys::send_key;
 use super::{Confirmed, Event, Input, Leg, Output, State, Unacknowledged, respond};
 use crate::call::audio::Hold;
-use crate::call::invite;
+use crate::call::invite::{self, SDP};
 use crate::call::site::Site;
 use crate::sdp::{Refusal, Session};
 use crate::sip::dialog::{Accepted, Dialog, Wish, accepted, modification};
@@ -38,6 +38,7 @@ impl Leg {
             }
             Input::Hold(hold) => {
                 self.audio.want_hold(hold);
+                self.audio.want_the_same_first(&site.settings.codecs);
                 return self.wish(now, site, confirmed, Wish::Offer, out);
             }
             Input::Key(key) => send_key(site, &mut confirmed, key, out),
@@ -46,6 +47,9 @@ impl Leg {
                 return self.wish(now, site, confirmed, Wish::Offer, out);
             }
             Input::Response { client, response, flow } => {
+                if confirmed.probe == Some(client) {
+                    return self.probed(site, confirmed, Some(&response), out);
+                }
                 if confirmed.modification.is_pending(client) {
                     return self.modified(now, site, confirmed, (client, &response), out);
                 }
@@ -53,12 +57,20 @@ impl Leg {
                     another_success(site, &confirmed, client, &response, flow, out);
                 }
             }
+            Input::Silent => self.probe(site, &mut confirmed, out),
+            Input::Failed(client, _) if confirmed.probe == Some(client) => {
+                return self.probed(site, confirmed, None, out);
+            }
             Input::Failed(client, why) => {
                 let input = modification::Input::Failed(client, why);
                 return self.modify(now, site, confirmed, input, out);
             }
             Input::Tick => return self.tick(now, site, confirmed, out),
-            Input::Answer(_) | Input::Cancelled | Input::Refuse(_) | Input::Ring => {} // absorbed
+            Input::Answer(_)
+            | Input::Cancelled
+            | Input::Progress(_)
+            | Input::Refuse(_)
+            | Input::Ring => {} // absorbed
         }
         State::Confirmed(confirmed)
     }
@@ -85,7 +97,7 @@ impl Leg {
             match answer.and_then(|answer| self.audio.accept(&answer)) {
                 Ok(hold) => self.agreed(hold, out),
                 Err(_) => {
-                    out.push(Output::Event(Event::HungUp));
+                    out.push(Output::Event(Event::Lost("offer_not_answered")));
                     return self.depart(site, confirmed, None, out);
                 }
             }
@@ -116,13 +128,16 @@ impl Leg {
                 // No ACK for 32 s: the peer is gone, but is told all the same (RFC 3261 §13.3.1.4).
                 accepted::Output::Ended { .. } => {
                     if confirmed.leaving.is_none() {
-                        out.push(Output::Event(Event::HungUp));
+                        out.push(Output::Event(Event::Lost("no_ack")));
                     }
                     return self.depart(site, confirmed, None, out);
                 }
             }
         }
-        self.modify(now, site, confirmed, modification::Input::Tick, out)
+        match self.modify(now, site, confirmed, modification::Input::Tick, out) {
+            State::Confirmed(confirmed) => self.timer_tick(now, site, confirmed, out),
+            state => state,
+        }
     }
 
     /// A request within the dialog.
@@ -139,6 +154,12 @@ impl Leg {
             return State::Confirmed(confirmed);
         }
         self.learn(request);
+        let unknown = invite::not_understood(request).filter(|_| request.method() != Method::Bye);
+        if let Some(names) = unknown {
+            let refusal = Response::build(request, 420, None).header(Name::Unsupported, names);
+            out.push(Output::Respond { key, response: refusal.response() });
+            return State::Confirmed(confirmed);
+        }
         match request.method() {
             Method::Bye => {
                 out.push(respond(key, request, 200, ""));
@@ -148,7 +169,7 @@ impl Leg {
                 return self.gone(out);
             }
             Method::Invite => self.reinvited(now, site, &mut confirmed, key, request, out),
-            Method::Update => self.updated(site, key, request, out),
+            Method::Update => self.updated(now, site, key, request, out),
             Method::Info => {
                 out.push(respond(key, request, 200, ""));
                 if let Some(digit) = invite::digit(request) {
@@ -157,6 +178,8 @@ impl Leg {
             }
             Method::Options => out.push(respond(key, request, 200, "")),
             Method::Refer => self.refer(&mut confirmed, key, request, out),
+            // What it acknowledges was acknowledged before we accepted.
+            Method::Prack => out.push(respond(key, request, 481, "")),
             _ => out.push(respond(key, request, 405, "")),
         }
         State::Confirmed(confirmed)
@@ -176,6 +199,10 @@ impl Leg {
             out.push(respond(key, request, 491, ""));
             return;
         }
+        let terms = match self.terms(site, key, request) {
+            Ok(terms) => terms,
+            Err(refusal) => return out.push(*refusal),
+        };
         let body = if request.body().is_empty() {
             self.audio.want_codecs(site.settings.codecs.clone());
             self.audio.offer()
@@ -188,7 +215,10 @@ impl Leg {
                 }
             }
         };
-        let response = invite::accept(request, &self.local_tag, &self.flow, &body);
+        self.refreshed(now, terms);
+        let response = invite::accept(request, &self.local_tag, &self.flow, terms)
+            .body(SDP, body.as_bytes())
+            .response();
         let accepted = Accepted::new(now, response.clone());
         let cseq = request.cseq().number;
         confirmed.accepted = Some(Unacknowledged { key, cseq, accepted });
@@ -196,45 +226,44 @@ impl Leg {
     }
 
     /// An UPDATE (RFC 3311): like a re-INVITE, but answered at once and without an ACK.
-    fn updated(
+    pub(super) fn updated(
         &mut self,
+        now: Instant,
         site: &mut Site<'_>,
         key: ServerKey,
         request: &Request,
         out: &mut Vec<Output>,
     ) {
-        if request.body().is_empty() {
-            out.push(respond(key, request, 200, ""));
-            return;
-        }
-        if self.audio.is_offering() {
-            out.push(respond(key, request, 491, ""));
-            return;
-        }
-        let Some(body) = self.answer_offer(site, request, out) else {
-            out.push(respond(key, request, 488, ""));
-            return;
+        let terms = match self.terms(site, key, request) {
+            Ok(terms) => terms,
+            Err(refusal) => return out.push(*refusal),
         };
-        let response = invite::accept(request, &self.local_tag, &self.flow, &body);
-        out.push(Output::Respond { key, response });
+        let mut response = invite::accept(request, &self.local_tag, &self.flow, terms);
+        if !request.body().is_empty() {
+            if self.audio.is_offering() {
+                out.push(respond(key, request, 491, ""));
+                return;
+            }
+            let Some(body) = self.answer_offer(site, request, out) else {
+                out.push(respond(key, request, 488, ""));
+                return;
+            };
+            response = response.body(SDP, body.as_bytes());
+        }
+        self.refreshed(now, terms);
+        out.push(Output::Respond { key, response: response.response() });
     }
 
     /// Our answer to the offer in `request`; `None` if we cannot take it, and nothing changes.
-    fn answer_offer(
+    pub(super) fn answer_offer(
         &mut self,
         site: &Site<'_>,
         request: &Request,
         out: &mut Vec<Output>,
     ) -> Option<String> {
         let offer = Session::parse(request.body()).ok()?;
-        // What is spoken already comes first: a hold must not change the codec.
-        let mut codecs: Vec<_> = self.audio.agreed()?.codecs.iter().map(|p| p.codec).collect();
-        for codec in &site.settings.codecs {
-            if !codecs.contains(codec) {
-                codecs.push(*codec);
-            }
-        }
-        self.audio.want_codecs(codecs);
+        self.audio.agreed()?;
+        self.audio.want_the_same_first(&site.settings.codecs);
         let (body, hold) = self.audio.answer(&offer).ok()?;
         self.agreed(hold, out);
         Some(body)

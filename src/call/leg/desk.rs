@@ -7,18 +7,22 @@ use bytes::Bytes;
 
 use crate::acd::Acd;
 use crate::call::audio::Audio;
-use crate::call::leg::{Event, Input, Leg, Output};
+use crate::call::identity::Manner;
+use crate::call::invite::Dial;
+use crate::call::leg::{Input, Leg, Output};
 use crate::call::site::{Ports, Settings, Site};
 use crate::call::trunk::Lines;
 use crate::id::{CallId, LegId};
 use crate::media::control::{Command, Port};
 use crate::rng::Rng;
 use crate::sdp::{Codec, Session};
+use crate::sip::dialog::session_timer::{EXPIRES_MIN, Limits};
 use crate::sip::flow::{ConnectionId, Flow, Transport};
-use crate::sip::message::{Message, Request, Response};
+use crate::sip::message::{Message, Name, Request, Response};
+use crate::sip::registrar::nat::Path;
 use crate::sip::registrar::{Config, Registrar};
 use crate::sip::transaction::{ClientId, ServerKey, Table};
-use crate::time::{Epoch, Instant, Wall};
+use crate::time::{Duration, Epoch, Instant, Wall};
 
 /// A leg of a phone that called us.
 pub struct Desk {
@@ -30,9 +34,11 @@ pub struct Desk {
     rng: Rng,
     settings: Settings,
     table: Table,
-    requests: Vec<(ClientId, Request)>,
+    pub requests: Vec<(ClientId, Request)>,
     /// The CSeq number of the dialog that was stored last.
     pub stored: Option<u32>,
+    /// Where audio goes.
+    pub connected: Option<SocketAddr>,
 }
 
 impl Desk {
@@ -44,6 +50,42 @@ impl Desk {
     }
 
     pub fn answered() -> Self {
+        let invite = request("INVITE", 1, "", SDP);
+        let offer = Session::parse(SDP.as_bytes()).ok();
+        let mut desk = Self::with(|audio, site| {
+            Leg::invited(ID, (ServerKey(1), invite, FLOW), offer, audio, site)
+        });
+        let answer = Input::Answer(vec![Codec::Pcma, Codec::Pcmu]);
+        assert_eq!(desk.gets(answer), ["connect SendRecv", "respond 200"]);
+        desk
+    }
+
+    /// A leg that calls a phone, and its INVITE.
+    pub fn calling() -> (Self, ClientId, Request) {
+        let mut out = Vec::new();
+        let desk = Self::with(|audio, site| {
+            let dial = Dial {
+                user: "1002",
+                uri: "sip:1002@198.51.100.7",
+                path: Path { flow: FLOW, direct: false },
+                from: "1001",
+                name: None,
+                referred_by: None,
+                manner: Manner::default(),
+                route: &[],
+                outside: None,
+            };
+            Leg::inviting(ID, &dial, audio, &[Codec::Pcma, Codec::Pcmu], site, &mut out)
+        });
+        let invite = out.into_iter().find_map(|output| match output {
+            Output::Request { client, request, .. } => Some((client, request)),
+            _ => None,
+        });
+        let (client, invite) = invite.unwrap();
+        (desk, client, invite)
+    }
+
+    fn with(make: impl FnOnce(Audio, &mut Site<'_>) -> Leg) -> Self {
         let (acd, phones) = (Acd::new(), Registrar::new(Config::default()));
         let (mut ports, mut rng) = (Ports::default(), Rng::from_number(3));
         let settings = Settings {
@@ -53,11 +95,10 @@ impl Desk {
             media: None,
             ptime: 20,
             recordings: PathBuf::new(),
+            session: Limits { expires: Duration::from_secs(1800), min: EXPIRES_MIN },
         };
         let mut table = Table::new(0, 100);
-        let invite = request("INVITE", 1, "", SDP);
         let audio = Audio::new((LOCAL.ip(), Port { rtp: 20_000, thread: 0 }), 20, 7);
-        let offer = Session::parse(SDP.as_bytes()).ok();
         let mut site = Site {
             acd: &acd,
             decided: &mut Vec::new(),
@@ -68,14 +109,41 @@ impl Desk {
             settings: &settings,
             transactions: &mut table,
         };
-        let id = LegId { call: CallId::from_u64(1), index: 0 };
-        let leg = Leg::invited(id, (ServerKey(1), invite, FLOW), offer, audio, &mut site);
+        let leg = make(audio, &mut site);
         let (now, requests, stored) = (Instant::from_micros(1_000_000), Vec::new(), None);
-        let mut desk =
-            Self { leg, now, acd, phones, ports, rng, settings, table, requests, stored };
-        let answer = Input::Answer(vec![Codec::Pcma, Codec::Pcmu]);
-        assert_eq!(desk.gets(answer), ["connect SendRecv", "respond 200"]);
-        desk
+        Self {
+            leg,
+            now,
+            acd,
+            phones,
+            ports,
+            rng,
+            settings,
+            table,
+            requests,
+            stored,
+            connected: None,
+        }
+    }
+
+    /// A response to our INVITE, with these lines besides.
+    pub fn responds(
+        &mut self,
+        client: ClientId,
+        invite: &Request,
+        (status, tag): (u16, &str),
+        lines: &[(Name, &str)],
+        body: &str,
+    ) -> Vec<String> {
+        let invite = invite.with_via("SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1");
+        let mut response = Response::build(&invite, status, Some(tag).filter(|it| !it.is_empty()));
+        for (name, value) in lines {
+            response = response.header(*name, value);
+        }
+        if !body.is_empty() {
+            response = response.body("application/sdp", body.as_bytes());
+        }
+        self.gets(Input::Response { client, response: response.response(), flow: FLOW })
     }
 
     /// What the leg does about an input, in words.
@@ -101,11 +169,9 @@ impl Desk {
                     self.stored = dialog.map(|dialog| dialog.local_cseq());
                     continue;
                 }
-                Output::Event(event) => match event {
-                    Event::NotModified(status) => format!("NotModified({status})"),
-                    event => format!("{event:?}"),
-                },
+                Output::Event(event) => format!("{event:?}"),
                 Output::Media(Command::Connect { audio, .. }) => {
+                    self.connected = Some(audio.remote_rtp);
                     format!("connect {:?}", audio.direction)
                 }
                 Output::Media(Command::Close { .. }) => "close".to_owned(),
@@ -183,3 +249,4 @@ const FLOW: Flow = Flow {
     remote: SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7)), 5060),
     connection: ConnectionId(0),
 };
+const ID: LegId = LegId { call: CallId::from_u64(1), index: 0 };

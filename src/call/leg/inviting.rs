@@ -3,58 +3,79 @@
 use super::challenged::with_credentials_of;
 use super::{Confirmed, Event, Input, Leg, Output, Referral, State, respond};
 use crate::call::invite;
+use crate::call::leg::early::Early;
 use crate::call::site::Site;
 use crate::sdp::Session;
 use crate::sip::dialog::{Dialog, Modification};
 use crate::sip::flow::Flow;
-use crate::sip::message::{Method, Request, Response};
+use crate::sip::message::{Method, Name, Request, Response};
 use crate::sip::registrar::nat::Path;
 use crate::sip::transaction::ClientId;
+use crate::time::Instant;
+
+/// Our INVITE waits for the peer's final answer.
+#[derive(Debug)]
+pub(super) struct Inviting {
+    pub(super) client: ClientId,
+    pub(super) invite: Request,
+    pub(super) ringing: bool,
+    /// The phones that have spoken: several where a proxy forks the INVITE.
+    pub(super) early: Vec<Early>,
+}
+
+impl Inviting {
+    pub(super) fn new(client: ClientId, invite: Request) -> Self {
+        Self { client, invite, ringing: false, early: Vec::new() }
+    }
+}
 
 impl Leg {
     pub(super) fn inviting_step(
         &mut self,
+        now: Instant,
         site: &mut Site<'_>,
-        (client, invite, ringing): (ClientId, Request, bool),
+        mut inviting: Box<Inviting>,
         input: Input,
         out: &mut Vec<Output>,
     ) -> State {
         match input {
-            Input::Response { client: of, response, flow } if of == client => {
+            Input::Response { client: of, response, flow } if of == inviting.client => {
                 match response.status() {
-                    100 => {
-                        out.push(Output::Event(Event::Trying));
-                        State::Inviting { client, invite, ringing }
-                    }
+                    100 => out.push(Output::Event(Event::Trying)),
                     101..=199 => {
                         self.early_tag = response.to_tag().map(str::to_owned);
-                        if !ringing {
-                            out.push(Output::Event(Event::Ringing));
-                        }
-                        State::Inviting { client, invite, ringing: true }
+                        self.provisional_came(site, &mut inviting, (&response, flow), out);
                     }
                     200..=299 => {
-                        self.accepted_by_peer(site, (client, invite), (response, flow), out)
+                        return self.accepted_by_peer(now, site, inviting, (response, flow), out);
+                    }
+                    422 if self.timer.raise(&response) => {
+                        let without = [Name::SessionExpires, Name::MinSe];
+                        let number = inviting.invite.cseq().number + 1;
+                        let next = invite::again(&inviting.invite, number, &without);
+                        inviting.invite = self.timer.ask(next).request();
+                        inviting.client = site.client();
+                        let (client, request) = (inviting.client, inviting.invite.clone());
+                        out.push(Output::Request { client, flow: self.flow, request });
                     }
                     status => {
                         out.push(Output::Event(Event::Refused(status)));
-                        self.gone(out)
+                        return self.gone(out);
                     }
                 }
             }
-            Input::Failed(of, _) if of == client => {
+            Input::Failed(of, _) if of == inviting.client => {
                 out.push(Output::Event(Event::Refused(408)));
-                self.gone(out)
+                return self.gone(out);
             }
             Input::HangUp(reason) => {
+                let Inviting { client, invite, .. } = *inviting;
                 out.push(Output::Cancel { client, reason });
                 self.close_media(out);
-                State::Cancelling { client, invite }
+                return State::Cancelling { client, invite };
             }
-            Input::Request { key, request, .. } => {
-                let status = if request.method() == Method::Options { 200 } else { 481 };
-                out.push(respond(key, &request, status, ""));
-                State::Inviting { client, invite, ringing }
+            Input::Request { key, flow, request } => {
+                self.early_request_came(site, &mut inviting, (key, flow, &request), out);
             }
             Input::Acked(_)
             | Input::Answer(_)
@@ -65,30 +86,43 @@ impl Leg {
             | Input::Key(_)
             | Input::Notify(_)
             | Input::Offer(_)
+            | Input::Progress(_)
             | Input::Refuse(_)
             | Input::Response { .. }
             | Input::Ring
-            | Input::Tick => State::Inviting { client, invite, ringing }, // absorbed
+            | Input::Silent
+            | Input::Tick => {} // absorbed
         }
+        State::Inviting(inviting)
     }
 
     /// The peer accepted our INVITE: acknowledges, and takes its answer or leaves again.
     fn accepted_by_peer(
         &mut self,
+        now: Instant,
         site: &mut Site<'_>,
-        (client, invite): (ClientId, Request),
+        inviting: Box<Inviting>,
         (response, flow): (Response, Flow),
         out: &mut Vec<Output>,
     ) -> State {
-        let Ok(mut dialog) = Dialog::as_uac(Path { flow, direct: self.direct }, &invite, &response)
-        else {
-            out.push(Output::Event(Event::Refused(502)));
-            return self.gone(out);
+        let Inviting { client, invite, early, .. } = *inviting;
+        let tag = response.to_tag().unwrap_or_default();
+        let early = early.into_iter().find(|early| &*early.dialog.id().remote_tag == tag);
+        let path = Path { flow, direct: self.direct };
+        let (dialog, said) = match early {
+            Some(Early { mut dialog, answer, settled, .. }) => {
+                (dialog.confirm(&response).map(|()| dialog), Some((answer, settled)))
+            }
+            None => (Dialog::as_uac(path, &invite, &response), None),
         };
-        let (agreed, answer) = self.agree(&response);
+        let Ok(mut dialog) = dialog else {
+            out.push(Output::Event(Event::Refused(502)));
+            return self.acknowledge_and_leave(site, path, (&invite, &response), None, out);
+        };
+        let (agreed, answer) = self.agree(&response, said);
         let mut ack = with_credentials_of(&invite, dialog.ack(invite.cseq().number));
         if let Some(answer) = answer {
-            ack = ack.body("application/sdp", answer.as_bytes());
+            ack = ack.body(invite::SDP, answer.as_bytes());
         }
         let ack = ack.request();
         out.push(Output::Ack { flow: dialog.next_hop(), request: ack.clone() });
@@ -98,6 +132,7 @@ impl Leg {
         }
         self.flow = flow;
         self.learn(&response);
+        self.refreshed(now, self.timer.terms_of(&response));
         self.answered = true;
         self.connect(out);
         out.push(Output::Event(Event::Answered));
@@ -108,18 +143,51 @@ impl Leg {
             acked: Some((client, invite, ack)),
             modification: Modification::new(true),
             referral: Referral::default(),
+            probe: None,
         };
         State::Confirmed(Box::new(confirmed))
     }
 
-    /// Takes the answer to our offer, or the offer of a peer that got none: then with our answer.
-    fn agree(&mut self, response: &Response) -> (bool, Option<String>) {
-        let Ok(theirs) = Session::parse(response.body()) else { return (false, None) };
+    /// Settles on the answer of the phone that accepted, or takes its offer if it got none: then
+    /// with our answer. False if there is nothing that we can take.
+    ///
+    /// `early` is its answer in a provisional response, and whether another description has replaced
+    /// it since. The description in the final answer counts, unless that is so: phones may move
+    /// their audio when they are picked up.
+    fn agree(
+        &mut self,
+        response: &Response,
+        early: Option<(Option<Session>, bool)>,
+    ) -> (bool, Option<String>) {
+        let (before, settled) = early.unwrap_or_default();
+        if settled {
+            self.audio.withdraw_offer();
+            return (true, None);
+        }
+        let Some(theirs) = Session::parse(response.body()).ok().or(before) else {
+            return (false, None);
+        };
         if self.audio.is_offering() {
             return (self.audio.accept(&theirs).is_ok(), None);
         }
         let answer = self.audio.answer(&theirs).ok().map(|(answer, _)| answer);
         (answer.is_some(), answer)
+    }
+
+    /// A 2xx that is of no use: it is acknowledged, as well as can be if it makes no proper dialog,
+    /// and the call that it began is ended: the phone must not wait in it (RFC 3261 §13.2.2.4).
+    fn acknowledge_and_leave(
+        &mut self,
+        site: &mut Site<'_>,
+        path: Path,
+        (invite, response): (&Request, &Response),
+        reason: Option<&'static str>,
+        out: &mut Vec<Output>,
+    ) -> State {
+        let mut dialog = Dialog::as_uac_at_best(path, invite, response);
+        let request = with_credentials_of(invite, dialog.ack(invite.cseq().number)).request();
+        out.push(Output::Ack { flow: dialog.next_hop(), request });
+        self.leave(site, &mut dialog, reason, out)
     }
 
     pub(super) fn cancelling_step(
@@ -135,15 +203,9 @@ impl Leg {
                 if of == client && response.is_success() =>
             {
                 // The 2xx crossed our CANCEL (RFC 3261 §9.1): accept it, then leave.
-                match Dialog::as_uac(Path { flow, direct: self.direct }, &invite, &response) {
-                    Ok(mut dialog) => {
-                        let request = dialog.ack(invite.cseq().number).request();
-                        let flow = dialog.next_hop();
-                        out.push(Output::Ack { flow, request });
-                        self.leave(site, &mut dialog, Some(invite::COMPLETED_ELSEWHERE), out)
-                    }
-                    Err(_) => State::Gone,
-                }
+                let path = Path { flow, direct: self.direct };
+                let reason = Some(invite::COMPLETED_ELSEWHERE);
+                self.acknowledge_and_leave(site, path, (&invite, &response), reason, out)
             }
             Input::Response { client: of, response, .. } if of == client && response.is_final() => {
                 State::Gone
@@ -163,9 +225,11 @@ impl Leg {
             | Input::Key(_)
             | Input::Notify(_)
             | Input::Offer(_)
+            | Input::Progress(_)
             | Input::Refuse(_)
             | Input::Response { .. }
             | Input::Ring
+            | Input::Silent
             | Input::Tick => State::Cancelling { client, invite }, // absorbed
         }
     }
@@ -206,9 +270,11 @@ pub(super) fn leaving_step(
         | Input::Key(_)
         | Input::Notify(_)
         | Input::Offer(_)
+        | Input::Progress(_)
         | Input::Refuse(_)
         | Input::Response { .. }
         | Input::Ring
+        | Input::Silent
         | Input::Tick => {} // absorbed
     }
     State::Leaving { client, reinvited }

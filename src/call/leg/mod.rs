@@ -1,17 +1,21 @@
 //! One party's side of a call: an INVITE and the dialog it makes, until both sides have left.
 //!
-//! Spec:     RFC 3261 §12 to §15 as caller and callee, RFC 3311 (UPDATE), RFC 6086 (INFO digits).
+//! Spec:     RFC 3261 §12 to §15 as caller and callee, RFC 3262 (PRACK), RFC 3311 (UPDATE),
+//!           RFC 4028 (session timers), RFC 6086 (INFO digits).
 //! In:       what the phone sends in this dialog, what the call wants of it, the passing of time.
 //! Out:      messages, media orders, and what the call must know of it.
 //! Not here: retransmission (`sip::transaction`), who is connected to whom (`call::call`).
 
 mod challenged;
 mod confirmed;
+mod early;
 mod invited;
 mod inviting;
 mod keys;
 mod modifying;
+mod probing;
 mod referring;
+mod refreshing;
 
 #[cfg(test)]
 mod desk;
@@ -20,11 +24,13 @@ use std::mem;
 
 use crate::call::audio::Audio;
 use crate::call::invite;
+use crate::call::leg::invited::Invited;
+use crate::call::leg::inviting::Inviting;
 use crate::call::site::Site;
 use crate::id::{AgentId, ExtensionId, LegId, TrunkId};
 use crate::media::control::Command;
 use crate::sdp::{self, Codec, Session};
-use crate::sip::dialog::{Accepted, Dialog, Modification, Progress, Refer};
+use crate::sip::dialog::{Accepted, Dialog, Modification, Progress, Refer, SessionTimer};
 use crate::sip::digest::Login;
 use crate::sip::flow::Flow;
 use crate::sip::message::{Headers, Method, Name, Request, Response};
@@ -56,6 +62,9 @@ pub enum Input {
     Notify(Progress),
     /// The call wants these codecs offered in a re-INVITE; ignored before the dialog stands.
     Offer(Vec<Codec>),
+    /// The call wants the phone to hear another before the INVITE is accepted, in one of these
+    /// codecs: `Leg::audio` has agreed on something afterwards, if that can be.
+    Progress(Vec<Codec>),
     /// The call wants the INVITE refused.
     Refuse(u16),
     /// A request within the dialog.
@@ -72,6 +81,8 @@ pub enum Input {
     },
     /// The call wants the phone told that the other side rings.
     Ring,
+    /// Neither audio nor reports have come from the phone for long.
+    Silent,
     Tick,
 }
 
@@ -110,10 +121,14 @@ pub enum Event {
     Answered,
     /// A key, from a SIP INFO.
     Digit(char),
+    /// The phone sends audio before it answers.
+    EarlyAudio,
     /// The phone put us on hold, or took us back.
     Held(bool),
-    /// The peer ended the leg: BYE, CANCEL, or silence where an ACK was due.
+    /// The peer ended the leg: BYE or CANCEL.
     HungUp,
+    /// The peer is gone without a word; says how it was noticed.
+    Lost(&'static str),
     /// The peer took an offer of ours: `Leg::audio` says what is agreed on.
     Modified,
     /// The peer refused an offer of ours with this status: all is as it was before.
@@ -130,17 +145,21 @@ pub enum Event {
 
 #[derive(Debug, Default)]
 enum State {
-    /// The peer's INVITE waits for our final answer.
-    Invited { server: ServerKey, invite: Request, tag: String },
-    /// Our INVITE waits for the peer's final answer.
-    Inviting { client: ClientId, invite: Request, ringing: bool },
+    Invited(Box<Invited>),
+    Inviting(Box<Inviting>),
     /// Our INVITE is given up; its final answer is still due.
-    Cancelling { client: ClientId, invite: Request },
+    Cancelling {
+        client: ClientId,
+        invite: Request,
+    },
     /// The dialog stands.
     Confirmed(Box<Confirmed>),
     /// Our BYE waits for its answer. With the dialog if a re-INVITE of ours is still under way: its
     /// 2xx wants an ACK all the same.
-    Leaving { client: ClientId, reinvited: Option<Box<Dialog>> },
+    Leaving {
+        client: ClientId,
+        reinvited: Option<Box<Dialog>>,
+    },
     #[default]
     Gone,
 }
@@ -157,6 +176,8 @@ struct Confirmed {
     /// What we want to be different in the session.
     modification: Modification,
     referral: Referral,
+    /// The OPTIONS that asks a silent phone whether it is still there.
+    probe: Option<ClientId>,
 }
 
 /// A 2xx of ours to an INVITE that wants its ACK.
@@ -190,6 +211,8 @@ pub struct Leg {
     /// The tag of the phone that our INVITE made ring.
     early_tag: Option<String>,
     audio: Audio,
+    /// Notices that the peer is gone.
+    timer: SessionTimer,
     /// The peer's offer in its INVITE, until it is answered.
     offer: Option<Session>,
     /// The first INVITE's 2xx was acknowledged, by the peer or by us.
@@ -219,13 +242,14 @@ impl Leg {
             direct: false,
             allows_update: allows_update(&invite).unwrap_or(false),
             sip_call_id: invite.call_id().to_owned(),
-            local_tag: tag.clone(),
+            local_tag: tag,
             early_tag: None,
             audio,
+            timer: SessionTimer::new(site.settings.session),
             offer,
             answered: false,
             silent: false,
-            state: State::Invited { server, invite, tag },
+            state: State::Invited(Box::new(Invited::new(site, server, invite))),
         }
     }
 
@@ -243,7 +267,8 @@ impl Leg {
         audio.want_digits(dial.outside.as_ref().is_none_or(|outside| !outside.keys_as_info));
         let is_late = dial.outside.as_ref().is_some_and(|outside| outside.is_late);
         let offer = if is_late { String::new() } else { audio.offer() };
-        let invite = invite::build(dial, &sip_call_id, &local_tag, &offer, site.settings);
+        let timer = SessionTimer::new(site.settings.session);
+        let invite = invite::build(dial, &sip_call_id, &local_tag, &offer, &timer, site.settings);
         let client = site.client();
         out.push(Output::Media(Command::Open { leg: id, port: audio.port() }));
         out.push(Output::Request { client, flow: dial.path.flow, request: invite.clone() });
@@ -260,10 +285,11 @@ impl Leg {
             local_tag,
             early_tag: None,
             audio,
+            timer,
             offer: None,
             answered: false,
             silent: false,
-            state: State::Inviting { client, invite, ringing: false },
+            state: State::Inviting(Box::new(Inviting::new(client, invite))),
         }
     }
 
@@ -289,11 +315,10 @@ impl Leg {
         let tag = from_tag.unwrap_or_default();
         let is_peer = match &self.state {
             State::Confirmed(confirmed) => &*confirmed.dialog.id().remote_tag == tag,
-            State::Invited { invite, .. } => invite.from_tag().unwrap_or_default() == tag,
-            State::Inviting { .. }
-            | State::Cancelling { .. }
-            | State::Leaving { .. }
-            | State::Gone => true,
+            State::Invited(invited) => invited.invite.from_tag().unwrap_or_default() == tag,
+            State::Inviting(_) | State::Cancelling { .. } | State::Leaving { .. } | State::Gone => {
+                true
+            }
         };
         is_peer && self.sip_call_id == sip_call_id
     }
@@ -302,8 +327,8 @@ impl Leg {
     pub fn remote_tag(&self) -> Option<&str> {
         match &self.state {
             State::Confirmed(confirmed) => Some(&confirmed.dialog.id().remote_tag),
-            State::Invited { invite, .. } => invite.from_tag(),
-            State::Inviting { .. } => self.early_tag.as_deref(),
+            State::Invited(invited) => invited.invite.from_tag(),
+            State::Inviting(_) => self.early_tag.as_deref(),
             State::Cancelling { .. } | State::Leaving { .. } | State::Gone => None,
         }
     }
@@ -326,19 +351,28 @@ impl Leg {
         match &self.state {
             State::Confirmed(confirmed) => confirmed.leaving.is_some(),
             State::Cancelling { .. } | State::Leaving { .. } | State::Gone => true,
-            State::Invited { .. } | State::Inviting { .. } => false,
+            State::Invited(_) | State::Inviting(_) => false,
+        }
+    }
+
+    /// Whether the peer's INVITE is accepted, or will be as soon as it knows what we have told it.
+    pub fn is_accepted(&self) -> bool {
+        match &self.state {
+            State::Confirmed(confirmed) => confirmed.leaving.is_none(),
+            State::Invited(invited) => invited.is_answering(),
+            _ => false,
         }
     }
 
     /// Whether our INVITE made the phone ring.
     pub fn is_ringing(&self) -> bool {
-        matches!(self.state, State::Inviting { ringing: true, .. })
+        matches!(&self.state, State::Inviting(inviting) if inviting.ringing)
     }
 
     /// The codecs that this phone can speak, in its own order, out of `all`.
     pub fn spoken(&self, all: &[Codec]) -> Vec<Codec> {
         match (self.audio.agreed(), &self.offer) {
-            (Some(agreed), _) => agreed.codecs.iter().map(|payload| payload.codec).collect(),
+            (Some(agreed), _) => agreed.spoken(),
             (None, Some(offer)) => {
                 sdp::codecs_of(offer).into_iter().filter(|codec| all.contains(codec)).collect()
             }
@@ -383,11 +417,9 @@ impl Leg {
 
     fn step(&mut self, now: Instant, site: &mut Site<'_>, input: Input, out: &mut Vec<Output>) {
         self.state = match (mem::take(&mut self.state), input) {
-            (State::Invited { server, invite, tag }, input) => {
-                self.invited_step(now, (server, invite, tag), input, out)
-            }
-            (State::Inviting { client, invite, ringing }, input) => {
-                self.inviting_step(site, (client, invite, ringing), input, out)
+            (State::Invited(invited), input) => self.invited_step(now, site, invited, input, out),
+            (State::Inviting(inviting), input) => {
+                self.inviting_step(now, site, inviting, input, out)
             }
             (State::Cancelling { client, invite }, input) => {
                 self.cancelling_step(site, client, invite, input, out)
@@ -414,9 +446,11 @@ impl Leg {
                 | Input::Key(_)
                 | Input::Notify(_)
                 | Input::Offer(_)
+                | Input::Progress(_)
                 | Input::Refuse(_)
                 | Input::Response { .. }
                 | Input::Ring
+                | Input::Silent
                 | Input::Tick,
             ) => State::Gone, // absorbed
         };
@@ -437,13 +471,13 @@ impl Leg {
                 let accepted = confirmed.accepted.as_ref();
                 let copies = accepted.and_then(|accepted| accepted.accepted.next_tick());
                 let modification = confirmed.modification.next_tick(self.is_free(confirmed));
-                copies.into_iter().chain(modification).min()
+                let timer = self.timer.next_tick().filter(|_| confirmed.leaving.is_none());
+                copies.into_iter().chain(modification).chain(timer).min()
             }
-            State::Invited { .. }
-            | State::Inviting { .. }
-            | State::Cancelling { .. }
-            | State::Leaving { .. }
-            | State::Gone => None,
+            State::Invited(invited) => invited.next_tick(),
+            State::Inviting(_) | State::Cancelling { .. } | State::Leaving { .. } | State::Gone => {
+                None
+            }
         }
     }
 

@@ -34,7 +34,11 @@ impl Leg {
         if !response.is_final() {
             return State::Confirmed(confirmed);
         }
+        if response.status() == 422 && self.timer.raise(response) {
+            return self.modify_again(site, confirmed, client, out);
+        }
         if response.is_success() {
+            self.refreshed(now, self.timer.terms_of(response));
             // A broken Contact leaves the target where it was.
             let _ = confirmed.dialog.refresh(response);
             if response.cseq().method == Method::Invite {
@@ -45,7 +49,7 @@ impl Leg {
                 let answer = Session::parse(response.body()).map_err(|_| Refusal::NoAudio);
                 let Ok(hold) = answer.and_then(|answer| self.audio.accept(&answer)) else {
                     // The peer believes in an agreement that there is not (RFC 3261 §13.2.2.4).
-                    out.push(Output::Event(Event::HungUp));
+                    out.push(Output::Event(Event::Lost("offer_not_answered")));
                     return self.depart(site, confirmed, None, out);
                 };
                 self.agreed(hold, out);
@@ -76,7 +80,7 @@ impl Leg {
                 Step::Cancel(client) => out.push(Output::Cancel { client, reason: None }),
                 Step::Ended => {
                     if confirmed.leaving.is_none() {
-                        out.push(Output::Event(Event::HungUp));
+                        out.push(Output::Event(Event::Lost("no_answer_in_dialog")));
                     }
                     return self.depart(site, confirmed, None, out);
                 }
@@ -85,6 +89,9 @@ impl Leg {
                     self.audio.give_in();
                     if wish == Wish::Offer {
                         out.push(Output::Event(Event::NotModified(status)));
+                    } else if self.refresh_refused(now, status) {
+                        let again = modification::Input::Want(Wish::Refresh);
+                        confirmed.modification.handle(now, site.rng, again, &mut Vec::new());
                     }
                 }
                 Step::Send(_) => {} // an answer to `Free` alone
@@ -116,6 +123,25 @@ impl Leg {
         State::Confirmed(confirmed)
     }
 
+    /// Sends what is pending once more, at once: the peer has said what was wrong with it.
+    fn modify_again(
+        &mut self,
+        site: &mut Site<'_>,
+        mut confirmed: Box<Confirmed>,
+        client: ClientId,
+        out: &mut Vec<Output>,
+    ) -> State {
+        let Some(wish) = confirmed.modification.pending() else {
+            return State::Confirmed(confirmed);
+        };
+        self.audio.withdraw_offer();
+        let next = site.client();
+        confirmed.modification.rename(client, next);
+        let request = self.modifying(&mut confirmed, wish);
+        out.push(Output::Request { client: next, flow: confirmed.dialog.next_hop(), request });
+        State::Confirmed(confirmed)
+    }
+
     /// Whether a request may be sent that changes the session (RFC 3261 §14.1, RFC 3311 §5.1).
     pub(super) fn is_free(&self, confirmed: &Confirmed) -> bool {
         confirmed.accepted.is_none() && confirmed.leaving.is_none() && !self.audio.is_offering()
@@ -130,11 +156,17 @@ impl Leg {
             .request(method)
             .header(Name::Contact, contact)
             .header(Name::Allow, invite::ALLOW)
+            .header(Name::Supported, invite::SUPPORTED)
             .header(Name::UserAgent, invite::AGENT);
+        let request = self.timer.ask(request);
         if by_update {
             return request.request();
         }
-        request.body("application/sdp", self.audio.offer().as_bytes()).request()
+        let offer = match wish {
+            Wish::Offer => self.audio.offer(),
+            Wish::Refresh => self.audio.offer_the_same(),
+        };
+        request.body(invite::SDP, offer.as_bytes()).request()
     }
 }
 

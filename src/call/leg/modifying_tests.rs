@@ -75,12 +75,15 @@ fn who_does_not_know_the_dialog_any_more_gets_a_bye() {
     for status in [408, 481] {
         let mut desk = Desk::talking();
         let (client, hold) = desk.sent(Input::Hold(true));
-        assert_eq!(desk.answers(client, &hold, status, ""), ["HungUp", "BYE 2", "close"]);
+        assert_eq!(
+            desk.answers(client, &hold, status, ""),
+            ["Lost(\"no_answer_in_dialog\")", "BYE 2", "close"]
+        );
     }
     let mut desk = Desk::talking();
     let (client, _) = desk.sent(Input::Hold(true));
     let out = desk.gets(Input::Failed(client, Failure::Timeout));
-    assert_eq!(out, ["HungUp", "BYE 2", "close"]);
+    assert_eq!(out, ["Lost(\"no_answer_in_dialog\")", "BYE 2", "close"]);
 }
 
 /// A 2xx without a usable answer: the two sides would believe in different sessions.
@@ -89,7 +92,10 @@ fn an_accepted_offer_without_an_answer_ends_the_leg() {
     let mut desk = Desk::talking();
     let (client, hold) = desk.sent(Input::Hold(true));
 
-    assert_eq!(desk.answers(client, &hold, 200, ""), ["ACK 1", "HungUp", "BYE 2", "close"]);
+    assert_eq!(
+        desk.answers(client, &hold, 200, ""),
+        ["ACK 1", "Lost(\"offer_not_answered\")", "BYE 2", "close"]
+    );
 }
 
 #[test]

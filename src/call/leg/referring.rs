@@ -59,7 +59,7 @@ impl Leg {
         referral.count += 1;
         referral.told = subscribes.then_some(request.cseq().number);
         let mut response = Response::build(&request, 202, None)
-            .header(Name::Contact, invite::contact(&self.flow))
+            .header(Name::Contact, self.flow.contact())
             .header(Name::Server, invite::AGENT);
         if !subscribes {
             response = response.header(Name::ReferSub, "false");
@@ -82,7 +82,7 @@ impl Leg {
         // The first REFER of a dialog needs no id (RFC 3515 §2.4.6), and some phones know none.
         let event = if count > 1 { format!("refer;id={cseq}") } else { "refer".to_owned() };
         let request = (confirmed.dialog.request(Method::Notify))
-            .header(Name::Contact, invite::contact(&self.flow))
+            .header(Name::Contact, self.flow.contact())
             .header(Name::Event, event)
             .header(Name::SubscriptionState, progress.state())
             .header(Name::UserAgent, invite::AGENT)

@@ -12,6 +12,7 @@ use super::config::{CallerIdFor, Digits, Identity, OfferIn, Trunk};
 use super::legs::prepare;
 use crate::call::call::{Call, Output, Stage, cause_of};
 use crate::call::caller::Origin;
+use crate::call::identity::Manner;
 use crate::call::invite::{Dial, Outside};
 use crate::call::leg;
 use crate::call::ringing::{RINGBACK, outcome_of};
@@ -170,6 +171,7 @@ impl Call {
         let (shown, name) = self.shown_on(&config);
         let contact = site.lines.get(&trunk).filter(|_| config.register);
         let contact = contact.map(|line| line.contact().to_owned());
+        let hidden = self.caller.hidden && self.party == self.caller_leg();
         let dial = Dial {
             user: &number,
             uri: &host.uri(Some(&UserPart(&number).to_string())),
@@ -186,6 +188,8 @@ impl Call {
                 keys_as_info: config.digits == Digits::Info,
                 is_late: config.offer == OfferIn::Late,
             }),
+            // A provider is trusted with who calls, and to keep it to itself (RFC 3325 §7).
+            manner: Manner { hidden, trusted: hidden, ..Manner::default() },
         };
         let codecs = self.codecs_within(config.codecs.as_ref().unwrap_or(&site.settings.codecs));
         let Some((mut leg, steps)) = self.make_leg(site, &dial, &codecs) else { return false };

@@ -18,6 +18,7 @@ pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
     }));
     extensions(config, findings);
     seats(config, findings);
+    alerts(config, findings);
     let skills: BTreeSet<&SkillId> =
         config.acd.agents.values().flat_map(|agent| agent.skills.keys()).collect();
     for (id, queue) in &config.acd.queues {
@@ -84,6 +85,17 @@ fn extensions(config: &Config, findings: &mut Vec<Finding>) {
         if extension.ring_timeout < Duration::from_secs(1) {
             let text = "the phone could not be answered; write \"1s\" or more";
             findings.push(error(&[&path[..], &["ring_timeout"]].concat(), text));
+        }
+    }
+}
+
+/// Names of ringing tones that would break the header which they stand in.
+fn alerts(config: &Config, findings: &mut Vec<Finding>) {
+    for (id, queue) in &config.acd.queues {
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        if !queue.alert.bytes().all(is_token) {
+            let text = "phones cannot read this; write letters, digits, `-`, `.` and `_`";
+            findings.push(error(&["queues", id.as_str(), "alert"], text));
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::config::problem::{Finding, Path, error, owned, warning};
 use crate::id::PromptId;
 use crate::route::hours;
 use crate::sip::config::Listen;
+use crate::sip::dialog::session_timer;
 use crate::sip::flow::Transport;
 use crate::time::Duration;
 
@@ -25,6 +26,7 @@ pub fn lint(config: &Config, prompts: Option<HasPrompt<'_>>) -> Vec<Finding> {
     let mut findings = Vec::new();
     node(config, &mut findings);
     sip(config, &mut findings);
+    session_timers(config, &mut findings);
     listeners(config, &mut findings);
     grpc(config, &mut findings);
     lamps::lint(&config.lamps, &mut findings);
@@ -135,6 +137,20 @@ fn sip(config: &Config, findings: &mut Vec<Finding>) {
     }
 }
 
+fn session_timers(config: &Config, findings: &mut Vec<Finding>) {
+    let sip = &config.sip;
+    if sip.session_expires_min < session_timer::EXPIRES_MIN {
+        let text = "this is too short; write \"90s\" or more";
+        findings.push(error(&["sip", "session_expires_min"], text));
+    } else if !(sip.session_expires_min..=SESSION_EXPIRES_MAX).contains(&sip.session_expires) {
+        let text = "this must lie between `session_expires_min` and \"1day\"; change it";
+        findings.push(error(&["sip", "session_expires"], text));
+    }
+}
+
+/// The longest session without a sign of life that makes sense.
+const SESSION_EXPIRES_MAX: Duration = Duration::from_secs(24 * 3600);
+
 /// Two listeners on one port, and SIP inside the range of RTP.
 fn listeners(config: &Config, findings: &mut Vec<Finding>) {
     let mut taken: Vec<(Listen, String, Path)> = Vec::new();
@@ -227,6 +243,10 @@ fn media(config: &Config, findings: &mut Vec<Finding>) {
         let text = "no call would find a port; write 1 or more";
         findings.push(error(&["media", "spares"], text));
     }
+    if media.silence_max < SILENCE_MIN {
+        let text = "phones pause that long; write \"10s\" or more";
+        findings.push(error(&["media", "silence_max"], text));
+    }
     if media.dscp > 63 {
         findings.push(error(&["media", "dscp"], "there is no such mark; write 0 to 63"));
     }
@@ -247,5 +267,7 @@ fn media(config: &Config, findings: &mut Vec<Finding>) {
 
 /// The shortest token, in bytes.
 const TOKEN_BYTES_MIN: usize = 16;
+/// Phones that send nothing while nobody speaks still send a report every few seconds.
+const SILENCE_MIN: Duration = Duration::from_secs(10);
 /// Fewer port pairs than this are hardly meant.
 const PAIRS_MIN: usize = 10;

@@ -107,7 +107,10 @@ impl MediaThreads {
         for (number, taken) in (0..count).zip(queues) {
             let (orders, wake) = others[usize::from(number)].clone();
             let tally = Arc::new(Tally::default());
-            let limits = Limits { record_length_max: config.record_length_max };
+            let limits = Limits {
+                record_length_max: config.record_length_max,
+                silence_max: config.silence_max,
+            };
             let media = MediaThread {
                 number,
                 engine: Engine::new(limits, clock.epoch(), Rng::from_seed(seed(&mut rng)))

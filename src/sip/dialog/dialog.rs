@@ -106,7 +106,26 @@ impl Dialog {
         if response.to_tag().is_none() {
             return Err(DialogError::TagMissing);
         }
-        let mut dialog = Self {
+        let mut dialog = Self::of_invite(path, invite, response);
+        dialog.confirm(response)?;
+        dialog.confirmed = response.is_success();
+        Ok(dialog)
+    }
+
+    /// The dialog of a 2xx to our INVITE that `as_uac` refuses: enough to acknowledge and end it.
+    ///
+    /// Without a tag it is that of an RFC 2543 peer; a Contact or Record-Route that cannot be read
+    /// counts as missing.
+    pub fn as_uac_at_best(path: Path, invite: &Request, response: &Response) -> Self {
+        let mut dialog = Self::of_invite(path, invite, response);
+        // What of it can be read is taken up; the rest stays that of the INVITE.
+        let _ = dialog.confirm(response);
+        dialog
+    }
+
+    /// What our INVITE and the tag of a response say, without the response's routes and target.
+    fn of_invite(path: Path, invite: &Request, response: &Response) -> Self {
+        Self {
             id: DialogRef::of_response(response).to_id(),
             local: invite.header(Name::From).unwrap_or_default().to_owned(),
             remote: response.header(Name::To).unwrap_or_default().to_owned(),
@@ -118,10 +137,7 @@ impl Dialog {
             confirmed: false,
             path,
             revision: 0,
-        };
-        dialog.confirm(response)?;
-        dialog.confirmed = response.is_success();
-        Ok(dialog)
+        }
     }
 
     /// Takes up the 2xx to our INVITE: route set and target are its, not the early ones (RFC 3261

@@ -126,6 +126,14 @@ impl Modification {
         matches!(self.state, Pending { client, .. } if client == name)
     }
 
+    /// What the request under way is for.
+    pub fn pending(&self) -> Option<Wish> {
+        match self.state {
+            Pending { wish, .. } => Some(wish),
+            Idle | Wanted { .. } => None,
+        }
+    }
+
     /// Whether a request is under way.
     pub fn is_busy(&self) -> bool {
         matches!(self.state, Pending { .. })

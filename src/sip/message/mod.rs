@@ -32,7 +32,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use build::{Builder, Quoted, UserPart};
 pub use error::ParseError;
-pub use header::{CSeq, NameAddr, Params, Via};
+pub use header::{CSeq, NameAddr, Params, Privacy, RAck, Refresher, SessionExpires, Via};
 pub use headers::Headers;
 pub use method::Method;
 pub use name::Name;

@@ -2,7 +2,8 @@
 //!
 //! Spec:     RFC 3261 §17.2.1, with the Accepted state of RFC 6026 §7.1.
 //! In:       copies of the INVITE, its ACK, the call's responses, the passing of time.
-//! Out:      responses to send; an ACK that is the dialog's; `Done`, with whether the ACK came.
+//! Out:      responses to send; an ACK that is the dialog's; `Abandoned` if nobody waits for them;
+//!           `Done`, with whether the ACK came.
 //! Not here: matching (`transaction::table`), resending a 2xx (`sip::dialog`).
 
 use std::mem;
@@ -28,6 +29,8 @@ pub enum Input {
 /// What the transaction asks of its owner, in order.
 #[derive(Debug)]
 pub enum Output {
+    /// The caller's connection is gone before it got a final answer.
+    Abandoned,
     /// The transaction is over. A 2xx counts as acknowledged: only its dialog can tell.
     Done {
         acked: bool,
@@ -103,6 +106,10 @@ impl InviteServer {
             (Completed { last, resend_at, interval, give_up_at }, Invite) => {
                 out.push(Output::Send((*last).clone()));
                 Completed { last, resend_at, interval, give_up_at }
+            }
+            (Proceeding { last }, TransportFailed) => {
+                out.push(Output::Abandoned);
+                Proceeding { last }
             }
             (Completed { .. }, TransportFailed) => {
                 out.push(Output::Done { acked: false });
@@ -234,6 +241,15 @@ mod tests {
         assert_eq!(invite.gets(Ack), ["done, acked"]);
     }
 
+    #[test]
+    fn a_caller_whose_connection_is_gone_is_told_of_until_it_is_answered() {
+        let mut invite = Ladder::received(true);
+
+        assert_eq!(invite.gets(TransportFailed), ["abandoned"]);
+        invite.gets(respond(200));
+        assert_eq!(invite.gets(TransportFailed), NOTHING);
+    }
+
     const NOTHING: [&str; 0] = [];
 
     fn respond(status: u16) -> Input {
@@ -255,6 +271,7 @@ mod tests {
             let mut out = Vec::new();
             self.machine.handle(self.now, input, &mut out);
             let words = out.iter().map(|output| match output {
+                Output::Abandoned => "abandoned".to_owned(),
                 Output::Done { acked: true } => "done, acked".to_owned(),
                 Output::Done { acked: false } => "done, not acked".to_owned(),
                 Output::PassAck => "pass ACK".to_owned(),

@@ -307,6 +307,7 @@ fn tell_invite(
     machine.handle(now, input, &mut asked);
     for output in asked {
         match output {
+            invite_server::Output::Abandoned => out.push(Output::Abandoned { invite: key }),
             invite_server::Output::Done { acked } => {
                 told.done = true;
                 out.push(Output::ServerEnded { key, acked });

@@ -47,6 +47,8 @@ pub enum Input {
 /// What must be done, in order.
 #[derive(Debug)]
 pub enum Output {
+    /// The connection of the INVITE's caller is gone before it had a final answer.
+    Abandoned { invite: ServerKey },
     /// An ACK that belongs to a dialog: it acknowledges a 2xx (or nothing that is known).
     Ack { flow: Flow, request: Request },
     /// The INVITE was cancelled; the CANCEL is answered, the INVITE still wants its 487.

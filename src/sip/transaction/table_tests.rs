@@ -391,6 +391,7 @@ fn words(out: &[Output]) -> Vec<String> {
         Output::Failed { why, .. } => format!("failed {why:?}"),
         Output::Request { request, .. } => request.method_text().to_owned(),
         Output::Response { response, .. } => format!("response {}", response.status()),
+        Output::Abandoned { .. } => "abandoned".to_owned(),
         Output::ServerEnded { .. } => "ended".to_owned(),
         Output::Transmit { message: Message::Request(request), .. } => {
             format!("send {}", request.method_text())

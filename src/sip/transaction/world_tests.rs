@@ -228,7 +228,7 @@ impl World {
                 Output::Ack { request, .. } => {
                     self.accepted.remove(request.call_id());
                 }
-                Output::ServerEnded { .. } => {}
+                Output::Abandoned { .. } | Output::ServerEnded { .. } => {}
                 other => panic!("{other:?}"),
             }
         }

@@ -147,6 +147,7 @@ impl Ladder {
             Event::Ended { leg, .. } => format!("leg {} has heard it all", leg.index),
             Event::Recorded { leg, .. } => format!("recording of leg {} is complete", leg.index),
             Event::Moved { leg } => format!("leg {} has moved", leg.index),
+            Event::Silent { leg } => format!("nothing heard of leg {}", leg.index),
             Event::Spare { .. } => return,
         };
         self.inside(at, &format!("from media: {text}"), "media, call");

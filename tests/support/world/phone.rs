@@ -1,16 +1,20 @@
 //! A scripted phone: speaks real SIP, and knows only what is sent to its address.
 
+#[path = "early.rs"]
+mod early;
 #[path = "lamp.rs"]
 mod lamp;
 #[path = "provider.rs"]
 mod provider;
+#[path = "sessions.rs"]
+mod sessions;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 pub use lamp::Lamp;
 use strowger::rng::Rng;
-use strowger::sip::dialog::{Accepted, Dialog, accepted};
+use strowger::sip::dialog::{Accepted, Dialog, Reliable, accepted, reliable};
 use strowger::sip::digest::{Credentials, answer};
 use strowger::sip::flow::{ConnectionId, Flow, Transport};
 use strowger::sip::message::{Message, Method, Name, Request, Response};
@@ -18,7 +22,9 @@ use strowger::sip::registrar::nat::Path;
 use strowger::sip::transaction::{ClientId, Input, Output, ServerKey, Table};
 use strowger::time::{Duration, Instant};
 
+pub use early::Rel;
 pub use provider::Provider;
+pub use sessions::Timers;
 
 /// What a phone does when it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +70,17 @@ pub struct Line {
     pub refers: Vec<u16>,
     /// Bodies of the NOTIFYs that told how a REFER went on, without copies.
     pub progress: Vec<String>,
+    /// Min-SE of the last refusal.
+    pub min_se: Option<String>,
+    /// The re-INVITEs and UPDATEs of the switch.
+    pub changes: Vec<Request>,
+    /// PRACKs that fitted a reliable response of the phone.
+    pub acknowledged: u32,
+    /// The dialog before the call is answered, where the phone keeps one.
+    early: Option<Dialog>,
+    /// The number of the last reliable response that it heard.
+    rseq: Option<u32>,
+    reliable: Option<Reliable>,
     client: Option<ClientId>,
     server: Option<ServerKey>,
     dialog: Option<Dialog>,
@@ -94,6 +111,14 @@ pub struct Phone {
     pub registered_contact: Option<String>,
     /// The Path that proxies before it write (RFC 3327).
     pub registered_path: Option<String>,
+    pub timers: Timers,
+    pub rel: Rel,
+    /// What it wants kept from those it calls (RFC 3323); empty for nothing.
+    pub privacy: &'static str,
+    /// Seconds that its sessions live.
+    pub session_expires: u32,
+    /// What it answers to the next changes of the session, the last first; then 200.
+    pub refusals: Vec<u16>,
     pub lines: Vec<Line>,
     /// What it watches.
     pub lamps: Vec<Lamp>,
@@ -109,6 +134,8 @@ pub struct Phone {
     registers: u32,
     /// When the phone is answered by its person, by line.
     answer_at: BTreeMap<usize, Instant>,
+    /// When it refreshes its sessions, by line.
+    refresh_at: BTreeMap<usize, Instant>,
     out: Vec<Message>,
 }
 
@@ -134,6 +161,12 @@ impl Phone {
             answers_late: true,
             registered_contact: None,
             registered_path: None,
+            timers: Timers::default(),
+            rel: Rel::default(),
+            privacy: "",
+            session_expires: 1800,
+            refusals: Vec::new(),
+            refresh_at: BTreeMap::new(),
             lines: Vec::new(),
             lamps: Vec::new(),
             notify_status: 200,
@@ -174,6 +207,16 @@ impl Phone {
         SocketAddr::new(self.address.ip(), port)
     }
 
+    /// From here on it speaks over this TCP connection.
+    pub fn over_tcp(&mut self, connection: ConnectionId) {
+        (self.flow.transport, self.flow.connection) = (Transport::Tcp, connection);
+    }
+
+    /// What carries its messages.
+    pub fn carrier(&self) -> (Transport, ConnectionId) {
+        (self.flow.transport, self.flow.connection)
+    }
+
     /// What it wants to send since this was asked last.
     pub fn take(&mut self) -> Vec<Message> {
         std::mem::take(&mut self.out)
@@ -181,7 +224,9 @@ impl Phone {
 
     pub fn next_tick(&self) -> Option<Instant> {
         let copies = self.lines.iter().filter_map(|line| line.accepted.as_ref()?.next_tick());
-        let answers = self.answer_at.values().copied();
+        let reliable = self.lines.iter().filter_map(|line| line.reliable.as_ref()?.next_tick());
+        let copies = copies.chain(reliable);
+        let answers = self.answer_at.values().chain(self.refresh_at.values()).copied();
         copies.chain(answers).chain(self.table.next_tick()).min()
     }
 
@@ -195,8 +240,10 @@ impl Phone {
             self.answer_at.remove(&line);
             self.answer_line(now, line);
         }
+        self.refresh(now);
         for index in 0..self.lines.len() {
             self.resend_200(now, index);
+            self.tell_reliable(now, index, reliable::Input::Tick);
         }
     }
 
@@ -240,10 +287,13 @@ impl Phone {
         for (name, value) in more {
             invite = invite.header(*name, value);
         }
+        if !self.privacy.is_empty() {
+            invite = invite.header(Name::Privacy, self.privacy);
+        }
         if !body.is_empty() {
             invite = invite.body("application/sdp", body.as_bytes());
         }
-        let request = invite.request();
+        let request = self.tell_rel(self.tell_timers(invite, true)).request();
         self.lines.push(Line::new(request.clone(), Stage::Calling));
         self.send(now, Sent { request, line: Some(self.lines.len() - 1), tries: 0, status: 0 });
     }
@@ -300,10 +350,11 @@ impl Phone {
     /// Sends a request in the dialog of one of its calls.
     pub fn in_dialog_of(&mut self, now: Instant, index: usize, method: Method, body: &str) {
         let contact = self.contact();
-        let dialog = self.lines[index].dialog.as_mut().expect("the phone talks");
+        let Some(dialog) = self.lines[index].dialog.as_mut() else { panic!("the phone talks") };
         let mut request = dialog.request(method);
         if matches!(method, Method::Invite | Method::Update) {
             request = request.header(Name::Contact, contact);
+            request = self.tell_timers(request, true);
         }
         if !body.is_empty() {
             let kind = if method == Method::Info { DIGIT } else { "application/sdp" };
@@ -411,7 +462,7 @@ impl Phone {
                 }
                 Output::Request { key, request, .. } => self.requested(now, key, request),
                 Output::Response { client, response, .. } => self.heard(now, client, response),
-                Output::ServerEnded { .. } => {}
+                Output::Abandoned { .. } | Output::ServerEnded { .. } => {}
                 Output::Transmit { message, .. } => self.out.push(message),
             }
         }
@@ -421,9 +472,9 @@ impl Phone {
         if self.answers_as_provider(now, key, &request) {
             return;
         }
-        let known = self.lines.iter().position(|line| line.is_of(&request));
+        let known = self.lines.iter().rposition(|line| line.is_of(&request));
         match (request.method(), known) {
-            (Method::Invite, None) => self.rung(now, key, request),
+            (Method::Invite, _) if request.to_tag().is_none() => self.rung(now, key, request),
             (Method::Notify, None) => self.notified(now, key, request),
             (Method::Bye, Some(index)) => {
                 let line = &mut self.lines[index];
@@ -437,6 +488,10 @@ impl Phone {
                 let body = String::from_utf8_lossy(request.body()).trim_end().to_owned();
                 self.lines[index].progress.push(body);
                 self.respond(now, key, &request, 200);
+            }
+            (Method::Prack, Some(index)) => self.pracked(now, key, index, &request),
+            (Method::Invite | Method::Update, Some(index)) => {
+                self.changed(now, key, index, request);
             }
             _ => self.respond(now, key, &request, if known.is_some() { 200 } else { 481 }),
         }
@@ -482,11 +537,18 @@ impl Phone {
         }
         if status == 200 {
             response = response.body("application/sdp", body.as_bytes());
+            response = self.tell_timers(response, false);
+            self.count_from(now, index);
         }
+        if status == 422 {
+            response = response.header(Name::MinSe, 3600);
+        }
+        let line = &mut self.lines[index];
         let response = response.response();
         if status == 200 {
             let path = Path::of(self.flow, &line.invite);
-            line.dialog = Dialog::as_uas(path, &line.invite, &response).ok();
+            let early = line.early.take();
+            line.dialog = early.or_else(|| Dialog::as_uas(path, &line.invite, &response).ok());
             line.accepted = Some(Accepted::new(now, response.clone()));
         }
         self.transact(now, Input::Respond { key, response });
@@ -512,7 +574,7 @@ impl Phone {
     }
 
     fn acked(&mut self, now: Instant, ack: &Request) {
-        if let Some(line) = self.lines.iter_mut().find(|line| line.is_of(ack))
+        if let Some(line) = self.lines.iter_mut().rev().find(|line| line.is_of(ack))
             && let Some(accepted) = &mut line.accepted
         {
             accepted.handle(now, accepted::Input::Ack, &mut Vec::new());
@@ -553,10 +615,16 @@ impl Phone {
         if matches!(response.cseq().method, Method::Invite | Method::Update) && counts {
             line.statuses.push(response.status());
         }
+        if matches!(response.cseq().method, Method::Invite | Method::Update)
+            && response.is_success()
+        {
+            self.count_from(now, index);
+        }
+        let line = &mut self.lines[index];
         if response.cseq().method == Method::Invite {
             self.invite_answered(now, index, &sent.request, response);
         } else if response.cseq().method == Method::Update && response.is_success() {
-            line.remote_sdp = String::from_utf8_lossy(response.body()).into_owned();
+            line.learn_sdp(response.body());
         }
     }
 
@@ -568,7 +636,7 @@ impl Phone {
         response: Response,
     ) {
         let is_initial = invite.to_tag().is_none();
-        let is_late = invite.body().is_empty() && self.answers_late;
+        let is_late = invite.body().is_empty() && !response.body().is_empty() && self.answers_late;
         let port = self.rtp_of(index).port();
         let late_answer =
             if is_late { self.sdp_at(port, ("", "sendrecv", "8")) } else { String::new() };
@@ -577,8 +645,14 @@ impl Phone {
         if let Some(tag) = response.to_tag().filter(|_| response.status() < 300) {
             line.remote_tag = Some(tag.to_owned());
         }
+        line.min_se = response.header(Name::MinSe).map(str::to_owned);
         if response.is_success() {
-            line.remote_sdp = String::from_utf8_lossy(response.body()).into_owned();
+            line.learn_sdp(response.body());
+            if let Some(mut early) = line.early.take() {
+                early.confirm(&response).expect("a 200 of the switch makes a dialog");
+                line.dialog = Some(early);
+                line.stage = Stage::Talking;
+            }
             if line.dialog.is_none() {
                 let path = Path { flow: self.flow, direct: false };
                 line.dialog = Dialog::as_uac(path, invite, &response).ok();
@@ -595,6 +669,9 @@ impl Phone {
             }
         } else if response.is_final() && is_initial {
             line.stage = Stage::Over;
+            line.early = None;
+        } else if response.status() > 100 {
+            self.progressed(now, index, invite, &response);
         }
     }
 
@@ -614,19 +691,8 @@ impl Phone {
         };
         let cseq = format!("{} {method}", old.cseq().number + 1);
         let mut request = Request::build(old.method(), uri);
-        for copied in [
-            Name::From,
-            Name::To,
-            Name::CallId,
-            Name::Contact,
-            Name::Expires,
-            Name::Path,
-            Name::Event,
-            Name::Accept,
-            Name::Replaces,
-            Name::Require,
-        ] {
-            if let Some(value) = old.header(copied) {
+        for copied in COPIED {
+            for value in old.lines(copied) {
                 request = request.header(copied, value);
             }
         }
@@ -651,6 +717,12 @@ impl Line {
             byes: 0,
             refers: Vec::new(),
             progress: Vec::new(),
+            min_se: None,
+            changes: Vec::new(),
+            acknowledged: 0,
+            early: None,
+            rseq: None,
+            reliable: None,
             client: None,
             server: None,
             dialog: None,
@@ -661,9 +733,34 @@ impl Line {
         }
     }
 
+    /// Takes up a description of the other side, if there is one.
+    fn learn_sdp(&mut self, body: &[u8]) {
+        if !body.is_empty() {
+            self.remote_sdp = String::from_utf8_lossy(body).into_owned();
+        }
+    }
+
     fn is_of(&self, request: &Request) -> bool {
         self.invite.call_id() == request.call_id()
     }
 }
+
+/// The lines of a request that its repetition with credentials has too.
+const COPIED: [Name; 14] = [
+    Name::From,
+    Name::To,
+    Name::CallId,
+    Name::Contact,
+    Name::Expires,
+    Name::Path,
+    Name::Event,
+    Name::Accept,
+    Name::Replaces,
+    Name::Supported,
+    Name::Require,
+    Name::Privacy,
+    Name::Allow,
+    Name::SessionExpires,
+];
 
 const DIGIT: &str = "application/dtmf-relay";
