@@ -1,5 +1,5 @@
-//! The daemon as other programs see it: SIPp and baresip as phones, a Python gRPC client as the
-//! downstream system. `cargo xtask test` installs them.
+//! The daemon as other programs see it: SIPp and baresip as phones, Kamailio as a provider, a
+//! Python gRPC client as the downstream system. `cargo xtask test` installs them.
 //!
 //! Faults that were seen in another switch are tests here, named in their comments.
 
@@ -16,4 +16,5 @@ mod queues;
 mod registration;
 mod sessions;
 mod site;
+mod trunks;
 mod volume;

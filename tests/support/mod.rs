@@ -1,8 +1,10 @@
-//! What the tests with real peers share: the daemon, SIPp, baresip, a Python gRPC client, tones.
+//! What the tests with real peers share: the daemon, SIPp, baresip, Kamailio, a Python gRPC client,
+//! tones.
 
 pub mod baresip;
 pub mod child;
 pub mod daemon;
+pub mod kamailio;
 pub mod place;
 pub mod records;
 pub mod sipp;

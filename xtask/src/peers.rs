@@ -1,4 +1,5 @@
-//! Installs the programs that the tests talk to: SIPp, baresip, sox, and a Python with grpcio.
+//! Installs the programs that the tests talk to: SIPp, baresip, Kamailio, sox, and a Python with
+//! grpcio.
 
 use std::path::{Path, PathBuf};
 
@@ -7,8 +8,13 @@ use anyhow::{Context as _, bail};
 use crate::steps::{command, exists, run, succeeds, target};
 
 /// Program → Debian package.
-const PROGRAMS: &[(&str, &str)] =
-    &[("baresip", "baresip-core"), ("python3", "python3"), ("sipp", "sip-tester"), ("sox", "sox")];
+const PROGRAMS: &[(&str, &str)] = &[
+    ("baresip", "baresip-core"),
+    ("kamailio", "kamailio"),
+    ("python3", "python3"),
+    ("sipp", "sip-tester"),
+    ("sox", "sox"),
+];
 
 /// What a downstream system would use to read call records.
 const MODULES: &[&str] = &["grpcio", "grpcio-reflection", "grpcio-health-checking", "protobuf"];

@@ -1,0 +1,113 @@
+//! Kamailio as a provider: registered with, called out over, called in from; and one that fails.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::site::{LIMIT, callee, caller};
+use crate::support::daemon::{Daemon, extensions};
+use crate::support::kamailio::Kamailio;
+use crate::support::place::Place;
+use crate::support::records::Consumer;
+use crate::support::sipp::Scenario;
+use crate::support::wait;
+
+/// REGISTER and INVITE are challenged; calls go both ways through the proxy, which stays in them.
+#[test]
+fn calls_go_out_and_come_in_over_kamailio() {
+    let outside = Place::new();
+    let provider = Kamailio::start(&outside);
+    let node = Daemon::start(&site(&provider, &format!("register = true\n{ACCOUNT}")));
+    let mut consumer = Consumer::start(node.grpc(), "billing");
+    consumer.subscribed(LIMIT);
+    let trunk = registered(&node);
+    assert_eq!(trunk["state"], "TRUNK_STATE_UP", "{trunk:#}");
+    wait::until("the probe is answered", LIMIT, || {
+        registered(&node)["servers"][0]["latency"].as_str().map(str::to_owned)
+    });
+
+    let answers = Scenario::new("callee", &outside, 5060, provider.place.at(5060))
+        .calls(3, 10)
+        .option(&["-d", "200"])
+        .start(LIMIT);
+    caller(&node, "caller", 1001, "02112345678", 3, 500).succeeds(LIMIT);
+    answers.succeeds();
+    for record in consumer.wait_for(3, LIMIT) {
+        assert_eq!(record["direction"], "DIRECTION_OUTBOUND", "{record:#}");
+        assert_eq!(record["trunk"], "itsp");
+        assert_eq!(record["attempts"][0]["outcome"], "OFFER_OUTCOME_ANSWERED");
+    }
+
+    let phone = callee(&node, "callee", 1002, 3, 200);
+    Scenario::new("outsider", &outside, 5060, provider.place.at(5060))
+        .users(&["013800138000;;4008001234".to_owned()])
+        .calls(3, 10)
+        .option(&["-d", "500"])
+        .succeeds(LIMIT);
+    phone.succeeds();
+    let records = consumer.wait_for(6, LIMIT);
+    for record in &records[3..] {
+        assert_eq!(record["direction"], "DIRECTION_INBOUND", "{record:#}");
+        assert_eq!(record["did"], "4008001234");
+        assert_eq!(record["caller"]["e164"], "+8613800138000");
+    }
+    assert_eq!(registered(&node)["calls"].as_u64().unwrap_or(0), 0);
+}
+
+/// The first server says 503; the call reaches the second, which asks for a password.
+#[test]
+fn a_server_that_fails_is_passed_by() {
+    let (outside, broken) = (Place::new(), Place::new());
+    let provider = Kamailio::start(&outside);
+    let more = format!(
+        "targets = [\"{}\", \"{}\"]\nqualify_every = \"0s\"\n{ACCOUNT}",
+        broken.ip, provider.place.ip
+    );
+    let node = Daemon::start(&site(&provider, &more));
+    let mut consumer = Consumer::start(node.grpc(), "billing");
+    consumer.subscribed(LIMIT);
+    let fails = Scenario::new("server_fails", &broken, 5060, node.sip()).calls(1, 10).start(LIMIT);
+    let answers = Scenario::new("callee", &outside, 5060, provider.place.at(5060))
+        .calls(1, 10)
+        .option(&["-d", "200"])
+        .start(LIMIT);
+
+    caller(&node, "caller", 1001, "02112345678", 1, 500).succeeds(LIMIT);
+
+    fails.succeeds();
+    answers.succeeds();
+    let record = consumer.wait_for(1, LIMIT).remove(0);
+    let statuses: Vec<_> =
+        record["attempts"].as_array().into_iter().flatten().map(|it| &it["sip_status"]).collect();
+    assert_eq!(statuses, [503, 200], "{record:#}");
+}
+
+/// The trunk as `strowger trunks` shows it, once it is up.
+fn registered(node: &Daemon) -> Value {
+    wait::until("the trunk is up", Duration::from_secs(20), || {
+        let trunk = node.json(&["trunks"]).into_iter().next()?;
+        (trunk["state"] == "TRUNK_STATE_UP").then_some(trunk)
+    })
+}
+
+fn site(provider: &Kamailio, more: &str) -> String {
+    format!(
+        r#"{}
+        [[routes]]
+        trunk = "itsp"
+        to = "4008001234"
+        target = "extension:1002"
+        [[routes]]
+        to = "0*"
+        target = "trunk:itsp"
+        [trunks.itsp]
+        host = "{}"
+        numbers = {{ country = "86", national = "0" }}
+        {more}
+        "#,
+        extensions([1001, 1002]),
+        provider.place.ip
+    )
+}
+
+const ACCOUNT: &str = "username = \"acct\"\npassword = \"secret\"";
