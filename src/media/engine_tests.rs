@@ -24,7 +24,6 @@ fn nothing_is_sent_before_connect() {
     hall.order(Command::Bridge { a: leg(0), b: leg(1) });
     hall.play(0, &["long"], true);
     hall.speaks(1, 10);
-
     assert_eq!(hall.heard(0), []);
     assert_eq!(hall.counts(1).strangers, 0);
 }
@@ -591,10 +590,8 @@ impl Library for Shelf {
 
 impl Hall {
     fn new() -> Self {
-        let limits = Limits {
-            record_length_max: Duration::from_secs(60),
-            silence_max: Duration::from_secs(600),
-        };
+        let minute = Duration::from_secs(60);
+        let limits = Limits { record_length_max: minute, silence_max: 10 * minute };
         let phones = (0..8).map(|index| Phone {
             address: address(index),
             codec: Codec::Pcma,

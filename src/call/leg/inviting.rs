@@ -151,9 +151,9 @@ impl Leg {
     /// Settles on the answer of the phone that accepted, or takes its offer if it got none: then
     /// with our answer. False if there is nothing that we can take.
     ///
-    /// `early` is its answer in a provisional response, and whether another description has replaced
-    /// it since. The description in the final answer counts, unless that is so: phones may move
-    /// their audio when they are picked up.
+    /// `early` is its answer in a provisional response, and whether another description has
+    /// replaced it since. The description in the final answer counts, unless that is so: phones may
+    /// move their audio when they are picked up.
     fn agree(
         &mut self,
         response: &Response,
