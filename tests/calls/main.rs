@@ -68,6 +68,7 @@ mod subscribe_restart;
 mod t38_refused;
 mod transfer_recall;
 mod transfer_to_queue;
+mod transfer_to_trunk;
 mod trunk_auth;
 mod trunk_failover;
 mod trunk_in;

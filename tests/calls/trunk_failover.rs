@@ -112,6 +112,25 @@ fn a_late_answer_of_a_silent_server_is_ended() {
     world.close();
 }
 
+/// A server that speaks before it fails: the caller, who heard it, hears that it rings elsewhere.
+#[test]
+fn a_caller_who_heard_a_server_hears_ringing_after_it() {
+    let mut world = World::new(&site());
+    begin(&mut world);
+    world.dial("1001", "0555");
+    world.until("it rings", |world| world.rings("one"));
+    world.act("one", |phone, now| phone.announce(now));
+    world.until("the server is heard", |world| world.talk("1001", "one"));
+    world.act("one", |phone, now| phone.refuse(now, 503));
+    world.until("the next rings", |world| world.rings("two"));
+    assert!(world.hears_prompt("1001", "ringback"));
+    world.answer("two");
+    world.until("they talk", |world| world.talk("1001", "two"));
+    world.settle();
+    world.hang_up("1001");
+    world.close();
+}
+
 #[test]
 fn a_full_trunk_is_passed_over() {
     let mut world = World::new(&site().replace("calls_max = 50", "calls_max = 1"));

@@ -197,7 +197,6 @@ impl Call {
         leg.trunk = Some(trunk.clone());
         prepare(&mut leg, &config, &steps);
         site.lines.began(&trunk);
-        let is_first = way.attempts == 1;
         self.stage = Stage::Outgoing(Box::new(Outgoing {
             leg: id,
             silent_until: Some(now + config.try_timeout),
@@ -206,7 +205,8 @@ impl Call {
         }));
         let server = flow.to_string();
         let fact = Fact::Attempt { leg: id, trunk, server, number, shown };
-        if self.answered.is_some() && is_first {
+        // Who hears us already would hear nothing more of a server that is left.
+        if self.legs.get(&self.party).is_some_and(|party| party.audio().agreed().is_some()) {
             self.play(self.party, vec![Sound::Prompt(RINGBACK.into())], true, out);
         }
         self.place_leg(now, site, leg, (fact, steps), out);

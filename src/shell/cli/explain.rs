@@ -239,6 +239,43 @@ mod tests {
     }
 
     #[test]
+    fn a_call_out_is_followed_over_its_trunks() {
+        let config = crate::config::parse(
+            "site.toml",
+            r#"
+            [emergency]
+            numbers = ["110"]
+            trunks = ["itsp"]
+            [[routes]]
+            name = "out"
+            to = "0*"
+            target = "trunk:itsp"
+            [trunks.itsp]
+            host = "sip.itsp.example"
+            fallback = "trunk:other"
+            out = [{ match = "~^0(\\d+)$", replace = "+86${1}" }]
+            [trunks.other]
+            host = "203.0.113.7"
+            "#,
+        );
+        let (config, extension) = (config.unwrap(), ExtensionId::from("1001"));
+        let at = moment("2026-11-23 10:00", "UTC").unwrap();
+        let told = |to| {
+            let call = Call { from: "1001", to, extension: Some(&extension), trunk: None, at };
+            let (passed, decision) = config.compile_routes().explain(&call);
+            text(&config, &call, &passed, &decision)
+        };
+
+        let out = told("02112345678");
+        assert!(out.contains("not  emergency numbers: `02112345678` is none"), "{out}");
+        assert!(out.contains("takes  out → trunk:itsp"), "{out}");
+        assert!(out.contains("trunk:itsp: is called with +862112345678, rings for 120s"), "{out}");
+        assert!(out.contains("does not work → trunk:other"), "{out}");
+        let help = told("110");
+        assert!(help.contains("trunk:itsp: is called, 110 as it is, past limits"), "{help}");
+    }
+
+    #[test]
     fn times_are_read_on_the_nodes_clock() {
         let utc = moment("2026-11-23T02:00:00Z", "UTC").unwrap();
 
