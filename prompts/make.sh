@@ -60,6 +60,9 @@ agent-reason     Please press the digit of the reason.
 agent-denied     The agent number or the PIN is wrong.
 wrap-up-done     Wrap-up has ended.
 wrap-up-extended Wrap-up has been extended.
+forward-number   Please enter the number that your calls go to, then press the pound key.
+service-on       The service is on.
+service-off      The service is off.
 echo             This is an echo test. You will hear what you say.
 digit-0          zero
 digit-1          one
@@ -137,6 +140,12 @@ agent-denied     gong1 hao4 huo4 mi4 ma3 cuo4 wu4.
 wrap-up-done     hua4 hou4 chu3 li3 yi3 jie2 shu4.
 # 话后处理已延长。
 wrap-up-extended hua4 hou4 chu3 li3 yi3 yan2 chang2.
+# 请输入呼叫转移的号码，按井号键结束。
+forward-number   qing3 shu1 ru4 hu1 jiao4 zhuan3 yi2 de5 hao4 ma3, an4 jing3 hao4 jian4 jie2 shu4.
+# 业务已开通。
+service-on       ye4 wu4 yi3 kai1 tong1.
+# 业务已取消。
+service-off      ye4 wu4 yi3 qu3 xiao1.
 # 这是回声测试，您将听到自己的声音。
 echo             zhe4 shi4 hui2 sheng1 ce4 shi4, nin2 jiang1 ting1 dao4 zi4 ji3 de5 sheng1 yin1.
 # 零 一 二 三 四 五 六 七 八 九

@@ -49,7 +49,7 @@ fn agents_calls_queues_and_phones_are_listed() {
         ("agents", "17     王芳  available"),
         ("calls", "0000000000000001  1001  600"),
         ("queues", "sales  600     most-idle  2"),
-        ("phones", "1002       Wang Fang  1      udp://192.0.2.7:5060  Yealink"),
+        ("phones", "1002       Wang Fang  1      -         udp://192.0.2.7:5060  Yealink"),
     ] {
         let table = site.says(&[verb]);
         assert!(table.contains(expected), "{verb}: {table}");
@@ -356,6 +356,7 @@ fn phone() -> PhoneView {
         extension: "1002".into(),
         name: "Wang Fang".to_owned(),
         calls: 1,
+        services: strowger::call::services::Services::default(),
         contacts: vec![contact],
     }
 }

@@ -52,7 +52,7 @@ fn music_lasts_and_never_pauses() {
 }
 
 /// The names that menus, queues and feature codes use, in each locale.
-const NAMES: [&str; 23] = [
+const NAMES: [&str; 26] = [
     "agent-available",
     "agent-away",
     "agent-denied",
@@ -64,6 +64,7 @@ const NAMES: [&str; 23] = [
     "busy",
     "closed",
     "echo",
+    "forward-number",
     "goodbye",
     "invalid",
     "no-input",
@@ -72,6 +73,8 @@ const NAMES: [&str; 23] = [
     "position",
     "position-after",
     "recording-notice",
+    "service-off",
+    "service-on",
     "try-later",
     "welcome",
     "wrap-up-done",

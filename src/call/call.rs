@@ -14,10 +14,12 @@ use crate::call::audio::Audio;
 use crate::call::caller::Caller;
 use crate::call::codes::Dialogue;
 use crate::call::ending::Ending;
+use crate::call::identity::Diverted;
 use crate::call::joining::{Joining, Place};
 use crate::call::leg::{self, Leg};
 use crate::call::queueing::Waiting;
 use crate::call::ringing::Ringing;
+use crate::call::services::Services;
 use crate::call::site::{Plan, Site};
 use crate::call::talking::Talking;
 use crate::call::transfer::Transfer;
@@ -96,6 +98,11 @@ pub enum Output {
         key: ServerKey,
         response: Response,
     },
+    /// What an account's person wants when he is called: kept over a restart.
+    Services {
+        extension: ExtensionId,
+        services: Services,
+    },
 }
 
 /// An INVITE with good credentials, and what routes it.
@@ -155,6 +162,8 @@ pub struct Call {
     pub(super) transfer: Option<Transfer>,
     /// How often that has happened.
     pub(super) transfers: u8,
+    /// The accounts that forwarded the call, and why.
+    pub(super) diverted: Vec<Diverted>,
     /// Legs that have nothing to do here any more, and when they are hung up.
     pub(super) parting: Vec<(LegId, Instant)>,
     /// How many recordings were begun.
@@ -208,6 +217,7 @@ impl Call {
             skills: BTreeMap::new(),
             transfer: None,
             transfers: 0,
+            diverted: Vec::new(),
             parting: Vec::new(),
             recordings: 0,
             open_media: BTreeSet::new(),
@@ -396,11 +406,7 @@ impl Call {
         self.stage = Stage::Routing;
         match target {
             Target::Agent(agent) => self.ring_agent(now, site, &agent, out),
-            Target::Extension(extension) => {
-                let account = self.plan.extensions.get(&extension);
-                let wait = account.map_or(Duration::ZERO, |account| account.ring_timeout);
-                self.ring(now, site, &extension, wait, out);
-            }
+            Target::Extension(extension) => self.call_extension(now, site, &extension, out),
             Target::Hangup(status) => {
                 let cause = cause_of(status);
                 self.fail(now, site, HungUpBy::Switch, (status, cause, "rule"), out);

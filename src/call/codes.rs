@@ -3,7 +3,7 @@
 use crate::acd::Change;
 use crate::call::call::{Call, Output, Stage};
 use crate::call::site::Site;
-use crate::cdr::entry::HungUpBy;
+use crate::cdr::entry::{ForwardWhy, HungUpBy};
 use crate::id::{AgentId, PromptId};
 use crate::ivr::collect::{Ask, Collect, Digits, Input, Output as Asked};
 use crate::media::control::{Command, Sound};
@@ -20,8 +20,9 @@ pub struct Dialogue {
 }
 
 #[derive(Clone, Debug)]
-enum Question {
+pub(super) enum Question {
     AgentId,
+    ForwardTo { why: ForwardWhy },
     Pin { agent: String },
     Reason { agent: AgentId },
 }
@@ -49,6 +50,9 @@ impl Call {
         if !matches!(self.stage, Stage::Routing) {
             return; // the answer failed, and the call has ended
         }
+        if self.order_service(now, site, code, out) {
+            return;
+        }
         match (code, self.seated(site)) {
             (Code::EchoTest, _) => {
                 self.play(self.party, vec![Sound::Prompt("echo".into())], false, out);
@@ -70,7 +74,7 @@ impl Call {
             (Code::WrapUpExtend, Some(agent)) => {
                 self.change(now, site, &agent, (Change::WrapUpExtend, "wrap-up-extended"), out);
             }
-            (Code::Pickup, _) | (_, None) => self.deny(now, site, out),
+            _ => self.deny(now, site, out), // no agent sits here
         }
     }
 
@@ -79,7 +83,7 @@ impl Call {
         site.acd.seated(self.caller.extension()?)
     }
 
-    fn ask(
+    pub(super) fn ask(
         &mut self,
         now: Instant,
         site: &mut Site<'_>,
@@ -89,6 +93,7 @@ impl Call {
     ) {
         let (prompt, digits_max) = match &question {
             Question::AgentId => ("agent-id", 16),
+            Question::ForwardTo { .. } => ("forward-number", 32),
             Question::Pin { .. } => ("agent-pin", 16),
             Question::Reason { .. } => ("agent-reason", 1),
         };
@@ -139,6 +144,7 @@ impl Call {
                 let agent = digits.as_str().to_owned();
                 self.ask(now, site, Question::Pin { agent }, failures, out);
             }
+            Question::ForwardTo { why } => self.told_number(now, site, (why, digits), out),
             Question::Pin { agent } => {
                 let agent = AgentId::from(agent.as_str());
                 let pin = self.plan.acd.agents.get(&agent).and_then(|agent| agent.pin.as_ref());

@@ -32,9 +32,11 @@ impl Call {
         let referred_by = referred_by.map(str::to_owned);
         let rings = queue.as_ref().and_then(|queue| self.plan.acd.queues.get(queue));
         let alert = rings.map_or_else(String::new, |queue| queue.alert.clone());
+        let diverted = if agent.is_none() { self.diverted.clone() } else { Vec::new() };
         let manner = Manner {
             // Who was sent on is shown as the one who was called, and is known there.
             hidden: self.caller.hidden && self.party == self.caller_leg(),
+            diverted: &diverted,
             alert: &alert,
             auto_answer: rings.is_some_and(|queue| queue.auto_answer),
             ..Manner::default()
@@ -197,6 +199,9 @@ impl Call {
             leg::Event::HungUp => self.hung_up(now, site, leg, None, out),
             leg::Event::Lost(why) => self.hung_up(now, site, leg, Some(why), out),
             leg::Event::Modified | leg::Event::NotModified(_) => {} // nothing waits for it
+            leg::Event::Redirected { status, number } => {
+                self.redirected(now, site, leg, (status, &number), out);
+            }
             leg::Event::Referred(refer) => self.referred(now, site, leg, &refer, out),
             leg::Event::Refused(status) => self.refused(now, site, leg, status, out),
             leg::Event::Trying => self.attempt_heard(leg),

@@ -18,6 +18,7 @@ mod legs;
 mod menus;
 mod queueing;
 mod ringing;
+pub mod services;
 mod site;
 mod sounds;
 mod talking;

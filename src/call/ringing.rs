@@ -4,7 +4,7 @@ use crate::call::call::{Call, Output, Stage, cause_of};
 use crate::call::invite::COMPLETED_ELSEWHERE;
 use crate::call::leg;
 use crate::call::site::Site;
-use crate::cdr::entry::{Fact, HungUpBy, OfferOutcome};
+use crate::cdr::entry::{Fact, ForwardWhy, HungUpBy, OfferOutcome};
 use crate::id::{AgentId, ExtensionId, LegId, Target};
 use crate::media::control::Sound;
 use crate::sip::flow::Flow;
@@ -19,6 +19,8 @@ pub struct Ringing {
     pub legs: Vec<LegId>,
     /// The phone that the caller hears before it answers.
     pub heard: Option<LegId>,
+    /// Whose phones they are.
+    pub extension: ExtensionId,
     /// The refusal that says most, if any phone has refused.
     refusal: Option<u16>,
 }
@@ -47,14 +49,19 @@ impl Call {
             }
         }
         if legs.is_empty() {
-            self.fail(now, site, HungUpBy::Switch, why, out);
+            self.untaken(now, site, (extension, ForwardWhy::NoAnswer), why, out);
             return;
         }
         if self.answered.is_some() && self.transfer.is_none() {
             self.play(self.party, vec![Sound::Prompt(RINGBACK.into())], true, out);
         }
-        self.stage =
-            Stage::Ringing(Ringing { until: now + wait, legs, heard: None, refusal: None });
+        self.stage = Stage::Ringing(Ringing {
+            until: now + wait,
+            legs,
+            extension: extension.clone(),
+            heard: None,
+            refusal: None,
+        });
     }
 
     /// Rings the phone where an agent sits, past the queues.
@@ -111,16 +118,17 @@ impl Call {
         }
         let all = ringing.legs.is_empty() || status >= 600;
         let refusal = ringing.refusal.unwrap_or(status);
+        let extension = ringing.extension.clone();
         self.fact(now, out, Fact::OfferEnded { leg, outcome: outcome_of(status) });
         self.early_audio_ended(leg, out);
         if all {
-            let (status, reason) = match outcome_of(refusal) {
-                OfferOutcome::Busy => (refusal, "busy"),
-                OfferOutcome::Rejected => (refusal, "rejected"),
-                _ => (480, "unreachable"),
+            let (status, reason, kind) = match outcome_of(refusal) {
+                OfferOutcome::Busy => (refusal, "busy", ForwardWhy::Busy),
+                OfferOutcome::Rejected => (refusal, "rejected", ForwardWhy::Busy),
+                _ => (480, "unreachable", ForwardWhy::NoAnswer),
             };
             let why = (status, cause_of(status), reason);
-            self.fail(now, site, HungUpBy::Callee, why, out);
+            self.untaken(now, site, (&extension, kind), why, out);
         }
     }
 
@@ -130,7 +138,10 @@ impl Call {
         site: &mut Site<'_>,
         out: &mut Vec<Output>,
     ) {
-        self.fail(now, site, HungUpBy::Switch, (480, 19, "no_answer"), out);
+        let Stage::Ringing(ringing) = &self.stage else { return };
+        let extension = ringing.extension.clone();
+        let why = (480, 19, "no_answer");
+        self.untaken(now, site, (&extension, ForwardWhy::NoAnswer), why, out);
     }
 
     /// Stops every rung phone: nobody took the call.

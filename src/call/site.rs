@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::acd::{self, Acd};
 use crate::call::config::Config;
+use crate::call::services::Book;
 use crate::call::trunk::{Lines, Trunk};
 use crate::id::{AgentId, ExtensionId, TrunkId};
 use crate::ivr::config::{Config as IvrConfig, Menus};
@@ -118,6 +119,7 @@ pub struct Site<'a> {
     pub phones: &'a Registrar,
     pub ports: &'a mut Ports,
     pub rng: &'a mut Rng,
+    pub services: &'a Book,
     pub settings: &'a Settings,
     pub transactions: &'a mut Table,
 }

@@ -19,7 +19,6 @@ use crate::call::talking::Talking;
 use crate::cdr::entry::{Fact, HungUpBy, TransferOutcome};
 use crate::id::{ExtensionId, LegId, PromptId, Target};
 use crate::media::control::{Command, Sound};
-use crate::route::rules::{Call as Dialled, Decision, Dest};
 use crate::sip::dialog::refer::{Progress, Refer};
 use crate::time::{Duration, Instant};
 
@@ -41,6 +40,11 @@ pub struct Transfer {
 }
 
 impl Transfer {
+    /// Whether the account that asked for it is rung.
+    pub const fn is_recall(&self) -> bool {
+        self.recalling
+    }
+
     /// What the phone that is rung learns of who sent the call to it.
     pub fn referred_by(&self) -> Option<&str> {
         (!self.recalling).then_some(self.referred_by.as_str())
@@ -62,10 +66,10 @@ impl Call {
             return;
         }
         match self.wanted(now, by, refer) {
-            Ok((owner, decision, target)) => {
+            Ok((owner, rule, target)) => {
                 self.drive(now, site, by, leg::Input::AnswerRefer(202), out);
                 self.tell(now, site, by, 100.into(), out);
-                self.transfer(now, site, (by, owner), (refer, decision.rule, target), out);
+                self.transfer(now, site, (by, owner), (refer, rule, target), out);
             }
             Err(status) => self.drive(now, site, by, leg::Input::AnswerRefer(status), out),
         }
@@ -77,25 +81,14 @@ impl Call {
         now: Instant,
         by: LegId,
         refer: &Refer,
-    ) -> Result<(ExtensionId, Decision, Target), u16> {
+    ) -> Result<(ExtensionId, String, Target), u16> {
         self.talks_with(by).ok_or(DECLINED)?;
         if self.transfers >= TRANSFERS_MAX {
             return Err(LOOP);
         }
         let owner = self.legs.get(&by).and_then(|leg| leg.extension.clone()).ok_or(FORBIDDEN)?;
-        let decision = self.plan.routes.find(&Dialled {
-            from: owner.as_str(),
-            to: &refer.number,
-            extension: Some(&owner),
-            trunk: None,
-            at: self.epoch.wall(now),
-        });
-        match decision.target.clone() {
-            Dest::Target(Target::Hangup(status)) => Err(status),
-            Dest::Target(target) => Ok((owner, decision, target)),
-            // Whoever needs help calls himself.
-            Dest::Code(_) | Dest::Emergency => Err(FORBIDDEN),
-        }
+        let (rule, target) = self.reached_from(now, &owner, &refer.number)?;
+        Ok((owner, rule, target))
     }
 
     fn transfer(
@@ -128,6 +121,7 @@ impl Call {
             recalling: false,
         });
         self.hops = 0;
+        self.diverted.clear();
         let target = target.with_number(&refer.number);
         self.fact(now, out, Fact::Routed { rule, target: target.clone() });
         self.go(now, site, target, out);

@@ -69,6 +69,12 @@ pub enum Fact {
         /// Why, in a word for programs: `caller_hung_up`, `busy`, `no_answer`, `node_restart`, …
         reason: String,
     },
+    /// The call went on to another number, as the account that it was for wants.
+    Forwarded {
+        extension: ExtensionId,
+        to: String,
+        why: ForwardWhy,
+    },
     /// `leg` took the place of `place`: it came from another call, or went into one. The other
     /// call's record names this one in the same way.
     Joined {
@@ -276,6 +282,17 @@ pub enum HungUpBy {
     Switch,
 }
 
+/// Why a call went on from an account to another number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardWhy {
+    Always,
+    Busy,
+    NoAnswer,
+    /// The phone itself said so (302).
+    Redirected,
+}
+
 /// Why a leg took a place in another call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -302,6 +319,8 @@ pub enum OfferOutcome {
     NoAnswer,
     /// The node stopped while the phone rang.
     NodeRestart,
+    /// The phone named another number.
+    Redirected,
     Rejected,
     /// The phone could not be reached, or its answer could not be used.
     Unreachable,

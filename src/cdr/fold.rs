@@ -4,8 +4,8 @@
 
 use super::entry::{Direction, Entry, Fact, HungUpBy, OfferOutcome, QueueLeft, TransferOutcome};
 use super::record::{
-    Attempt, CallRecord, Caller, End, Hold, ITEMS_MAX, Join, Leg, MenuVisit, Offer, PositionTold,
-    QueueVisit, Recording, RecordingEnd, RouteTaken, Talk, Transfer, WrapUp,
+    Attempt, CallRecord, Caller, End, Forward, Hold, ITEMS_MAX, Join, Leg, MenuVisit, Offer,
+    PositionTold, QueueVisit, Recording, RecordingEnd, RouteTaken, Talk, Transfer, WrapUp,
 };
 use crate::id::{LegId, QueueId};
 use crate::time::Wall;
@@ -44,10 +44,7 @@ impl CallRecord {
             Fact::HoldBegan { leg } | Fact::HoldEnded { leg } => {
                 self.apply_hold(at, *leg, &entry.fact);
             }
-            Fact::Joined { leg, place, call, why } => {
-                let join = Join { at, leg: *leg, place: *place, call: *call, why: *why };
-                add(&mut self.joins, &mut self.omitted, join);
-            }
+            Fact::Forwarded { .. } | Fact::Joined { .. } => self.apply_turn(at, &entry.fact),
             Fact::LegSetup { leg, sip_call_id } => {
                 if let Some(leg) = self.leg(*leg) {
                     leg.sip_call_id = Some(sip_call_id.clone());
@@ -327,6 +324,22 @@ impl CallRecord {
                 if let Some(talk) = self.talks.iter_mut().rev().find(open) {
                     talk.ended = Some(at);
                 }
+            }
+            _ => {}
+        }
+    }
+
+    /// The call turned to somebody else.
+    fn apply_turn(&mut self, at: Wall, fact: &Fact) {
+        match fact {
+            Fact::Forwarded { extension, to, why } => {
+                let (extension, to) = (extension.clone(), to.clone());
+                let forward = Forward { at, extension, to, why: *why };
+                add(&mut self.forwards, &mut self.omitted, forward);
+            }
+            Fact::Joined { leg, place, call, why } => {
+                let join = Join { at, leg: *leg, place: *place, call: *call, why: *why };
+                add(&mut self.joins, &mut self.omitted, join);
             }
             _ => {}
         }

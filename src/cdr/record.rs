@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{
-    Direction, HungUpBy, JoinWhy, OfferOutcome, Quality, QueueLeft, TransferOutcome,
+    Direction, ForwardWhy, HungUpBy, JoinWhy, OfferOutcome, Quality, QueueLeft, TransferOutcome,
 };
 use crate::id::{AgentId, CallId, ExtensionId, LegId, MenuId, QueueId, Target, TrunkId};
 use crate::time::{Duration, Wall};
@@ -63,6 +63,8 @@ pub struct CallRecord {
     pub transfers: Vec<Transfer>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub joins: Vec<Join>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forwards: Vec<Forward>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wrap_ups: Vec<WrapUp>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -261,6 +263,15 @@ pub struct Transfer {
     pub outcome: Option<TransferOutcome>,
 }
 
+/// The call went on from an account to another number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forward {
+    pub at: Wall,
+    pub extension: ExtensionId,
+    pub to: String,
+    pub why: ForwardWhy,
+}
+
 /// A leg took somebody's place, coming from another call or going into one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Join {
@@ -350,6 +361,7 @@ impl CallRecord {
             holds: Vec::new(),
             transfers: Vec::new(),
             joins: Vec::new(),
+            forwards: Vec::new(),
             wrap_ups: Vec::new(),
             recordings: Vec::new(),
             legs: Vec::new(),

@@ -118,6 +118,24 @@ pub struct Codes {
     /// The reasons that `agent_away` asks for, by digit.
     /// Default `{ 1 = "break", 2 = "lunch", 3 = "meeting", 4 = "training" }`.
     pub away_reasons: BTreeMap<char, String>,
+    /// Do not disturb: the phone is busy for everyone, and its agent gets no queue calls. Default
+    /// `"*78"`.
+    pub dnd: String,
+    /// Ends that. Default `"*79"`.
+    pub dnd_off: String,
+    /// Sends every call on to the number after it, such as `*721002`; asks for it if there is none.
+    /// Default `"*72"`.
+    pub forward_always: String,
+    /// Ends that. Default `"*73"`.
+    pub forward_always_off: String,
+    /// Sends calls on while the phone is busy or refuses. Default `"*90"`.
+    pub forward_busy: String,
+    /// Ends that. Default `"*91"`.
+    pub forward_busy_off: String,
+    /// Sends calls on that nobody answers in time, or if no phone is registered. Default `"*92"`.
+    pub forward_no_answer: String,
+    /// Ends that. Default `"*93"`.
+    pub forward_no_answer_off: String,
     /// Sends back what is said. Default `"*43"`.
     pub echo_test: String,
     /// Answers the phone that rings longest among those of the same `pickup_groups`; with a number
@@ -138,6 +156,14 @@ impl Default for Codes {
             agent_login: "*11".to_owned(),
             agent_logout: "*12".to_owned(),
             away_reasons: reasons.map(|(digit, reason)| (digit, reason.to_owned())).into(),
+            dnd: "*78".to_owned(),
+            dnd_off: "*79".to_owned(),
+            forward_always: "*72".to_owned(),
+            forward_always_off: "*73".to_owned(),
+            forward_busy: "*90".to_owned(),
+            forward_busy_off: "*91".to_owned(),
+            forward_no_answer: "*92".to_owned(),
+            forward_no_answer_off: "*93".to_owned(),
             echo_test: "*43".to_owned(),
             pickup: "*8".to_owned(),
             wrap_up_done: "*15".to_owned(),
@@ -153,6 +179,14 @@ pub enum Code {
     AgentAway,
     AgentLogin,
     AgentLogout,
+    Dnd,
+    DndOff,
+    ForwardAlways,
+    ForwardAlwaysOff,
+    ForwardBusy,
+    ForwardBusyOff,
+    ForwardNoAnswer,
+    ForwardNoAnswerOff,
     EchoTest,
     Pickup,
     WrapUpDone,
@@ -167,6 +201,14 @@ impl Code {
             Self::AgentAway => "agent_away",
             Self::AgentLogin => "agent_login",
             Self::AgentLogout => "agent_logout",
+            Self::Dnd => "dnd",
+            Self::DndOff => "dnd_off",
+            Self::ForwardAlways => "forward_always",
+            Self::ForwardAlwaysOff => "forward_always_off",
+            Self::ForwardBusy => "forward_busy",
+            Self::ForwardBusyOff => "forward_busy_off",
+            Self::ForwardNoAnswer => "forward_no_answer",
+            Self::ForwardNoAnswerOff => "forward_no_answer_off",
             Self::EchoTest => "echo_test",
             Self::Pickup => "pickup",
             Self::WrapUpDone => "wrap_up_done",
@@ -178,7 +220,10 @@ impl Code {
 impl Code {
     /// Whether a number may follow what is dialled for it.
     pub const fn takes_number(self) -> bool {
-        matches!(self, Self::Pickup)
+        matches!(
+            self,
+            Self::ForwardAlways | Self::ForwardBusy | Self::ForwardNoAnswer | Self::Pickup
+        )
     }
 }
 
@@ -190,6 +235,14 @@ impl Codes {
             (Code::AgentAway, &self.agent_away),
             (Code::AgentLogin, &self.agent_login),
             (Code::AgentLogout, &self.agent_logout),
+            (Code::Dnd, &self.dnd),
+            (Code::DndOff, &self.dnd_off),
+            (Code::ForwardAlways, &self.forward_always),
+            (Code::ForwardAlwaysOff, &self.forward_always_off),
+            (Code::ForwardBusy, &self.forward_busy),
+            (Code::ForwardBusyOff, &self.forward_busy_off),
+            (Code::ForwardNoAnswer, &self.forward_no_answer),
+            (Code::ForwardNoAnswerOff, &self.forward_no_answer_off),
             (Code::EchoTest, &self.echo_test),
             (Code::Pickup, &self.pickup),
             (Code::WrapUpDone, &self.wrap_up_done),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::acd::config::Login;
 use crate::acd::{self, Change};
+use crate::call::services::Services;
 use crate::cdr::entry::{AgentState, Entry, Fact};
 use crate::id::{AgentId, ExtensionId};
 use crate::sip::registrar;
@@ -98,9 +99,28 @@ impl Switch {
     /// at a phone that is in use or gone.
     pub(super) fn prepare_seat(&mut self, now: Instant, agent: &AgentId, seat: &ExtensionId) {
         let reachable = !self.parts.registrar.targets(seat).is_empty();
-        let busy = self.occupied.contains_key(seat);
+        let busy = self.is_busy(seat);
         for change in [Change::BusyElsewhere(busy), Change::Reachable(reachable)] {
             let _ = self.parts.acd.change(now, agent, change, &mut self.decided); // never refused
+        }
+    }
+
+    /// Whether queue calls must not disturb a phone: it is in use, or its person wants no calls.
+    fn is_busy(&self, seat: &ExtensionId) -> bool {
+        self.occupied.contains_key(seat)
+            || self.services.get(seat).is_some_and(|services| services.dnd)
+    }
+
+    /// The person of an account wants something else when he is called from now on.
+    pub(super) fn serve(&mut self, now: Instant, extension: ExtensionId, services: Services) {
+        if services == Services::default() {
+            self.services.remove(&extension);
+        } else {
+            self.services.insert(extension.clone(), services);
+        }
+        if let Some(agent) = self.parts.acd.seated(&extension) {
+            let change = Change::BusyElsewhere(self.is_busy(&extension));
+            let _ = self.parts.acd.change(now, &agent, change, &mut self.decided); // never refused
         }
     }
 
@@ -124,7 +144,7 @@ impl Switch {
             return;
         }
         if let Some(agent) = self.parts.acd.seated(&extension) {
-            let change = Change::BusyElsewhere(after);
+            let change = Change::BusyElsewhere(self.is_busy(&extension));
             // Refused only if he has stood up in the same moment.
             let _ = self.parts.acd.change(now, &agent, change, &mut self.decided);
         }

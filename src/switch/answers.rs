@@ -169,6 +169,7 @@ impl Switch {
             extension: extension.clone(),
             name: account.name.clone(),
             calls: self.occupied.get(extension).copied().unwrap_or(0),
+            services: self.services.get(extension).cloned().unwrap_or_default(),
             contacts: (registrar.all(extension).into_iter())
                 .map(|binding| ContactView {
                     address: format!(

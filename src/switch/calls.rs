@@ -5,7 +5,7 @@ use crate::call::{Call, Input as CallInput, LegInput, Output as CallOutput, Site
 use crate::id::{CallId, LegId};
 use crate::sip::message::Request;
 use crate::sip::transaction;
-use crate::switch::kept::keep_dialog;
+use crate::switch::kept::{keep_dialog, keep_services};
 use crate::switch::{Output, Switch};
 use crate::time::Instant;
 
@@ -65,6 +65,7 @@ impl Switch {
             phones: &parts.registrar,
             ports: &mut self.ports,
             rng: &mut parts.rng,
+            services: &self.services,
             settings: &parts.settings,
             transactions: &mut parts.transactions,
         }
@@ -101,6 +102,10 @@ impl Switch {
                 CallOutput::Request { leg, client, flow, request } => {
                     self.clients.insert(client, leg);
                     self.transact(now, Transact::Request { client, flow, request }, out);
+                }
+                CallOutput::Services { extension, services } => {
+                    out.push(keep_services(&extension, &services));
+                    self.serve(now, extension, services);
                 }
                 CallOutput::Respond { key, response } => {
                     self.transact(now, Transact::Respond { key, response }, out);

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::acd::Change;
+use crate::call::services::Services;
 use crate::cdr::entry::AgentState;
 use crate::id::{AgentId, ExtensionId, LegId, TrunkId};
 use crate::sip::dialog::Dialog;
@@ -40,6 +41,11 @@ pub(super) fn keep_agent(
     let reason = reason.map(str::to_owned);
     let kept = KeptAgent { state, reason, extension: extension.cloned() };
     keep(format!("{AGENTS}{agent}"), Some(&kept))
+}
+
+/// Stores what an account's person wants, or forgets him if he wants nothing.
+pub(super) fn keep_services(extension: &ExtensionId, services: &Services) -> Output {
+    keep(format!("{SERVICES}{extension}"), (*services != Services::default()).then_some(services))
 }
 
 /// Stores or (`None`) forgets a subscription.
@@ -79,6 +85,8 @@ impl Switch {
                 serde_json::from_str(&value).map(|dialog| self.end_dialog(now, dialog, out))
             } else if let Some(agent) = key.strip_prefix(AGENTS) {
                 serde_json::from_str(&value).map(|kept| self.seat(now, &agent.into(), kept))
+            } else if let Some(extension) = key.strip_prefix(SERVICES) {
+                serde_json::from_str(&value).map(|kept| self.serve(now, extension.into(), kept))
             } else if key.starts_with(PHONES) {
                 let epoch = self.parts.settings.epoch;
                 serde_json::from_str(&value).map(|phones| {
@@ -137,6 +145,7 @@ impl Switch {
 const AGENTS: &str = "agents/";
 const DIALOGS: &str = "dialogs/";
 const PHONES: &str = "phones/";
+const SERVICES: &str = "services/";
 const SUBSCRIPTIONS: &str = "subscriptions/";
 const TRUNKS: &str = "trunks/";
 

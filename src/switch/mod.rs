@@ -21,6 +21,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::acd::{self, Acd};
+use crate::call::services::Book;
 use crate::call::{Call, Origin, Plan, Ports, Settings};
 use crate::cdr::entry::Entry;
 use crate::id::{AgentId, CallId, CallIds, ExtensionId, LegId};
@@ -143,6 +144,8 @@ pub struct Switch {
     seekers: HashMap<LookupId, Seeker>,
     lamps: Lamps,
     ports: Ports,
+    /// What the persons of accounts want when they are called.
+    services: Book,
     /// Private calls at each phone.
     occupied: HashMap<ExtensionId, u32>,
     /// The call that each agent had last, whose record its wrap-up belongs to.
@@ -182,6 +185,7 @@ impl Switch {
             due: Deadlines::default(),
             seekers: HashMap::new(),
             ports: Ports::default(),
+            services: Book::new(),
             occupied: HashMap::new(),
             last_calls: HashMap::new(),
             decided: Vec::new(),

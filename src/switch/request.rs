@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::call::services::Services;
 use crate::cdr::entry::{AgentState, Direction, TrunkState};
 use crate::id::{AgentId, CallId, ExtensionId, LegId, MenuId, PromptId, QueueId, TrunkId};
 use crate::time::{Duration, Wall};
@@ -181,6 +182,8 @@ pub struct PhoneView {
     pub name: String,
     /// Calls in progress at this account.
     pub calls: u32,
+    /// What its person wants when he is called.
+    pub services: Services,
     pub contacts: Vec<ContactView>,
 }
 

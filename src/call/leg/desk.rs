@@ -10,6 +10,7 @@ use crate::call::audio::Audio;
 use crate::call::identity::Manner;
 use crate::call::invite::Dial;
 use crate::call::leg::{Input, Leg, Output};
+use crate::call::services::Book;
 use crate::call::site::{Ports, Settings, Site};
 use crate::call::trunk::Lines;
 use crate::id::{CallId, LegId};
@@ -106,6 +107,7 @@ impl Desk {
             phones: &phones,
             ports: &mut ports,
             rng: &mut rng,
+            services: &Book::new(),
             settings: &settings,
             transactions: &mut table,
         };
@@ -156,6 +158,7 @@ impl Desk {
             phones: &self.phones,
             ports: &mut self.ports,
             rng: &mut self.rng,
+            services: &Book::new(),
             settings: &self.settings,
             transactions: &mut self.table,
         };

@@ -59,7 +59,11 @@ impl Leg {
                         out.push(Output::Request { client, flow: self.flow, request });
                     }
                     status => {
-                        out.push(Output::Event(Event::Refused(status)));
+                        let event = match redirection(&response) {
+                            Some(number) => Event::Redirected { status, number },
+                            None => Event::Refused(status),
+                        };
+                        out.push(Output::Event(event));
                         return self.gone(out);
                     }
                 }
@@ -233,6 +237,14 @@ impl Leg {
             | Input::Tick => State::Cancelling { client, invite }, // absorbed
         }
     }
+}
+
+/// The number that a 300, 301 or 302 names first (RFC 3261 §21.3).
+fn redirection(response: &Response) -> Option<String> {
+    let contact = response.contacts().find_map(Result::ok)?;
+    let uri = contact.uri().ok()?;
+    let number = uri.user_unescaped().filter(|_| (300..=302).contains(&response.status()))?;
+    Some(number.into_owned())
 }
 
 /// Waits for the answer to our BYE.

@@ -133,6 +133,8 @@ pub enum Event {
     Modified,
     /// The peer refused an offer of ours with this status: all is as it was before.
     NotModified(u16),
+    /// The phone refused, and says which number to call.
+    Redirected { status: u16, number: String },
     /// The phone wants the other side sent on; owed an `AnswerRefer`.
     Referred(Box<Refer>),
     /// Our INVITE was refused with this status, or we could not accept the peer's.

@@ -172,6 +172,7 @@ impl Call {
         let contact = site.lines.get(&trunk).filter(|_| config.register);
         let contact = contact.map(|line| line.contact().to_owned());
         let hidden = self.caller.hidden && self.party == self.caller_leg();
+        let diverted = self.diverted.clone();
         let dial = Dial {
             user: &number,
             uri: &host.uri(Some(&UserPart(&number).to_string())),
@@ -189,7 +190,7 @@ impl Call {
                 is_late: config.offer == OfferIn::Late,
             }),
             // A provider is trusted with who calls, and to keep it to itself (RFC 3325 §7).
-            manner: Manner { hidden, trusted: hidden, ..Manner::default() },
+            manner: Manner { diverted: &diverted, hidden, trusted: hidden, ..Manner::default() },
         };
         let codecs = self.codecs_within(config.codecs.as_ref().unwrap_or(&site.settings.codecs));
         let Some((mut leg, steps)) = self.make_leg(site, &dial, &codecs) else { return false };

@@ -228,17 +228,34 @@ fn queues_table(found: &[proto::Queue], _: &Shown<'_>) -> String {
     table.text()
 }
 
+/// What an account's person wants when he is called, such as `dnd always:1002`.
+fn services(phone: &proto::Phone) -> String {
+    let forwards = [
+        ("always", &phone.forward_always),
+        ("busy", &phone.forward_busy),
+        ("no-answer", &phone.forward_no_answer),
+    ];
+    let dnd = phone.do_not_disturb.then(|| "dnd".to_owned());
+    let to = |(when, number): (&str, &Option<String>)| {
+        number.as_ref().map(|number| format!("{when}:{}", plain(number)))
+    };
+    let all: Vec<String> = dnd.into_iter().chain(forwards.into_iter().filter_map(to)).collect();
+    if all.is_empty() { "-".to_owned() } else { all.join(" ") }
+}
+
 fn phones_table(found: &[proto::Phone], shown: &Shown<'_>) -> String {
-    let mut table = Table::new(["EXTENSION", "NAME", "CALLS", "ADDRESS", "PHONE", "EXPIRES"]);
+    let mut table =
+        Table::new(["EXTENSION", "NAME", "CALLS", "SERVICES", "ADDRESS", "PHONE", "EXPIRES"]);
     for phone in found {
         let (extension, name) = (plain(&phone.extension), plain(&phone.name));
-        let calls = phone.calls.to_string();
+        let (calls, services) = (phone.calls.to_string(), services(phone));
         if phone.contacts.is_empty() {
             let hyphen = || "-".to_owned();
             table.row([
                 extension.clone(),
                 name.clone(),
                 calls.clone(),
+                services.clone(),
                 hyphen(),
                 hyphen(),
                 hyphen(),
@@ -249,6 +266,7 @@ fn phones_table(found: &[proto::Phone], shown: &Shown<'_>) -> String {
                 extension.clone(),
                 name.clone(),
                 calls.clone(),
+                services.clone(),
                 plain(&contact.address),
                 or_hyphen(contact.user_agent.as_deref()),
                 moment(contact.expire_time, shown.zone),

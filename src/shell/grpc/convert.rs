@@ -4,7 +4,8 @@ use prost_types::{Duration as ProtoDuration, Timestamp};
 use tonic::Status;
 
 use crate::cdr::entry::{
-    AgentState, Direction, HungUpBy, JoinWhy, OfferOutcome, QueueLeft, TransferOutcome, TrunkState,
+    AgentState, Direction, ForwardWhy, HungUpBy, JoinWhy, OfferOutcome, QueueLeft, TransferOutcome,
+    TrunkState,
 };
 use crate::id::CallId;
 use crate::shell::proto;
@@ -85,6 +86,7 @@ pub fn offer_outcome(outcome: OfferOutcome) -> i32 {
         OfferOutcome::Moved => proto::OfferOutcome::Moved,
         OfferOutcome::NoAnswer => proto::OfferOutcome::NoAnswer,
         OfferOutcome::NodeRestart => proto::OfferOutcome::NodeRestart,
+        OfferOutcome::Redirected => proto::OfferOutcome::Redirected,
         OfferOutcome::Rejected => proto::OfferOutcome::Rejected,
         OfferOutcome::Unreachable => proto::OfferOutcome::Unreachable,
     }
@@ -100,6 +102,16 @@ pub fn queue_left(why: QueueLeft) -> i32 {
         QueueLeft::Moved => proto::QueueLeft::Moved,
         QueueLeft::NodeRestart => proto::QueueLeft::NodeRestart,
         QueueLeft::TimedOut => proto::QueueLeft::TimedOut,
+    }
+    .into()
+}
+
+pub fn forward_why(why: ForwardWhy) -> i32 {
+    match why {
+        ForwardWhy::Always => proto::ForwardWhy::Always,
+        ForwardWhy::Busy => proto::ForwardWhy::Busy,
+        ForwardWhy::NoAnswer => proto::ForwardWhy::NoAnswer,
+        ForwardWhy::Redirected => proto::ForwardWhy::Redirected,
     }
     .into()
 }

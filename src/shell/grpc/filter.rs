@@ -100,6 +100,7 @@ fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionI
         Fact::Offered { agent, queue, extension, .. } => {
             (agent.as_ref(), queue.as_ref(), Some(extension))
         }
+        Fact::Forwarded { extension, .. } => (None, None, Some(extension)),
         Fact::PositionTold { queue, .. }
         | Fact::Queued { queue, .. }
         | Fact::QueueLeft { queue, .. } => (None, Some(queue), None),

@@ -33,6 +33,10 @@ fn phone(view: PhoneView) -> proto::Phone {
         extension: view.extension.to_string(),
         name: view.name,
         calls: view.calls,
+        do_not_disturb: view.services.dnd,
+        forward_always: view.services.always,
+        forward_busy: view.services.busy,
+        forward_no_answer: view.services.no_answer,
         contacts: view.contacts.into_iter().map(contact).collect(),
     }
 }

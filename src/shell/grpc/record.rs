@@ -1,13 +1,13 @@
 //! Call records and facts as the contract writes them.
 
 use super::convert::{
-    agent_state, direction, duration, hung_up_by, join_why, name, offer_outcome, queue_left, time,
-    transfer_outcome, trunk_state,
+    agent_state, direction, duration, forward_why, hung_up_by, join_why, name, offer_outcome,
+    queue_left, time, transfer_outcome, trunk_state,
 };
 use crate::cdr::entry::{Entry, Fact, Quality};
 use crate::cdr::record::{
-    Attempt, CallRecord, Caller, End, Hold, Join, Leg, MenuVisit, Offer, QueueVisit, Recording,
-    RouteTaken, Talk, Transfer, WrapUp,
+    Attempt, CallRecord, Caller, End, Forward, Hold, Join, Leg, MenuVisit, Offer, QueueVisit,
+    Recording, RouteTaken, Talk, Transfer, WrapUp,
 };
 use crate::shell::ledger::{Body, Item};
 use crate::shell::proto;
@@ -58,6 +58,7 @@ pub fn record(sequence: u64, record: CallRecord) -> proto::CallRecord {
         trunk: name(record.trunk.as_ref()),
         did: record.did,
         attempts: record.attempts.into_iter().map(attempt).collect(),
+        forwards: record.forwards.into_iter().map(forward).collect(),
     }
 }
 
@@ -140,6 +141,15 @@ fn hold(hold: Hold) -> proto::Hold {
         leg_id: hold.leg.to_string(),
         start_time: Some(time(hold.began)),
         end_time: hold.ended.map(time),
+    }
+}
+
+fn forward(forward: Forward) -> proto::Forward {
+    proto::Forward {
+        time: Some(time(forward.at)),
+        extension: forward.extension.to_string(),
+        to: forward.to,
+        why: forward_why(forward.why),
     }
 }
 
@@ -299,6 +309,11 @@ fn told(fact: Fact) -> Told {
 
 fn told_of_transfers(fact: Fact) -> Told {
     match fact {
+        Fact::Forwarded { extension, to, why } => Told::Forwarded(proto::Forwarded {
+            extension: extension.to_string(),
+            to,
+            why: forward_why(why),
+        }),
         Fact::Joined { leg, place, call, why } => Told::Joined(proto::Joined {
             leg_id: leg.to_string(),
             place_leg_id: place.to_string(),
@@ -348,9 +363,10 @@ fn told_rest(fact: Fact) -> Told {
         Fact::TalkEnded { a, b } => {
             Told::TalkEnded(proto::TalkEnded { leg_a_id: a.to_string(), leg_b_id: b.to_string() })
         }
-        fact @ (Fact::Joined { .. } | Fact::Transferred { .. } | Fact::TransferEnded { .. }) => {
-            told_of_transfers(fact)
-        }
+        fact @ (Fact::Forwarded { .. }
+        | Fact::Joined { .. }
+        | Fact::Transferred { .. }
+        | Fact::TransferEnded { .. }) => told_of_transfers(fact),
         Fact::WrapUpBegan { agent } => {
             Told::WrapUpBegan(proto::WrapUpBegan { agent: agent.to_string() })
         }

@@ -119,6 +119,8 @@ pub struct Phone {
     pub session_expires: u32,
     /// What it answers to the next changes of the session, the last first; then 200.
     pub refusals: Vec<u16>,
+    /// The number that its 302 names.
+    pub redirects_to: Option<String>,
     pub lines: Vec<Line>,
     /// What it watches.
     pub lamps: Vec<Lamp>,
@@ -167,6 +169,7 @@ impl Phone {
             session_expires: 1800,
             refusals: Vec::new(),
             refresh_at: BTreeMap::new(),
+            redirects_to: None,
             lines: Vec::new(),
             lamps: Vec::new(),
             notify_status: 200,
@@ -532,6 +535,10 @@ impl Phone {
         let key = line.server.expect("the phone was called");
         let tag = format!("{}-{index}", self.name);
         let mut response = Response::build(&line.invite, status, Some(&tag));
+        if let (302, Some(number)) = (status, &self.redirects_to) {
+            let elsewhere = format!("<sip:{number}@strowger.test>");
+            response = response.header(Name::Contact, elsewhere);
+        }
         if (101..300).contains(&status) {
             response = response.header(Name::Contact, contact);
         }
