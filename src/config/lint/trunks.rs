@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::config::lint::numbers::is_number;
 use crate::config::problem::{Finding, Path, error, nearest, owned, warning};
 use crate::id::{Target, TrunkId};
+use crate::route::network::Network;
 use crate::route::pattern::Pattern;
 use crate::route::rewrite::Rewrite;
 use crate::time::Duration;
@@ -161,24 +162,27 @@ fn unknown_group(rule: &Rewrite) -> Option<String> {
     None
 }
 
-/// Networks that two trunks claim: whose call it is could only be guessed.
+/// Addresses that two trunks claim: whose call comes from there could only be guessed.
 fn addresses(config: &Config, findings: &mut Vec<Finding>) {
-    let mut claimed: Vec<(String, &TrunkId, Path)> = Vec::new();
+    let mut claimed: Vec<(Network, &TrunkId, Path)> = Vec::new();
     for (id, trunk) in &config.trunks {
         let networks = trunk.addresses.iter().enumerate().map(|(place, network)| {
-            (network.to_string(), owned(&["trunks", id.as_str(), "addresses", &place.to_string()]))
+            (*network, owned(&["trunks", id.as_str(), "addresses", &place.to_string()]))
         });
         // Who registers or logs in is told apart by that.
         let known = trunk.register || trunk.inbound_username.is_some();
         let servers = trunk.servers().iter().filter(|_| !known).filter_map(|server| {
             let key = if trunk.targets.is_empty() { "host" } else { "targets" };
-            Some((server.address()?.to_string(), owned(&["trunks", id.as_str(), key])))
+            let network = server.address()?.to_string().parse().ok()?;
+            Some((network, owned(&["trunks", id.as_str(), key])))
         });
         for (claim, path) in networks.chain(servers) {
-            let same = claimed.iter().find(|(other, by, _)| *other == claim && *by != id);
-            if let Some((_, by, place)) = same {
+            let meets =
+                |other: &Network| other.contains(claim.first()) || claim.contains(other.first());
+            let same = claimed.iter().find(|(other, by, _)| *by != id && meets(other));
+            if let Some((other, by, place)) = same {
                 let here: Vec<&str> = path.iter().map(String::as_str).collect();
-                let text = format!("trunk `{by}` is at {claim} too: whose calls come from there?");
+                let text = format!("trunk `{by}` is at {other} too: whose calls come from there?");
                 findings.push(error(&here, text).against(place.clone()));
             }
             claimed.push((claim, id, path));
