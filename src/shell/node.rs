@@ -30,6 +30,7 @@ use crate::shell::sip::tls::{Files, Tls};
 use crate::shell::sip::{self, Incoming, Limits, Listen, TransportError, Transports};
 use crate::shell::{entropy, grpc, systemd};
 use crate::sip::digest::Auth;
+use crate::sip::flow::Transport;
 use crate::sip::locate::Locator;
 use crate::sip::registrar::Registrar;
 use crate::sip::transaction::Table;
@@ -246,6 +247,10 @@ async fn reload_on_demand(
 
 /// What the Switch is made of.
 fn parts(config: &Config, clock: &Clock, recordings: PathBuf, mut rng: Rng) -> Parts {
+    let mut transactions = Table::new(0, config.sip.transactions_max);
+    if config.sip.reaches().contains(&Transport::Tcp) {
+        transactions = transactions.with_tcp();
+    }
     Parts {
         acd: Arc::new(Acd::new()),
         auth: Auth::new(config.sip.realm(), &config.digest(), &mut rng),
@@ -255,7 +260,7 @@ fn parts(config: &Config, clock: &Clock, recordings: PathBuf, mut rng: Rng) -> P
         registrar: Registrar::new(config.registrar()),
         rng,
         settings: config.settings(clock.epoch(), recordings),
-        transactions: Table::new(0, config.sip.transactions_max),
+        transactions,
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::authority::Authority;
 use super::child::Running;
 use super::place::Place;
 use super::tone;
@@ -24,6 +25,8 @@ pub struct Daemon {
     pub place: Place,
     process: Option<Running>,
     folder: TempDir,
+    /// Who signs its certificate, if it listens on TLS and WebSocket too.
+    authority: Option<Authority>,
 }
 
 impl Daemon {
@@ -35,11 +38,31 @@ impl Daemon {
         daemon
     }
 
+    /// As `start`, with TLS on port 5061, ws on 5080, wss on 5443.
+    pub fn start_secure(toml: &str) -> Self {
+        let mut daemon = Self::prepare(toml);
+        let authority = Authority::new(daemon.folder.path());
+        authority.sign(daemon.place.ip);
+        daemon.authority = Some(authority);
+        daemon.write_config(toml);
+        daemon.start_again();
+        daemon
+    }
+
+    /// Who signs its certificate.
+    ///
+    /// # Panics
+    ///
+    /// If it was not started with one.
+    pub fn authority(&self) -> &Authority {
+        self.authority.as_ref().expect("it was started with TLS")
+    }
+
     /// Everything but the process: for prompts that must be there before it starts.
     pub fn prepare(toml: &str) -> Self {
         let place = Place::new();
         let folder = tempfile::tempdir().expect("a scratch folder can be made");
-        let daemon = Self { place, process: None, folder };
+        let daemon = Self { place, process: None, folder, authority: None };
         daemon.write_config(toml);
         daemon
     }
@@ -85,9 +108,17 @@ impl Daemon {
         let (ip, data) = (self.place.ip, self.data().display().to_string());
         let log =
             if toml.contains("[log]") { "" } else { "[log]\nfilter = \"info,strowger=debug\"\n\n" };
+        let (more, files) = match self.authority {
+            None => (String::new(), ""),
+            Some(_) => (
+                format!(", \"tls://{ip}:5061\", \"ws://{ip}:5080\", \"wss://{ip}:5443\""),
+                "certificate = \"certificate.pem\"\nkey = \"key.pem\"\n",
+            ),
+        };
         let text = format!(
             "[node]\nname = \"test\"\ndata = \"{data}\"\nlocale = \"en-US\"\n\n\
-             [sip]\ndomain = \"{ip}\"\nlisten = [\"udp://{ip}:5060\", \"tcp://{ip}:5060\"]\n\
+             [sip]\ndomain = \"{ip}\"\nlisten = [\"udp://{ip}:5060\", \
+             \"tcp://{ip}:5060\"{more}]\n{files}\
              expires_min = \"1s\"\n\n\
              [media]\nlisten = \"{ip}\"\nports = \"20000-23999\"\n\n\
              [grpc]\nlisten = \"{ip}:50051\"\n\n[http]\nlisten = \"{ip}:8080\"\n\n{log}{toml}"

@@ -1,6 +1,7 @@
 //! What the tests with real peers share: the daemon, SIPp, baresip, Kamailio, a Python gRPC client,
 //! tones.
 
+pub mod authority;
 pub mod baresip;
 pub mod child;
 pub mod daemon;
@@ -10,4 +11,5 @@ pub mod records;
 pub mod sipp;
 pub mod tone;
 pub mod wait;
+pub mod websocket;
 pub mod wire;

@@ -81,7 +81,7 @@ impl Consumer {
 }
 
 /// The Python that `cargo xtask test` has prepared.
-fn python() -> PathBuf {
+pub fn python() -> PathBuf {
     let named = std::env::var_os("STROWGER_TEST_PYTHON").map(PathBuf::from);
     let python = named.unwrap_or_else(|| {
         PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/python/bin/python"))

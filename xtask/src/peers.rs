@@ -17,7 +17,9 @@ const PROGRAMS: &[(&str, &str)] = &[
 ];
 
 /// What a downstream system would use to read call records.
-const MODULES: &[&str] = &["grpcio", "grpcio-reflection", "grpcio-health-checking", "protobuf"];
+/// and a WebSocket client.
+const MODULES: &[&str] =
+    &["grpcio", "grpcio-reflection", "grpcio-health-checking", "protobuf", "websockets"];
 
 /// Installs what is missing and returns the Python that has the modules.
 pub fn install() -> anyhow::Result<PathBuf> {
@@ -75,7 +77,8 @@ fn python() -> anyhow::Result<PathBuf> {
 }
 
 fn has_modules(python: &Path) -> bool {
-    let import = "import grpc, google.protobuf; from grpc_reflection.v1alpha import reflection; \
+    let import = "import websockets; import grpc, google.protobuf; \
+                  from grpc_reflection.v1alpha import reflection; \
                   from grpc_health.v1 import health_pb2";
     python.is_file() && succeeds(&mut command(&python.to_string_lossy(), &["-c", import]))
 }

@@ -164,6 +164,38 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        /// Messages, with a ping or a pong before some, cut at any places.
+        #[test]
+        fn any_cut_gives_the_same_frames(
+            before in proptest::collection::vec(0..3u8, 1..12),
+            cuts in proptest::collection::vec(1..90usize, 1..200),
+        ) {
+            let (mut stream, mut whole) = (Vec::new(), Vec::new());
+            for kind in before {
+                let extra = [None, Some((PING, Frame::Ping)), Some((PONG, Frame::Pong))];
+                if let Some((bytes, frame)) = &extra[usize::from(kind)] {
+                    stream.extend_from_slice(bytes);
+                    whole.push(frame.clone());
+                }
+                stream.extend_from_slice(MESSAGE);
+                whole.push(Frame::Message(Bytes::from_static(MESSAGE)));
+            }
+            let (mut framer, mut frames) = (Framer::default(), Vec::new());
+            let mut cuts = cuts.into_iter().cycle();
+            let mut rest = &stream[..];
+            while let Some(size) = cuts.next().filter(|_| !rest.is_empty()) {
+                let (piece, after) = rest.split_at(size.min(rest.len()));
+                framer.push(piece);
+                while let Some(frame) = framer.next().unwrap() {
+                    frames.push(frame);
+                }
+                rest = after;
+            }
+            proptest::prop_assert_eq!(frames, whole);
+        }
+    }
+
     #[test]
     fn a_folded_or_compact_length_is_read() {
         for length in ["Content-Length:\r\n  3", "l : 3", "CONTENT-LENGTH: 3\r\n "] {

@@ -11,11 +11,13 @@ use crate::time::{Deadlines, Instant};
 use super::client::{self, Client};
 use super::invite_client::{self, InviteClient};
 use super::key::{Branch, ClientId};
-use super::table::Output;
+use super::large::{Fallback, Large};
+use super::table::{Output, via};
 
 #[derive(Debug, Default)]
 pub(super) struct Clients {
     last: u64,
+    pub(super) large: Large,
     entries: HashMap<ClientId, Entry>,
     /// The transactions over stream connections.
     streams: BTreeSet<(SocketAddr, ClientId)>,
@@ -30,6 +32,15 @@ struct Entry {
     method: Method,
     /// The CSeq number.
     number: u32,
+    /// Until the first response over TCP, for a request too long for a datagram.
+    fallback: Option<Fallback>,
+}
+
+impl Entry {
+    fn next_tick(&self) -> Option<Instant> {
+        let fallback = self.fallback.as_ref().map(|fallback| fallback.at);
+        [self.machine.next_tick(), fallback].into_iter().flatten().min()
+    }
 }
 
 #[derive(Debug)]
@@ -82,7 +93,7 @@ impl Clients {
         ClientId(self.last)
     }
 
-    /// Sends a request that is complete with its Via.
+    /// Sends a request that has no Via yet.
     pub(super) fn send(
         &mut self,
         now: Instant,
@@ -91,6 +102,19 @@ impl Clients {
         request: Request,
         out: &mut Vec<Output>,
     ) {
+        let (flow, fallback) = self.large.way(now, flow, &request);
+        self.begin(now, (flow, fallback), branch, &request, out);
+    }
+
+    fn begin(
+        &mut self,
+        now: Instant,
+        (flow, fallback): (Flow, Option<Fallback>),
+        branch: Branch,
+        request: &Request,
+        out: &mut Vec<Output>,
+    ) {
+        let request = request.with_via(&via(&flow, branch));
         let client = branch.client;
         let reliable = flow.transport.is_reliable();
         if reliable {
@@ -105,8 +129,21 @@ impl Clients {
             }
             _ => Machine::Other(Client::new(now, reliable, request)),
         };
-        self.deadlines.set(&client, machine.next_tick());
-        self.entries.insert(client, Entry { machine, flow, branch, method, number });
+        let entry = Entry { machine, flow, branch, method, number, fallback };
+        self.deadlines.set(&client, entry.next_tick());
+        self.entries.insert(client, entry);
+    }
+
+    /// Over TCP came nothing: the same request goes over UDP, with the same branch.
+    fn fall_back(&mut self, now: Instant, client: ClientId, out: &mut Vec<Output>) {
+        let Some(entry) = self.entries.remove(&client) else { return };
+        self.streams.remove(&(entry.flow.remote, client));
+        let Some(fallback) = entry.fallback else { return };
+        self.large.refused(now, entry.flow.remote.ip());
+        self.begin(now, (fallback.flow, None), entry.branch, &fallback.request, out);
+        if let Some(reason) = fallback.cancelled {
+            self.tell(now, client, Event::Cancel { reason }, out);
+        }
     }
 
     pub(super) fn cancel(
@@ -178,6 +215,15 @@ impl Clients {
     fn tell(&mut self, now: Instant, client: ClientId, event: Event, out: &mut Vec<Output>) {
         let Some(entry) = self.entries.get_mut(&client) else { return };
         let flow = entry.flow;
+        if let Some(fallback) = &mut entry.fallback {
+            match &event {
+                Event::TransportFailed => return self.fall_back(now, client, out),
+                Event::Tick if now >= fallback.at => return self.fall_back(now, client, out),
+                Event::Cancel { reason } => fallback.cancelled = Some(reason.clone()),
+                Event::CancelAnswered(_) | Event::Receive(..) => entry.fallback = None,
+                Event::Tick => {}
+            }
+        }
         match &mut entry.machine {
             Machine::Invite { invite, cancel } => {
                 let (invite_event, cancel_event) = event.split();
@@ -200,7 +246,7 @@ impl Clients {
             self.deadlines.set(&client, None);
             self.streams.remove(&(flow.remote, client));
         } else {
-            self.deadlines.set(&client, entry.machine.next_tick());
+            self.deadlines.set(&client, entry.next_tick());
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod invite_client;
 pub mod invite_server;
 mod kept;
 pub mod key;
+mod large;
 pub mod server;
 mod servers;
 pub mod table;

@@ -1,7 +1,8 @@
 //! The table of all transactions: finds the machine that a message belongs to.
 //!
 //! Spec:     RFC 3261 §17.1.3, §17.2.3 (matching, with RFC 2543), §8.2.2.2 (merged requests),
-//!           §9 (CANCEL), §18.1.2 and §18.2.2 (who may answer, where answers go); RFC 6026.
+//!           §9 (CANCEL), §18.1.1 (long requests), §18.1.2 and §18.2.2 (who may answer, where
+//!           answers go); RFC 6026.
 //! In:       messages as they arrive, requests and responses to send, lost connections, time.
 //! Out:      messages to transmit; requests, ACKs, cancellations and responses for the user.
 //! Not here: the machines (one per file beside this), dialogs and the resending of a 2xx
@@ -89,6 +90,13 @@ impl Table {
         Self { shard, transactions_max, servers, clients }
     }
 
+    /// The node speaks TCP: requests too long for a datagram go over it first (RFC 3261 §18.1.1).
+    #[must_use]
+    pub fn with_tcp(mut self) -> Self {
+        self.clients.large.enable();
+        self
+    }
+
     /// A name for a request that is about to be sent.
     pub fn client_id(&mut self) -> ClientId {
         self.clients.id()
@@ -128,7 +136,6 @@ impl Table {
                     return;
                 }
                 let branch = Branch { shard: self.shard, client, secret: rng.u64() };
-                let request = request.with_via(&via(&flow, branch));
                 self.clients.send(now, flow, branch, request, out);
             }
             Input::Respond { key, response } => self.servers.respond(now, key, response, out),
@@ -181,6 +188,6 @@ impl Table {
 /// The Via of a request of ours.
 ///
 /// `rport` asks the peer to answer to the port that it sees (RFC 3581 §3).
-fn via(flow: &Flow, branch: Branch) -> String {
+pub(super) fn via(flow: &Flow, branch: Branch) -> String {
     format!("SIP/2.0/{} {};rport;branch={branch}", flow.transport.name(), flow.local)
 }

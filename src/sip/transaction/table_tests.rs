@@ -305,6 +305,83 @@ fn answers_go_where_the_sender_hears_them() {
     }
 }
 
+/// RFC 3261 §18.1.1: a long request goes over TCP; where that is refused, over UDP after all.
+#[test]
+fn a_request_too_long_for_a_datagram_goes_over_tcp_and_falls_back() {
+    let mut table = Side::new();
+    table.table = Table::new(7, 1000).with_tcp();
+    let tcp = Flow { connection: ConnectionId(0), ..TCP };
+
+    let (_, out) = table.sends(UDP, bare("OPTIONS", "short", 1));
+    assert_eq!(flow_of(&out[0]), UDP);
+    let (client, out) = table.sends(UDP, long("INVITE", "long"));
+    assert_eq!(flow_of(&out[0]), tcp);
+    assert_eq!(sent_request(&out[0]).via().transport(), "TCP");
+    let branch = sent_request(&out[0]).via().branch().unwrap().to_owned();
+
+    let out = table.told(Input::TransportFailed { flow: tcp });
+    assert_eq!((words(&out), flow_of(&out[0])), (vec!["send INVITE".to_owned()], UDP));
+    let again = sent_request(&out[0]);
+    assert_eq!((again.via().transport(), again.via().branch()), ("UDP", Some(branch.as_str())));
+    let busy = Response::build(&again, 486, Some("callee")).response();
+    assert_eq!(words(&table.hears(UDP, busy.into())), ["send ACK", "response 486"]);
+    assert_ne!(client, table.table.client_id());
+
+    // It is remembered for a while.
+    let (_, out) = table.sends(UDP, long("OPTIONS", "next"));
+    assert_eq!(flow_of(&out[0]), UDP);
+    table.after(Duration::from_secs(3600));
+    let (_, out) = table.sends(UDP, long("OPTIONS", "later"));
+    assert_eq!(flow_of(&out[0]), tcp);
+}
+
+/// A firewall swallows the connection; the call was cancelled meanwhile.
+#[test]
+fn a_long_request_that_tcp_swallows_falls_back_with_its_cancel() {
+    let mut table = Side::new();
+    table.table = Table::new(7, 1000).with_tcp();
+    let (client, _) = table.sends(UDP, long("INVITE", "long"));
+    assert_eq!(words(&table.told(Input::Cancel { client, reason: None })), NOTHING);
+
+    let out = table.after(Duration::from_secs(2));
+    assert_eq!((words(&out), flow_of(&out[0])), (vec!["send INVITE".to_owned()], UDP));
+    let trying = Response::build(&sent_request(&out[0]), 100, None).response();
+    let out = table.hears(UDP, trying.into());
+    assert_eq!(words(&out), ["response 100", "send CANCEL"]);
+    assert_eq!(flow_of(&out[1]), UDP);
+}
+
+/// Whoever answers over TCP stays there.
+#[test]
+fn a_long_request_that_is_answered_over_tcp_stays_there() {
+    let mut table = Side::new();
+    table.table = Table::new(7, 1000).with_tcp();
+    let (_, out) = table.sends(UDP, long("INVITE", "long"));
+    let ringing = Response::build(&sent_request(&out[0]), 180, Some("callee")).response();
+
+    assert_eq!(words(&table.hears(TCP, ringing.into())), ["response 180"]);
+    assert_eq!(words(&table.after(Duration::from_secs(10))), NOTHING);
+    let lost =
+        table.told(Input::TransportFailed { flow: Flow { connection: ConnectionId(0), ..TCP } });
+    assert_eq!(words(&lost), ["failed Transport"]);
+}
+
+fn long(method: &str, call: &str) -> Request {
+    let method = if method == "INVITE" { Method::Invite } else { Method::Options };
+    Request::build(method, "sip:1002@192.0.2.2:5060")
+        .header(Name::From, "<sip:1001@pbx.example>;tag=caller")
+        .header(Name::To, "<sip:1002@pbx.example>")
+        .header(Name::CallId, call)
+        .header(Name::CSeq, format_args!("1 {method}"))
+        .body("text/plain", &[b'x'; 1200])
+        .request()
+}
+
+fn flow_of(output: &Output) -> Flow {
+    let Output::Transmit { flow, .. } = output else { panic!("{output:?}") };
+    *flow
+}
+
 const NOTHING: [&str; 0] = [];
 
 const UDP: Flow = Flow {
