@@ -317,7 +317,7 @@ impl Call {
     pub fn next_tick(&self) -> Option<Instant> {
         let stage = match &self.stage {
             Stage::Dialling(dialogue) => dialogue.next_tick(),
-            Stage::Ending(ending) => ending.next_tick(),
+            Stage::Ending(ending) => ending.next_tick(self.is_recording()),
             Stage::Menu(machine) => machine.next_tick(),
             Stage::Outgoing(outgoing) => Some(outgoing.next_tick()),
             Stage::Ringing(ringing) => Some(ringing.until),
@@ -550,3 +550,6 @@ const HOPS_MAX: u8 = 32;
 
 /// How long the books stay open for media reports after the end.
 pub(super) const MEDIA_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// How long they stay open for a recording's file: a slow disk has many to complete.
+pub(super) const SEALING_WAIT_MAX: Duration = Duration::from_secs(600);

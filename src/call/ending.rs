@@ -1,6 +1,6 @@
 //! The end of a call: everyone leaves, the books are closed when the last media is.
 
-use crate::call::call::{Call, MEDIA_WAIT_MAX, Output, Stage};
+use crate::call::call::{Call, MEDIA_WAIT_MAX, Output, SEALING_WAIT_MAX, Stage};
 use crate::call::leg;
 use crate::call::site::Site;
 use crate::cdr::entry::{Fact, HungUpBy, OfferOutcome, QueueLeft};
@@ -20,8 +20,10 @@ pub struct Ending {
 }
 
 impl Ending {
-    pub fn next_tick(&self) -> Option<Instant> {
-        (!self.recorded).then(|| self.at + MEDIA_WAIT_MAX)
+    /// When the books are closed although something is missing; a recording has longer than audio.
+    pub fn next_tick(&self, is_recording: bool) -> Option<Instant> {
+        let patience = if is_recording { SEALING_WAIT_MAX } else { MEDIA_WAIT_MAX };
+        (!self.recorded).then(|| self.at + patience)
     }
 
     /// Whether the last fact is written.
@@ -124,10 +126,15 @@ impl Call {
 
     /// Writes the call's last fact when all media has reported, or is overdue.
     pub(super) fn settle(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
-        let silent = self.open_media.is_empty() && self.open_recordings.is_empty();
+        let is_recording = self.is_recording();
+        let silent = self.open_media.is_empty() && !is_recording;
         let Stage::Ending(ending) = &mut self.stage else { return };
-        if ending.recorded || !(silent || now >= ending.at + MEDIA_WAIT_MAX) {
+        let is_due = ending.next_tick(is_recording).is_some_and(|at| now >= at);
+        if ending.recorded || !(silent || is_due) {
             return;
+        }
+        if is_recording {
+            tracing::error!(call = %self.id, "a recording is not complete on the disk");
         }
         ending.recorded = true;
         let (at, fact) = (

@@ -23,7 +23,7 @@ use crate::shell::grpc::handle::{Asked, SwitchHandle};
 use crate::shell::http::{self, HttpError, Pages};
 use crate::shell::ledger::{self, Ledger, LedgerError};
 use crate::shell::media::prompts::Source;
-use crate::shell::media::{MediaThreads, Setup, measure};
+use crate::shell::media::{MediaThreads, Setup, seal};
 use crate::shell::metrics::Metrics;
 use crate::shell::sip::resolve::Resolver;
 use crate::shell::sip::tls::{Files, Tls};
@@ -295,7 +295,7 @@ fn start_switch(
 }
 
 fn open_ledger(config: &Config, clock: Clock) -> Result<Ledger, LedgerError> {
-    let mut recorded = |path: &str| measure::measure(Path::new(path));
+    let mut recorded = |path: &str| seal::seal_cut_off(Path::new(path));
     let node = ledger::Node {
         name: &config.node.name,
         clock: Box::new(move || clock.wall()),

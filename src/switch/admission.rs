@@ -256,7 +256,7 @@ impl Switch {
                 room = self.room,
                 draining = self.draining,
                 ports = self.ports.taken(),
-                "call refused: no room"
+                "call refused"
             );
             let (key, request) = answer_to;
             let response = Response::build(&request, 503, Some(&self.tag()))

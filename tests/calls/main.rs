@@ -64,6 +64,7 @@ mod round_robin;
 mod seats;
 mod session_timer;
 mod silence;
+mod slow_seal;
 mod subscribe_lifetime;
 mod subscribe_packages;
 mod subscribe_restart;

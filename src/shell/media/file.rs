@@ -6,13 +6,12 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use sha2::{Digest as _, Sha256};
 
 use crate::audio::g711;
 use crate::audio::wav::{self, Format};
@@ -22,6 +21,7 @@ use crate::media::control::{Event, Recorded};
 use crate::media::engine::RecordingId;
 use crate::media::recorder::{BLOCK, RATE};
 use crate::shell::media::Report;
+use crate::shell::media::seal::{CHANNELS, length, seal};
 use crate::time::Duration;
 
 /// What a media thread asks of the writer.
@@ -213,8 +213,11 @@ impl Appender {
         self.check_room()?;
         // Readable too: the sealer hashes through the same handle.
         let mut options = OpenOptions::new();
-        let mut file = options.read(true).write(true).create_new(true).mode(0o640).open(path)?;
-        file.write_all(&wav::header(CHANNELS, RATE, self.wav_format(), None))?;
+        let mut file = options.read(true).write(true).create_new(true).mode(0o640).open(&path)?;
+        if let Err(error) = file.write_all(&wav::header(CHANNELS, RATE, self.wav_format(), None)) {
+            let _ = fs::remove_file(&path); // an empty file is no recording
+            return Err(error);
+        }
         Ok(file)
     }
 
@@ -282,7 +285,7 @@ struct Finished {
 
 fn seal_all(finished: &Receiver<Finished>, report: &Report) {
     for mut finished in finished {
-        let (bytes, sha256) = match seal(&mut finished) {
+        let (bytes, sha256) = match seal(&mut finished.file, finished.format, finished.frames) {
             Ok(sealed) => sealed,
             Err(error) => {
                 tracing::warn!(leg = %finished.leg, %error, "a recording could not be sealed");
@@ -292,7 +295,7 @@ fn seal_all(finished: &Receiver<Finished>, report: &Report) {
         };
         let recording = Recorded {
             path: finished.path,
-            length: Duration::from_micros(125 * finished.frames),
+            length: length(finished.frames),
             bytes,
             sha256,
             fault: finished.fault,
@@ -301,28 +304,6 @@ fn seal_all(finished: &Receiver<Finished>, report: &Report) {
     }
 }
 
-/// Writes the length into the header, makes the file durable, and reads it once for its checksum.
-fn seal(finished: &mut Finished) -> io::Result<(u64, String)> {
-    let frame_bytes = u64::from(CHANNELS * finished.format.sample_bytes());
-    let data_bytes = finished.frames * frame_bytes;
-    let header = wav::header(CHANNELS, RATE, finished.format, Some(data_bytes));
-    let bytes = header.len() as u64 + data_bytes;
-    finished.file.set_len(bytes)?; // a write that failed may have left half a block
-    finished.file.seek(SeekFrom::Start(0))?;
-    finished.file.write_all(&header)?;
-    finished.file.sync_data()?;
-    finished.file.seek(SeekFrom::Start(0))?;
-    let mut hash = Sha256::new();
-    let mut piece = vec![0; 64 << 10];
-    loop {
-        match finished.file.read(&mut piece)? {
-            0 => return Ok((bytes, hex::encode(hash.finalize()))),
-            count => hash.update(&piece[..count]),
-        }
-    }
-}
-
-const CHANNELS: u16 = 2;
 /// Finished files that may wait for their checksum.
 const SEALING_MAX: usize = 4096;
 /// The room on the disk is asked for after this many bytes.
@@ -330,6 +311,8 @@ const CHECK_EVERY_BYTES: u64 = 4 << 20;
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest as _, Sha256};
+
     use super::*;
     use crate::audio::wav::Wav;
     use crate::id::CallId;

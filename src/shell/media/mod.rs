@@ -25,9 +25,9 @@ use crate::shell::media::prompts::{Prompts, Source};
 use crate::shell::media::thread::{MediaThread, Order, Tally};
 
 pub mod file;
-pub mod measure;
 pub mod ports;
 pub mod prompts;
+pub mod seal;
 pub mod thread;
 
 /// What the media threads need to know.

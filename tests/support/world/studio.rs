@@ -28,6 +28,8 @@ pub struct Studio {
     pub orders: Vec<Command>,
     /// Whether nothing is reported any more, as if the thread had died.
     pub is_dead: bool,
+    /// How long a finished recording takes to be complete on the disk.
+    pub sealing: Duration,
 }
 
 /// One leg's media.
@@ -179,7 +181,7 @@ impl Studio {
             sha256: "00".repeat(32),
             fault: None,
         };
-        Some((QUICK, Event::Recorded { leg: id, recording: Box::new(recording) }))
+        Some((QUICK + self.sealing, Event::Recorded { leg: id, recording: Box::new(recording) }))
     }
 }
 
