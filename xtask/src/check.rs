@@ -108,7 +108,7 @@ fn parts_benches() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The whole daemon under load: `register`, `call`, `relay`, or all three.
+/// The whole daemon under load: `register`, `call`, `queue`, `relay`, or all four.
 pub fn load(args: &[String]) -> anyhow::Result<()> {
     let python = peers::install()?;
     let mut load = command(&cargo(), &["bench", "--locked", "--bench", "load", "--"]);
