@@ -7,6 +7,7 @@ mod tree;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Command;
 
 use tree::{TextFile, assert_none, code};
 
@@ -52,6 +53,25 @@ fn errors_are_typed_outside_the_command_line() {
 #[test]
 fn names_say_what_a_thing_is() {
     assert_none(&empty_names(&rust()));
+}
+
+/// A fresh clone builds as documented, with `--locked`.
+#[test]
+fn the_lock_file_is_tracked_and_current() {
+    let folder = env!("CARGO_MANIFEST_DIR");
+    let runs = |program: &str, words: &[&str]| {
+        let output = Command::new(program).args(words).current_dir(folder).output();
+        let output = output.expect("the program is installed");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program} {words:?}\n{told}");
+    };
+
+    runs(env!("CARGO"), &["tree", "--locked", "--offline", "--quiet"]);
+    // What was unpacked from an archive has no history.
+    if Path::new(folder).join(".git").exists() {
+        let safe = format!("safe.directory={folder}");
+        runs("git", &["-c", &safe, "ls-files", "--error-unmatch", "Cargo.lock"]);
+    }
 }
 
 #[test]
