@@ -3,6 +3,7 @@
 mod audio;
 pub mod phone;
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
@@ -41,10 +42,27 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// Plays the call in a folder of its own, which stays only if something went wrong.
 async fn play() -> anyhow::Result<()> {
+    let name = format!("strowger-demo-{}", entropy::rng()?.token(6));
+    let folder = std::env::temp_dir().join(name);
+    let played = play_in(&folder).await;
+    tidy_up(&folder, played)
+}
+
+/// Removes the folder of a call that went well; says where that of another one is.
+fn tidy_up(folder: &Path, played: anyhow::Result<()>) -> anyhow::Result<()> {
+    let shown = folder.display();
+    match played {
+        Ok(()) => fs::remove_dir_all(folder).with_context(|| format!("{shown} cannot be removed")),
+        Err(error) if folder.exists() => Err(anyhow!("{error:#}; see what is left in {shown}")),
+        Err(error) => Err(error),
+    }
+}
+
+async fn play_in(folder: &Path) -> anyhow::Result<()> {
     let mut rng = entropy::rng()?;
-    let folder = std::env::temp_dir().join(format!("strowger-demo-{}", rng.token(6)));
-    let mut config = site(&folder);
+    let mut config = site(folder);
     let passwords = [CALLER, AGENT].map(|extension| {
         let password = generate_password(&mut rng);
         config.give_password(&ExtensionId::from(extension), password.clone().into());
@@ -88,8 +106,13 @@ async fn play() -> anyhow::Result<()> {
     let length = recording.length.ok_or_else(|| anyhow!("the recording has no length"))?;
     ensure!(length.seconds > 0, "the recording is empty");
     let seconds = format!("{}.{:03}", length.seconds, length.nanos / 1_000_000);
-    println!("\nThe recording ({seconds} s): {}", recordings.join(&recording.path).display());
     node.stop().await;
+    let file = recordings.join(&recording.path);
+    let bytes = fs::metadata(&file).with_context(|| file.display().to_string())?.len();
+    println!(
+        "\nThe recording: {seconds} s in stereo, {bytes} bytes; it is removed with all else that \
+         the demo wrote."
+    );
     Ok(())
 }
 
@@ -190,6 +213,24 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn the_whole_call_happens() {
-        play().await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+
+        play_in(folder.path()).await.unwrap();
+
+        assert!(folder.path().join("recordings").is_dir());
+    }
+
+    #[test]
+    fn the_folder_stays_only_if_something_went_wrong() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("demo");
+        fs::create_dir_all(folder.join("recordings")).unwrap();
+
+        let told = tidy_up(&folder, Err(anyhow!("no record came"))).unwrap_err().to_string();
+        assert_eq!(told, format!("no record came; see what is left in {}", folder.display()));
+        assert!(folder.exists());
+
+        tidy_up(&folder, Ok(())).unwrap();
+        assert!(!folder.exists());
     }
 }
