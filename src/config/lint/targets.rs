@@ -1,6 +1,6 @@
 //! Targets and prompts that do not exist, menus without a way, overflow that leads in a circle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
 use crate::config::lint::HasPrompt;
@@ -145,38 +145,35 @@ fn one_menu(id: &str, menu: &Menu, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Queues that overflow into each other, menus that fail into each other, trunks that fall back to
-/// each other: a caller who does nothing would never come out.
+/// Queues that overflow, menus that fail and trunks that fall back into each other: a caller who
+/// does nothing would never come out.
 fn circles(targets: &[(Path, &Target)], findings: &mut Vec<Finding>) {
-    for (section, kind) in [("queues", "queue"), ("menus", "menu"), ("trunks", "trunk")] {
-        let mut ways: BTreeMap<String, Vec<(&Path, String)>> = BTreeMap::new();
-        for (path, target) in targets {
-            let leads_on = path[0] == section && path.len() == 3;
-            let to = match target {
-                Target::Queue(id) if kind == "queue" => id.to_string(),
-                Target::Menu(id) if kind == "menu" => id.to_string(),
-                Target::Trunk(to) if kind == "trunk" => to.trunk.to_string(),
-                _ => continue,
-            };
-            if leads_on {
-                ways.entry(path[1].clone()).or_default().push((path, to));
-            }
-        }
-        let mut told = std::collections::BTreeSet::new();
-        for start in ways.keys() {
-            let Some((circle, path)) = circle(&ways, start) else { continue };
-            let mut members = circle.clone();
-            members.sort();
-            members.dedup();
-            if told.insert(members) {
-                let path: Vec<&str> = path.iter().map(String::as_str).collect();
-                let names: Vec<_> = circle.iter().map(|id| format!("{kind}:{id}")).collect();
-                let text = format!(
-                    "this leads in a circle: {}; let one of them lead out",
-                    names.join(" → ")
-                );
-                findings.push(error(&path, text));
-            }
+    let mut ways: BTreeMap<String, Vec<(&Path, String)>> = BTreeMap::new();
+    for (path, target) in targets {
+        let parts: Vec<&str> = path.iter().map(String::as_str).collect();
+        let from = match parts[..] {
+            ["queues", id, _] => format!("queue:{id}"),
+            ["menus", id, "on_fail"] => format!("menu:{id}"),
+            ["trunks", id, "fallback"] => format!("trunk:{id}"),
+            _ => continue, // a key that is pressed, or a rule, leads on once
+        };
+        let to = match target {
+            Target::Trunk(to) => format!("trunk:{}", to.trunk),
+            to => to.to_string(),
+        };
+        ways.entry(from).or_default().push((path, to));
+    }
+    let mut told = BTreeSet::new();
+    for start in ways.keys() {
+        let Some((circle, path)) = circle(&ways, start) else { continue };
+        let mut members = circle.clone();
+        members.sort();
+        members.dedup();
+        if told.insert(members) {
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            let names = circle.join(" → ");
+            let text = format!("this leads in a circle: {names}; let one of them lead out");
+            findings.push(error(&path, text));
         }
     }
 }
@@ -186,7 +183,7 @@ fn circle(
     ways: &BTreeMap<String, Vec<(&Path, String)>>,
     start: &str,
 ) -> Option<(Vec<String>, Path)> {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let mut fronts: Vec<(Vec<String>, Option<Path>)> = vec![(vec![start.to_owned()], None)];
     while !fronts.is_empty() {
         let mut next = Vec::new();
