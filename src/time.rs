@@ -5,9 +5,46 @@ use std::fmt;
 use std::hash::Hash;
 use std::ops::{Add, Sub};
 
-use serde::{Deserialize, Serialize};
+use humantime_serde::re::humantime;
+use serde::de::{Error as _, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use std::time::Duration;
+
+/// How the configuration writes what a caller or a phone waits for (`"20s"`): a day at most.
+pub type WithinDay = AtMost<86_400>;
+
+/// How the configuration writes what lasts or is kept (`"400days"`): ten years at most.
+pub type WithinYears = AtMost<315_576_000>;
+
+/// Reads and writes a length of time in words, for serde's `with`; a longer one is refused.
+#[derive(Debug)]
+pub struct AtMost<const SECONDS: u64>;
+
+impl<const SECONDS: u64> AtMost<SECONDS> {
+    pub fn deserialize<'de, T, D>(reader: D) -> Result<T, D::Error>
+    where
+        T: Copy + Into<Option<Duration>>,
+        D: Deserializer<'de>,
+        humantime_serde::Serde<T>: Deserialize<'de>,
+    {
+        let length = humantime_serde::deserialize::<T, D>(reader)?;
+        let max = Duration::from_secs(SECONDS);
+        if length.into().is_some_and(|length| length > max) {
+            let expected = format!("a duration of {}", humantime::format_duration(max));
+            return Err(D::Error::invalid_value(Unexpected::Other("duration"), &&*expected));
+        }
+        Ok(length)
+    }
+
+    pub fn serialize<T, S>(length: &T, writer: S) -> Result<S::Ok, S::Error>
+    where
+        S: Serializer,
+        for<'a> humantime_serde::Serde<&'a T>: Serialize,
+    {
+        humantime_serde::serialize(length, writer)
+    }
+}
 
 /// A moment on the monotonic clock, in microseconds since the process started.
 #[derive(

@@ -189,6 +189,32 @@ fn tls_and_token_are_taken_from_the_configuration() {
     assert!(known.unwrap().status.success());
 }
 
+#[test]
+fn a_node_is_reached_though_the_rest_of_its_configuration_be_broken() {
+    let site = Site::start();
+    let listen = format!("[grpc]\nlisten = \"{}\"\n", site.address);
+    let status = |text: &str, more: &[&str]| {
+        let file = site.folder.path().join("site.toml");
+        std::fs::write(&file, text).unwrap();
+        Command::new(PROGRAM).args(["status", "-c"]).arg(&file).args(more).output().unwrap()
+    };
+
+    for broken in ["[extensions.1001]\npassword_env = \"NOT_SET_HERE\"\n", "[queues.sales\n"] {
+        let done = status(&format!("{listen}{broken}"), &[]);
+        assert_eq!(text(&done.stderr), "");
+        assert!(done.status.success());
+    }
+    let torn = "[grpc]\nlisten = \"127.0.0.1\n";
+    let lost = status(torn, &[]);
+    assert_eq!(lost.status.code(), Some(1));
+    let said = text(&lost.stderr);
+    assert!(said.contains("site.toml:2:"), "{said}");
+    assert!(said.ends_with("so the node's address is not known; give --node\n"), "{said}");
+    let named = status(torn, &["--node", &site.address.to_string()]);
+    assert!(named.status.success(), "what is given on the command line is enough");
+    assert!(text(&named.stderr).contains("site.toml:2:"), "but what is broken is told");
+}
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_strowger");
 
 struct Site {

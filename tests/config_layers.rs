@@ -123,6 +123,111 @@ fn a_mistake_in_the_environment_names_the_variable() {
 }
 
 #[test]
+fn a_wrong_value_in_the_environment_is_told_as_what_it_is() {
+    let site = Site::new(&[("main.toml", "[extensions.1001]\npassword = \"first-horse\"\n")]);
+
+    for (variable, value, expected) in [
+        ("STROWGER__MEDIA__PTIME", "abc", "`abc` is text; write a whole number such as 100"),
+        ("STROWGER__MEDIA__PTIME", "5000", "phones cannot do this; write 10 to 60"),
+        ("STROWGER__MEDIA__CODECS", "pcma", "`pcma` is text; write a list, such as [\"pcma\"]"),
+        ("STROWGER__ACD__RONA", "maybe", "`maybe` is text; write true or false"),
+        ("STROWGER__ACD__MAX_WAIT", "2days", "`2days` is too long; write \"1day\" or less"),
+        ("STROWGER__SIP__DOMAIN", "[\"a\"]", "`[\"a\"]` is a list; write text in quotes"),
+    ] {
+        let told = site.told(&[(variable, value)]);
+        assert_eq!(told, [format!("environment variable {variable}: {expected}")]);
+    }
+}
+
+#[test]
+fn a_pattern_may_match_the_file_that_has_it() {
+    let site = Site::new(&[
+        ("main.toml", "[node]\ninclude = [\"*.toml\"]\n"),
+        ("more.toml", "[extensions.1001]\npassword = \"first-horse\"\n"),
+    ]);
+
+    let Loaded { files, warnings, .. } = site.load(&[]).unwrap();
+
+    assert_eq!((files.len(), warnings), (2, Vec::new()));
+}
+
+#[test]
+fn how_the_node_is_reached_is_read_though_the_rest_be_broken() {
+    let good = "[grpc]\nlisten = \"127.0.0.1:7\"\ntoken_file = \"token\"\n\
+                [node]\nzone = \"Asia/Shanghai\"\n";
+    for broken in [
+        "[extensions.1001]\npassword_env = \"ONLY_FOR_THE_DAEMON\"\n",
+        "[queues.sales]\nmembers = 17\non_full = \"queue:none\"\n[no_such]\n",
+        "[queues.sales]\nmembers = [\"17\",\n",
+        "[sip\ndomain = \"unfinished\nrealm\n",
+        "[sip]\nrealm = \"\"\"never closed\n",
+    ] {
+        for text in [format!("{broken}{good}"), format!("{good}{broken}")] {
+            let site = Site::new(&[("main.toml", &text), ("token", "0123456789abcdef\n")]);
+
+            let reach = site.reach(&[]);
+
+            assert_eq!(reach.problems, [], "{text}");
+            assert!(reach.is_certain);
+            assert_eq!(reach.grpc.listen.to_string(), "127.0.0.1:7");
+            assert_eq!(reach.grpc.token.unwrap().expose(), "0123456789abcdef");
+            assert_eq!(reach.zone, "Asia/Shanghai");
+        }
+    }
+}
+
+#[test]
+fn how_the_node_is_reached_comes_from_every_layer() {
+    let site = Site::new(&[
+        ("main.toml", "node.include = [\"*.toml\"]\n[grpc]\nlisten = \"127.0.0.1:7\"\n"),
+        ("more.toml", "[grpc]\nlisten = \"127.0.0.1:8\"\ncertificate = \"chain.pem\"\n"),
+    ]);
+    let reach = site.reach(&[]);
+    assert_eq!(reach.grpc.listen.port(), 8);
+    assert_eq!(reach.grpc.certificate.unwrap(), site.0.path().join("chain.pem"));
+
+    let reach = site.reach(&[("STROWGER__GRPC__LISTEN", "127.0.0.1:9"), ("STROWGER__X", "y")]);
+    assert_eq!(reach.grpc.listen.port(), 9);
+    assert_eq!(reach.problems, []);
+}
+
+#[test]
+fn an_address_that_cannot_be_read_is_not_certain() {
+    for (text, variables, told) in [
+        (
+            "[grpc]\nlisten = 7\n",
+            &[][..],
+            "main.toml:2:10: `7` is a number; write an address with a port",
+        ),
+        ("\n[grpc]\nlisten = \"127.0.0.1:7\n", &[], "main.toml:3:22: this is no TOML: "),
+        (
+            "",
+            &[("STROWGER__GRPC__LISTEN", "here")],
+            "environment variable STROWGER__GRPC__LISTEN: `here` is no address with a port",
+        ),
+    ] {
+        let site = Site::new(&[("main.toml", text)]);
+        let reach = site.reach(variables);
+        assert!(!reach.is_certain, "{text}");
+        let problem = reach.problems[0].to_string();
+        let problem = problem.rsplit_once('/').map_or(&problem[..], |(_, text)| text);
+        assert!(problem.starts_with(told), "{problem}");
+    }
+    let site = Site::new(&[("other.toml", "")]);
+    assert!(!site.reach(&[]).is_certain);
+
+    let site = Site::new(&[("main.toml", "")]);
+    fs::write(site.file(), b"[sip]\ndomain = \"\xff\"\n[grpc]\nlisten = \"127.0.0.1:7\"").unwrap();
+    let reach = site.reach(&[]);
+    assert_eq!((reach.is_certain, reach.grpc.listen.port(), reach.problems), (true, 7, Vec::new()));
+
+    let site = Site::new(&[("main.toml", "[grpc]\ntokn = \"x\"\n[node]\nzone = \"Mars\"")]);
+    let reach = site.reach(&[]);
+    assert!(reach.is_certain);
+    assert_eq!(reach.problems.len(), 2, "{:?}", reach.problems);
+}
+
+#[test]
 fn secrets_come_from_files_and_variables() {
     let site = Site::new(&[
         (
@@ -168,7 +273,11 @@ fn a_file_that_cannot_be_read_is_a_problem() {
 
     let site = Site::new(&[("main.toml", "")]);
     fs::write(site.file(), [b'a', 0xff]).unwrap();
-    assert_eq!(site.told(&[]), ["main.toml: is no UTF-8 text at byte 1; save it as UTF-8"]);
+    assert_eq!(site.told(&[]), ["main.toml:1:2: this is no UTF-8 text; save the file as UTF-8"]);
+
+    let site = Site::new(&[("main.toml", "[node]\ninclude = [\"more.toml\"]\n")]);
+    fs::write(site.0.path().join("more.toml"), b"# one\n# \xe7\x8e\x8b\xff").unwrap();
+    assert_eq!(site.told(&[]), ["more.toml:2:4: this is no UTF-8 text; save the file as UTF-8"]);
 }
 
 #[test]
@@ -214,6 +323,10 @@ fn a_change_says_whether_it_needs_a_restart() {
     assert_eq!(changes.restart, ["[sip]"]);
 }
 
+fn environment(variables: &[(&str, &str)]) -> Environment {
+    variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
 /// Configuration files in a folder of their own; `main.toml` is the first.
 struct Site(TempDir);
 
@@ -233,11 +346,11 @@ impl Site {
     }
 
     fn load(&self, variables: &[(&str, &str)]) -> Result<Loaded, Vec<config::problem::Problem>> {
-        let environment: Environment = variables
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        config::load(&self.file(), &environment, None)
+        config::load(&self.file(), &environment(variables), None)
+    }
+
+    fn reach(&self, variables: &[(&str, &str)]) -> config::reach::Reach {
+        config::reach(Some(&self.file()), &environment(variables), true)
     }
 
     /// Every problem, without the folder's name.

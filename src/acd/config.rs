@@ -27,20 +27,20 @@ pub struct Settings {
     /// Callers a queue holds before `on_full` is followed. Default 500.
     pub callers_max: u32,
     /// How long an agent's phone rings before the next one is tried. Default `"20s"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinDay")]
     pub ring_timeout: Duration,
     /// After-call work before the agent is available again. Default `"0s"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinDay")]
     pub wrap_up: Duration,
     /// The longest that an agent can extend one wrap-up to, from its start. Default `"10m"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinDay")]
     pub wrap_up_max: Duration,
     /// How long a caller waits before `on_timeout` is followed. Default `"30m"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinDay")]
     pub max_wait: Duration,
     /// How long an agent is left alone after his phone refused a call, was busy or could not be
     /// reached. Default `"5s"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinDay")]
     pub refusal_pause: Duration,
     /// Whether an agent who lets a call ring out is set away with the reason `no-answer`; never
     /// done in a `ring-all` queue, where nobody is called in person. Default `true`.
@@ -78,14 +78,14 @@ pub struct Queue {
     /// not.
     pub widen: Vec<Widen>,
     /// How long an agent's phone rings. Default: `[acd] ring_timeout`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinDay")]
     pub ring_timeout: Option<Duration>,
     /// After-call work. Default: `[acd] wrap_up`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinDay")]
     pub wrap_up: Option<Duration>,
     /// How long a caller waits before `on_timeout`; a phone that rings by then may still be
     /// answered. Default: `[acd] max_wait`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinDay")]
     pub max_wait: Option<Duration>,
     /// Callers it holds before `on_full`. Default: `[acd] callers_max`.
     pub callers_max: Option<u32>,
@@ -159,7 +159,7 @@ impl Strategy {
 #[serde(deny_unknown_fields)]
 pub struct Widen {
     /// How long the caller has waited when the step is taken.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinDay")]
     pub after: Duration,
     /// The levels that are enough from then on; 0 demands the skill no longer. Skills that are not
     /// named stay as they were.
@@ -173,7 +173,7 @@ pub struct Announce {
     /// Whether the caller is told his place. Default `false`.
     pub position: bool,
     /// The time between two announcements. Default `"30s"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinDay")]
     pub every: Duration,
 }
 

@@ -10,7 +10,7 @@ use crate::time::Duration;
 pub struct Config {
     /// How long a phone that sent a call on is rung again when nobody took it; then the call ends.
     /// `"0s"` ends it at once. Default `"30s"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinDay")]
     pub recall_timeout: Duration,
 }
 

@@ -13,7 +13,7 @@ use crate::time::Duration;
 pub struct Config {
     /// How often the time is noted on disk while the node runs. After a crash, calls that were in
     /// progress are closed with the last noted time. Default `"1s"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinDay")]
     pub alive_every: Duration,
     /// Entries written in one commit. Default 1000.
     pub batch_max: usize,
@@ -23,10 +23,10 @@ pub struct Config {
     /// node takes no new calls; beyond it entries are lost, with an alarm that counts them.
     pub entries_max: usize,
     /// How often a subscriber that gets nothing else is told the newest sequence. Default `"10s"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinDay")]
     pub heartbeat: Duration,
     /// How long entries are kept. Default `"400days"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinYears")]
     pub keep: Duration,
     /// Size at which the oldest entries are removed before their time. Default `"8GiB"`.
     #[serde(deserialize_with = "size")]

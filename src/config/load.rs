@@ -9,9 +9,9 @@ use config::{FileFormat, Format as _, Map, Value, ValueKind};
 
 use crate::config::certificates;
 use crate::config::lint::{self, HasPrompt};
-use crate::config::problem::{Finding, Path, Place, Problem, Severity, error};
+use crate::config::problem::{Finding, Path, Place, Problem, Severity};
 use crate::config::secrets;
-use crate::config::source::{Read, Source};
+use crate::config::source::{self, Read, Shape, Source};
 use crate::config::{Config, File};
 
 /// A configuration that the daemon can run with.
@@ -39,9 +39,9 @@ pub fn load(
     prompts: Option<HasPrompt<'_>>,
 ) -> Result<Loaded, Vec<Problem>> {
     let mut reader = Reader::new(environment);
-    reader.read_all(path);
+    reader.read_all::<File>(path);
     let sound = reader.problems.is_empty();
-    if let Some(mut config) = reader.compose() {
+    if let Some(mut config) = reader.compose_whole() {
         let folder = path.parent().unwrap_or(FilePath::new(""));
         let mut findings = secrets::fetch(&mut config, folder, environment);
         findings.extend(certificates::check(&config));
@@ -70,7 +70,7 @@ pub fn load_builtin(
     prompts: Option<HasPrompt<'_>>,
 ) -> Result<Loaded, Vec<Problem>> {
     let mut reader = Reader::new(environment);
-    if let Some(mut config) = reader.compose() {
+    if let Some(mut config) = reader.compose_whole() {
         let mut findings = secrets::fetch(&mut config, FilePath::new(""), environment);
         findings.extend(certificates::check(&config));
         config.add_site();
@@ -89,22 +89,22 @@ pub fn load_builtin(
 ///
 /// Every key that is not known and every value that cannot be read.
 pub fn parse(name: &str, text: &str) -> Result<Config, Vec<Problem>> {
-    let (source, read) = Source::read(name.to_owned(), text.to_owned());
+    let (source, read) = Source::read::<File>(name.to_owned(), text.to_owned());
     if !read.problems.is_empty() {
         return Err(read.problems);
     }
     let place = Place::File(name.to_owned());
-    build(&[Layer(source.layer())]).map(Config::from).map_err(|error| {
+    build::<File>(&[Layer(source.layer())]).map(Config::from).map_err(|error| {
         vec![Problem { place, severity: Severity::Error, text: error.to_string() }]
     })
 }
 
 /// What was read so far.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     environment: &'a Environment,
-    sources: Vec<Source>,
+    pub sources: Vec<Source>,
     files: Vec<PathBuf>,
-    problems: Vec<Problem>,
+    pub problems: Vec<Problem>,
     /// Whether a file could not be read at all, so that nothing can be said about the whole.
     is_torn: bool,
     /// The keys that variables set, with the variables' names.
@@ -112,7 +112,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(environment: &'a Environment) -> Self {
+    pub fn new(environment: &'a Environment) -> Self {
         Self {
             environment,
             sources: Vec::new(),
@@ -124,63 +124,100 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the file and those it includes.
-    fn read_all(&mut self, path: &FilePath) {
-        let Some(first) = self.read(path) else { return };
+    pub fn read_all<S: Shape>(&mut self, path: &FilePath) {
+        let include = match self.read::<S>(path) {
+            Ok(include) => include,
+            Err(why) => {
+                let place = Place::File(path.display().to_string());
+                self.problems.push(Problem { place, severity: Severity::Error, text: why });
+                return;
+            }
+        };
         let folder = path.parent().unwrap_or(FilePath::new(""));
-        for (place, pattern) in first.include.iter().enumerate() {
-            let at = ["node".to_owned(), "include".to_owned(), place.to_string()];
+        for (entry, pattern) in include.iter().enumerate() {
             match matching(folder, pattern) {
                 Ok(files) => {
-                    for file in files.iter().filter(|file| *file != path) {
-                        self.read_included(file);
+                    for file in files {
+                        if !is_same(&file, path) {
+                            self.read_included::<S>(&file, entry);
+                        } else if !pattern.contains('*') {
+                            let text = "the file would include itself; leave this out";
+                            self.refuse_entry(entry, text.to_owned());
+                        }
                     }
                 }
-                Err(what) => {
-                    let at: Vec<&str> = at.iter().map(String::as_str).collect();
-                    self.locate(vec![error(&at, what)], true);
-                }
+                Err(what) => self.refuse_entry(entry, what),
             }
         }
     }
 
-    fn read_included(&mut self, file: &FilePath) {
+    fn read_included<S: Shape>(&mut self, file: &FilePath, entry: usize) {
         if self.files.iter().any(|known| known == file) {
             return;
         }
-        let Some(read) = self.read(file) else { return };
-        let path = ["node".to_owned(), "include".to_owned()];
-        let place = self.sources.last().and_then(|source| source.place(&path));
-        if let Some(place) = place.filter(|_| !read.include.is_empty()) {
-            let text = "an included file cannot include; name the file in the first one".to_owned();
-            self.problems.push(Problem { place, severity: Severity::Error, text });
+        match self.read::<S>(file) {
+            Ok(include) if include.is_empty() => {}
+            Ok(_) => {
+                let path = ["node".to_owned(), "include".to_owned()];
+                let Some(place) = self.sources.iter().rev().find_map(|it| it.place(&path)) else {
+                    return;
+                };
+                let text = "an included file cannot include; name the file in the first one";
+                let text = text.to_owned();
+                self.problems.push(Problem { place, severity: Severity::Error, text });
+            }
+            Err(why) => self.refuse_entry(entry, format!("`{}` {why}", file.display())),
         }
     }
 
-    fn read(&mut self, path: &FilePath) -> Option<Read> {
-        let name = path.display().to_string();
-        let failed = |text: String| Problem {
-            place: Place::File(name.clone()),
-            severity: Severity::Error,
-            text,
-        };
-        self.files.push(path.to_owned());
-        let text = match read_text(path) {
-            Ok(text) => text,
-            Err(why) => {
-                self.problems.push(failed(why));
-                self.is_torn = true;
-                return None;
-            }
-        };
-        let (source, mut read) = Source::read(name, text);
-        self.is_torn |= !read.is_toml;
-        self.problems.append(&mut read.problems);
-        self.sources.push(source);
-        Some(read)
+    /// Refuses an entry of the first file's `include`.
+    fn refuse_entry(&mut self, entry: usize, text: String) {
+        let path = ["node".to_owned(), "include".to_owned(), entry.to_string()];
+        let place = self.sources.iter().find_map(|source| source.place(&path));
+        let place = place.unwrap_or_else(|| self.place(&path));
+        self.problems.push(Problem { place, severity: Severity::Error, text });
     }
 
-    /// All layers in one; `None` if they cannot be read.
-    fn compose(&mut self) -> Option<Config> {
+    /// Reads one file; the files it wants to include, or why it cannot be read at all.
+    fn read<S: Shape>(&mut self, path: &FilePath) -> Result<Vec<String>, String> {
+        let name = path.display().to_string();
+        self.files.push(path.to_owned());
+        let bytes = read_bytes(path).inspect_err(|_| self.is_torn = true)?;
+        let text = match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) if !S::SECTIONS.is_empty() => {
+                String::from_utf8_lossy(error.as_bytes()).into_owned()
+            }
+            Err(error) => {
+                let good =
+                    String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
+                let place = source::after(name, &good);
+                let text = "this is no UTF-8 text; save the file as UTF-8".to_owned();
+                self.problems.push(Problem { place, severity: Severity::Error, text });
+                self.is_torn = true;
+                return Ok(Vec::new());
+            }
+        };
+        let (source, read) = Source::read::<S>(name.clone(), text);
+        if read.is_toml || S::SECTIONS.is_empty() {
+            self.is_torn |= !read.is_toml;
+            return Ok(self.take(source, read));
+        }
+        let sections = S::SECTIONS.iter().flat_map(|section| {
+            let (source, read) = Source::read_section::<S>(name.clone(), &source.text, section);
+            self.take(source, read)
+        });
+        Ok(sections.collect())
+    }
+
+    fn take(&mut self, source: Source, mut read: Read) -> Vec<String> {
+        self.problems.append(&mut read.problems);
+        self.sources.push(source);
+        read.include
+    }
+
+    /// The whole configuration; `None` if it cannot be read.
+    fn compose_whole(&mut self) -> Option<Config> {
         // Whatever names a thing that could not be read would be said to name nothing.
         let is_needed = |path: &Path| match path.first().map(String::as_str) {
             Some("agents" | "extensions" | "hours" | "menus" | "queues") => path.len() <= 2,
@@ -190,6 +227,11 @@ impl<'a> Reader<'a> {
         if self.is_torn || self.unusable().any(is_needed) {
             return None;
         }
+        self.compose::<File>().map(Config::from)
+    }
+
+    /// All layers in one; `None` if they do not fit each other.
+    pub fn compose<S: Shape>(&mut self) -> Option<S> {
         let mut routes = Vec::new();
         let mut layers = Vec::new();
         for source in &self.sources {
@@ -200,13 +242,13 @@ impl<'a> Reader<'a> {
             layers.push(Layer(map));
         }
         layers.push(Layer([("routes".to_owned(), Value::from(routes))].into_iter().collect()));
-        let mut file = build(&layers).ok()?;
+        let mut file: S = build(&layers).ok()?;
         for (name, value) in self.environment {
             let Some(key) = name.strip_prefix("STROWGER__") else { continue };
             let layer = self.variable(key, value, &layers);
             let mut with = layers.clone();
             with.push(layer.0);
-            match build(&with) {
+            match build::<S>(&with) {
                 Ok(_) if layer.1 == ["node", "include"] => {
                     let text = "files are included by the first file alone; write it there";
                     self.refuse(name, text.to_owned());
@@ -219,14 +261,14 @@ impl<'a> Reader<'a> {
                 Err(error) => {
                     let told = error.to_string();
                     let told = told.split(" for key ").next().unwrap_or(&told);
-                    self.refuse(name, super::message::value(told, value, &layer.1));
+                    self.refuse(name, super::message::variable(told, value, &layer.1));
                 }
             }
         }
-        Some(Config::from(file))
+        Some(file)
     }
 
-    fn unusable(&self) -> impl Iterator<Item = &Path> {
+    pub fn unusable(&self) -> impl Iterator<Item = &Path> {
         self.sources.iter().flat_map(Source::unusable)
     }
 
@@ -260,7 +302,7 @@ impl<'a> Reader<'a> {
 
     /// Finds where each mistake is written. What follows from a key that could not be used is left
     /// out.
-    fn locate(&mut self, findings: Vec<Finding>, is_sound: bool) {
+    pub fn locate(&mut self, findings: Vec<Finding>, is_sound: bool) {
         for Finding { path, other, severity, text } in findings {
             let follows = |bad: &Path| bad.iter().zip(&path).all(|(bad, here)| bad == here);
             if !is_sound && self.unusable().any(follows) {
@@ -342,7 +384,7 @@ impl config::Source for Layer {
 }
 
 /// The layers, later ones over earlier ones.
-fn build(layers: &[Layer]) -> Result<File, config::ConfigError> {
+fn build<S: Shape>(layers: &[Layer]) -> Result<S, config::ConfigError> {
     let builder = layers
         .iter()
         .fold(config::Config::builder(), |builder, layer| builder.add_source(layer.clone()));
@@ -380,16 +422,18 @@ fn matching(folder: &FilePath, pattern: &str) -> Result<Vec<PathBuf>, String> {
     Ok(files.into_iter().map(|file| inside.join(file)).collect())
 }
 
-fn read_text(path: &FilePath) -> Result<String, String> {
+/// Whether both are one file, however they are written.
+fn is_same(file: &FilePath, other: &FilePath) -> bool {
+    file == other || matches!((file.canonicalize(), other.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+fn read_bytes(path: &FilePath) -> Result<Vec<u8>, String> {
     let wrong = |error: std::io::Error| format!("cannot be read: {error}");
     let length = fs::metadata(path).map_err(wrong)?.len();
     if length > FILE_BYTES_MAX {
         return Err(format!("is longer than {FILE_BYTES_MAX} bytes; include several files"));
     }
-    let bytes = fs::read(path).map_err(wrong)?;
-    String::from_utf8(bytes).map_err(|error| {
-        format!("is no UTF-8 text at byte {}; save it as UTF-8", error.utf8_error().valid_up_to())
-    })
+    fs::read(path).map_err(wrong)
 }
 
 /// The longest configuration file, in bytes.

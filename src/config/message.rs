@@ -13,6 +13,18 @@ pub fn syntax(message: &str) -> String {
 
 /// A mistake in a value or key; `written` is the value's text, `path` the way to it.
 pub fn value(message: &str, written: &str, path: &[String]) -> String {
+    told(message, written, kind(written), path)
+}
+
+/// A mistake in a variable, whose texts stand without quotes.
+pub fn variable(message: &str, written: &str, path: &[String]) -> String {
+    let is_text = written.parse::<f64>().is_err()
+        && !matches!(written, "true" | "false")
+        && !written.trim_start().starts_with(['[', '{']);
+    told(message, written, if is_text { "text" } else { kind(written) }, path)
+}
+
+fn told(message: &str, written: &str, kind: &str, path: &[String]) -> String {
     let message = message.trim();
     if let Some(rest) = message.strip_prefix("unknown field ") {
         return unknown_key(rest, path);
@@ -37,12 +49,14 @@ pub fn value(message: &str, written: &str, path: &[String]) -> String {
         };
     };
     let secret = path.last().is_some_and(|key| SECRETS.contains(&key.as_str()));
-    unexpected(expected, if secret && !written.is_empty() { "…" } else { written })
+    let is_level = path.iter().any(|key| key == "skills") && expected == "u8";
+    let expected = if is_level { "a level" } else { expected };
+    unexpected(expected, if secret && !written.is_empty() { "…" } else { written }, kind)
 }
 
-/// A value that is not what the key wants.
-fn unexpected(expected: &str, written: &str) -> String {
-    let got = match written.as_bytes().first() {
+/// What a value is by the way it is written.
+fn kind(written: &str) -> &'static str {
+    match written.as_bytes().first() {
         Some(b'"' | b'\'') => "text",
         Some(b'[') if written.starts_with("[[") || written.ends_with("]\n") => "a table",
         Some(b'[') => "a list",
@@ -52,11 +66,18 @@ fn unexpected(expected: &str, written: &str) -> String {
         Some(_) if written.contains(['.', 'e']) => "a fraction",
         Some(_) => "a number",
         None => "a table",
-    };
+    }
+}
+
+/// A value that is not what the key wants.
+fn unexpected(expected: &str, written: &str, got: &str) -> String {
     let shown = shorten(written);
     if let Some(range) = range(expected) {
         let wrong = if got == "a number" { "out of range" } else { got };
         return format!("`{shown}` is {wrong}; write {range}");
+    }
+    if let Some(most) = expected.strip_prefix("a duration of ") {
+        return format!("`{shown}` is too long; write \"{most}\" or less");
     }
     match expected {
         "a duration" => {
@@ -66,8 +87,16 @@ fn unexpected(expected: &str, written: &str) -> String {
         "a string" if written == "…" => "a secret is text; write it in quotes".to_owned(),
         "a string" if got == "a number" => format!("`{shown}` is {got}; write it as \"{shown}\""),
         "a string" => format!("`{shown}` is {got}; write text in quotes"),
+        "a sequence" if got == "text" => {
+            let text = plain(&shown);
+            format!("`{shown}` is text; write a list, such as [\"{text}\"]")
+        }
         "a sequence" => format!("`{shown}` is {got}; write a list, such as [{shown}]"),
         "a map" => format!("`{shown}` is {got}; write a table, such as {{ name = 1 }}"),
+        "socket address" => {
+            format!("`{shown}` is {got}; write an address with a port such as \"127.0.0.1:8080\"")
+        }
+        "IP address" => format!("`{shown}` is {got}; write one such as \"203.0.113.7\""),
         _ if expected.starts_with("struct ") => {
             format!("`{shown}` is {got}; write a table, such as [section.name] and its keys")
         }
@@ -78,9 +107,10 @@ fn unexpected(expected: &str, written: &str) -> String {
 /// The numbers of a type that the TOML reader names.
 fn range(expected: &str) -> Option<&'static str> {
     match expected {
+        "a level" => Some("a level from 1 to 10"),
         "u8" => Some("a number from 0 to 255"),
         "u16" => Some("a number from 0 to 65535"),
-        "u32" | "u64" | "usize" | "i64" => Some("a whole number such as 100"),
+        "an integer" | "u32" | "u64" | "usize" | "i64" => Some("a whole number such as 100"),
         _ => None,
     }
 }

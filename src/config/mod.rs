@@ -28,6 +28,7 @@ pub mod load;
 mod message;
 mod plan;
 pub mod problem;
+pub mod reach;
 mod secrets;
 pub mod sections;
 mod source;
@@ -35,6 +36,7 @@ mod source;
 pub use builtin::generate_password;
 pub use lint::{HasPrompt, lint};
 pub use load::{Environment, Loaded, load, load_builtin, parse};
+pub use reach::reach;
 
 /// Everything that can be configured. `Default` is what an empty file means, without the site that
 /// `builtin` adds.
@@ -139,6 +141,12 @@ struct File {
     routes: Vec<Route>,
     sip: sip::config::Config,
     trunks: BTreeMap<TrunkId, Trunk>,
+}
+
+impl source::Shape for File {
+    fn include(self) -> Vec<String> {
+        self.node.include
+    }
 }
 
 impl From<File> for Config {

@@ -60,7 +60,7 @@ impl Config {
         Settings {
             epoch,
             codecs: self.media.codecs.clone(),
-            ptime: self.media.ptime,
+            ptime: u8::try_from(self.media.ptime).expect("a checked one is 60 at most"),
             domain: self.sip.domain.clone(),
             media: self.sip.external.or_else(|| (!listen.is_unspecified()).then_some(listen)),
             recordings,

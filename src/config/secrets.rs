@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::config::load::Environment;
 use crate::config::problem::{Finding, error};
+use crate::config::sections::Grpc;
 use crate::route::config::Secret;
 
 /// Puts every `…_file` and `…_env` in its secret's place; says which could not be found.
@@ -30,15 +31,22 @@ pub fn fetch(config: &mut Config, folder: &Path, environment: &Environment) -> V
         let written = &trunk.inbound_password;
         trunk.inbound_password = wanted.fetch(written, folder, environment, &mut findings);
     }
-    let grpc = &mut config.grpc;
-    let (file, variable) = (&grpc.token_file, &grpc.token_env);
-    let wanted = Wanted { section: &["grpc"], key: "token", file, variable };
-    grpc.token = wanted.fetch(&grpc.token, folder, environment, &mut findings);
+    findings.extend(fetch_token(&mut config.grpc, folder, environment));
     let sip = &mut config.sip;
     let files = [&mut sip.certificate, &mut sip.key, &mut sip.client_ca, &mut sip.ca];
+    let grpc = &mut config.grpc;
     for file in [&mut grpc.certificate, &mut grpc.key].into_iter().chain(files).flatten() {
         *file = folder.join(&*file);
     }
+    findings
+}
+
+/// Puts the token of gRPC in its place; says if it could not be found.
+pub fn fetch_token(grpc: &mut Grpc, folder: &Path, environment: &Environment) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let (file, variable) = (&grpc.token_file, &grpc.token_env);
+    let wanted = Wanted { section: &["grpc"], key: "token", file, variable };
+    grpc.token = wanted.fetch(&grpc.token, folder, environment, &mut findings);
     findings
 }
 

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use tracing_subscriber::EnvFilter;
 
 use crate::ivr::speech::Locale;
 use crate::route::config::Secret;
@@ -27,7 +28,7 @@ pub struct Node {
     pub name: String,
     /// The node's number, below 1024: part of every call id, so no two nodes may share it.
     /// Default 0.
-    pub number: u16,
+    pub number: u32,
     /// IANA time zone of opening hours, reports and day borders. Default `"UTC"`.
     pub zone: String,
 }
@@ -46,6 +47,17 @@ impl Default for Node {
     }
 }
 
+impl Node {
+    /// The number as call ids have it.
+    ///
+    /// # Panics
+    ///
+    /// If the configuration was not checked.
+    pub fn id(&self) -> u16 {
+        u16::try_from(self.number).expect("a checked one is below 1024")
+    }
+}
+
 /// `[log]`: what is logged, on the standard error output.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]
@@ -60,6 +72,29 @@ pub struct Log {
 impl Default for Log {
     fn default() -> Self {
         Self { filter: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+impl Log {
+    /// The filter, ready for use.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that names what cannot be read.
+    pub fn filter(&self) -> Result<EnvFilter, String> {
+        EnvFilter::try_new(&self.filter).map_err(|_| {
+            let is_wrong = |part: &&str| EnvFilter::try_new(part).is_err();
+            let wrong = self.parts().find(is_wrong).unwrap_or(&self.filter);
+            format!(
+                "`{wrong}` cannot be read; write a level such as \"info\", or levels of parts such \
+                 as \"info,strowger::sip=debug\""
+            )
+        })
+    }
+
+    /// The parts of the filter, one after the other.
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        self.filter.split(',').filter(|part| !part.trim().is_empty())
     }
 }
 

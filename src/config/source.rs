@@ -6,13 +6,22 @@
 use std::ops::Range;
 
 use config::{FileFormat, Format as _, Map, Value, ValueKind};
-use serde::Deserialize as _;
+use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use crate::config::File;
 use crate::config::message;
 use crate::config::problem::{Path, Place, Problem, Severity};
+
+/// What a file is read as: the whole configuration, or a part of it.
+pub trait Shape: DeserializeOwned {
+    /// The sections that can do without the others: each is read alone where the file as a whole
+    /// is no TOML.
+    const SECTIONS: &'static [&'static str] = &[];
+
+    /// What `[node] include` says.
+    fn include(self) -> Vec<String>;
+}
 
 /// A configuration file that was read.
 #[derive(Debug)]
@@ -46,7 +55,7 @@ pub struct Read {
 
 impl Source {
     /// Reads a text strictly. With syntax errors, those alone are reported.
-    pub fn read(name: String, text: String) -> (Self, Read) {
+    pub fn read<S: Shape>(name: String, text: String) -> (Self, Read) {
         let mut source = Self { name, text, marks: Vec::new(), unusable: Vec::new() };
         let text = source.text.clone();
         let (mut table, errors) = DeTable::parse_recoverable(&text);
@@ -61,9 +70,9 @@ impl Source {
         read.is_toml = true;
         collect(table.get_ref(), &mut Vec::new(), &mut source.marks);
         loop {
-            let error = match File::deserialize(toml::Deserializer::from(table.clone())) {
+            let error = match S::deserialize(toml::Deserializer::from(table.clone())) {
                 Ok(file) => {
-                    read.include = file.node.include;
+                    read.include = file.include();
                     return (source, read);
                 }
                 Err(error) => error,
@@ -92,6 +101,15 @@ impl Source {
             collect(table.get_ref(), &mut Vec::new(), &mut source.marks);
             source.unusable.push(mark.path);
         }
+    }
+
+    /// Reads one section of a text that as a whole is no TOML.
+    pub fn read_section<S: Shape>(name: String, text: &str, section: &str) -> (Self, Read) {
+        let (mut source, read) = Self::read::<S>(name, alone(text, section));
+        if !read.is_toml {
+            source.unusable.push(vec![section.to_owned()]);
+        }
+        (source, read)
     }
 
     /// The keys whose values could not be used: nothing can be said about what depends on them.
@@ -132,13 +150,7 @@ impl Source {
             .rev()
             .find(|byte| self.text.is_char_boundary(*byte))
             .unwrap_or(0);
-        let before = &self.text[..byte];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Place::At {
-            file: self.name.clone(),
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-        }
+        after(self.name.clone(), &self.text[..byte])
     }
 
     /// The innermost key or element that an error is about.
@@ -154,6 +166,37 @@ impl Source {
             .min_by_key(|(len, depth, _)| (*len, *depth))
             .map(|(_, _, mark)| mark)
     }
+}
+
+/// The place in a file that comes after `before`.
+pub fn after(file: String, before: &str) -> Place {
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    Place::At {
+        file,
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+    }
+}
+
+/// The lines of one section where they stood, and blank ones in the place of all others.
+fn alone(text: &str, section: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let (mut is_top, mut is_inside) = (true, false);
+    for line in text.split_inclusive('\n') {
+        let bare = line.trim_start();
+        if bare.starts_with('[') {
+            let heading = bare.trim_start_matches('[').trim_start().strip_prefix(section);
+            is_inside = heading.is_some_and(|rest| rest.trim_start().starts_with([']', '.']));
+            is_top = false;
+        }
+        let is_key = |rest: &str| rest.trim_start().starts_with(['.', '=']);
+        if is_inside || is_top && bare.strip_prefix(section).is_some_and(is_key) {
+            kept.push_str(line);
+        } else if line.ends_with('\n') {
+            kept.push('\n');
+        }
+    }
+    kept
 }
 
 fn collect(table: &DeTable<'_>, path: &mut Path, marks: &mut Vec<Mark>) {

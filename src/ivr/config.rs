@@ -18,7 +18,7 @@ pub type Menus = BTreeMap<MenuId, Menu>;
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// How long to wait for the next digit of an agent's id or PIN. Default `"5s"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinDay")]
     pub digit_timeout: Duration,
     /// Menus that one caller can enter in a row before he goes where the last one's `on_fail`
     /// leads, or is hung up if that is a menu too. Default 20.
@@ -51,7 +51,7 @@ pub struct Menu {
     /// How often the prompt is heard again after a wrong key or none. Default 3.
     pub retries: u32,
     /// How long to wait for a key after the prompt. Default `"5s"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinYears")]
     pub timeout: Duration,
 }
 

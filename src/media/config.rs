@@ -24,17 +24,17 @@ pub struct Config {
     pub spares: u16,
     /// How long the ports of a finished leg lie unused, so that the late packets of one call do not
     /// reach the next. Default `"2s"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinDay")]
     pub port_rest: Duration,
     /// The codecs that are offered and accepted, the preferred first: `"g722"`, `"pcma"`, `"pcmu"`.
     /// Default all three, in this order.
     pub codecs: Vec<Codec>,
     /// Milliseconds of audio in a packet that we ask phones for, 10 to 60. Default 20.
-    pub ptime: u8,
+    pub ptime: u32,
     /// The threads that move audio; 0 means one for each core. Default 0.
     pub threads: u8,
     /// The DSCP mark of RTP and RTCP packets (RFC 2474), 0 to 63. Default 46, expedited forwarding.
-    pub dscp: u8,
+    pub dscp: u32,
     /// The folder whose WAV files take the place of the built-in prompts: `LOCALE/NAME.wav`, else
     /// `NAME.wav`. A relative path starts at `[node] data`. Default `"prompts"`.
     pub prompts: PathBuf,
@@ -46,7 +46,7 @@ pub struct Config {
     /// Default `"pcm16"`.
     pub record_format: RecordFormat,
     /// The longest recording; the call goes on without it. Default `"4h"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinYears")]
     pub record_length_max: Duration,
     /// Recordings stop while the disk has less room than this, so that the ledger can still be
     /// written. Default `"128MiB"`.
@@ -56,7 +56,7 @@ pub struct Config {
     pub record_waiting_bytes: Size,
     /// How long a phone in a call may send neither audio nor reports before it is asked whether it
     /// is still there; one that does not answer is hung up on. Default `"60s"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinDay")]
     pub silence_max: Duration,
 }
 

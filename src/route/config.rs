@@ -38,7 +38,7 @@ pub struct Extension {
     /// Which of its calls are recorded: `"never"` or `"always"`. Default `"never"`.
     pub record: Record,
     /// How long its phones ring before the caller gets `480`. Default `"1m"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinDay")]
     pub ring_timeout: Duration,
 }
 

@@ -22,11 +22,11 @@ pub struct Config {
     pub failures_of_source_max: u32,
     /// How long the first lock-out lasts; each further one lasts twice as long as the one before.
     /// Failures are forgotten after this time too. Default `"1m"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinYears")]
     pub lock: Duration,
     /// The longest lock-out, and how long after one the source is known as one that had it.
     /// Default `"1h"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinYears")]
     pub lock_max: Duration,
     /// Sources that are told apart; beyond it those that were quiet longest are forgotten.
     /// Default 65536.

@@ -2,8 +2,6 @@
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::EnvFilter;
-
 use crate::config::sections::{Log, LogFormat};
 
 /// Sends all logs to the standard error output, as `[log]` says.
@@ -12,7 +10,7 @@ use crate::config::sections::{Log, LogFormat};
 ///
 /// A sentence, if the filter cannot be read.
 pub fn start(config: &Log) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&config.filter).map_err(|error| error.to_string())?;
+    let filter = config.filter()?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

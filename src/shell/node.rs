@@ -256,7 +256,7 @@ fn parts(config: &Config, clock: &Clock, recordings: PathBuf, mut rng: Rng) -> P
         auth: Auth::new(config.sip.realm(), &config.digest(), &mut rng),
         locator: Locator::new(config.sip.reaches()),
         name: config.node.name.clone(),
-        node: config.node.number,
+        node: config.node.id(),
         registrar: Registrar::new(config.registrar()),
         rng,
         settings: config.settings(clock.epoch(), recordings),

@@ -41,13 +41,13 @@ pub struct Config {
     /// The domain of the accounts. Default `""`: whatever domain or address a phone names.
     pub domain: String,
     /// How long a registration lasts if the phone does not say. Default `"1h"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinYears")]
     pub expires: Duration,
     /// A longer registration is cut to this. Default `"1h"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinYears")]
     pub expires_max: Duration,
     /// A shorter registration is refused with `423 Interval Too Brief`. Default `"1m"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinYears")]
     pub expires_min: Duration,
     /// The address that outsiders see, when behind NAT. Default: the address of the listener.
     pub external: Option<IpAddr>,
@@ -59,7 +59,7 @@ pub struct Config {
     pub listen: Vec<Listen>,
     /// How long a digest nonce may be used; an older one is asked for again with `stale=true`.
     /// Default `"5m"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinYears")]
     pub nonce_lifetime: Duration,
     /// The pages that may open WebSockets, as `"https://phone.example.com"`. Default: all may.
     pub origins: Vec<String>,
@@ -70,11 +70,11 @@ pub struct Config {
     pub resolvers: Vec<SocketAddr>,
     /// How long a call lives without a sign of life from a phone: after half of this it is asked
     /// for one (RFC 4028). Default `"30m"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinYears")]
     pub session_expires: Duration,
     /// A phone that wants to be asked more often is refused with `422 Session Interval Too Small`;
     /// 90 s or more. Default `"90s"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinYears")]
     pub session_expires_min: Duration,
     /// Transactions under way; above it new requests get `503` with Retry-After. A finished one
     /// counts for 32 s more (RFC 3261 §17.2.2). Default 200000.

@@ -561,7 +561,7 @@ fn start(config: &Config, now: Instant, rng: &mut Rng) -> Switch {
         auth: Auth::new(config.sip.realm(), &config.digest(), rng),
         locator: Locator::new(config.sip.reaches()),
         name: config.node.name.clone(),
-        node: config.node.number,
+        node: config.node.id(),
         registrar: Registrar::new(config.registrar()),
         rng: Rng::from_number(rng.u64()),
         settings: config.settings(EPOCH, PathBuf::from("recordings")),

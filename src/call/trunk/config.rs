@@ -76,7 +76,7 @@ pub struct Trunk {
     pub password_file: Option<PathBuf>,
     /// How often each server is asked whether it is there (OPTIONS); `"0s"`: never.
     /// Default `"30s"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinDay")]
     pub qualify_every: Duration,
     /// Questions without an answer until a server is down: calls skip it at once. Default 3.
     pub qualify_failures: u32,
@@ -88,16 +88,16 @@ pub struct Trunk {
     /// Whether to register with the trunk. Needs `username`. Default false.
     pub register: bool,
     /// How long a registration is to last; it is renewed well before its end. Default `"1h"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinYears")]
     pub register_expires: Duration,
     /// How long the called party may ring before the caller gets `480`. Default `"2m"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinDay")]
     pub ring_timeout: Duration,
     /// Servers of the trunk, the first choice first: `"203.0.113.7"`, `"udp://203.0.113.7:5070"`,
     /// `"tcp://sip2.itsp.example"`. Default: `host`.
     pub targets: Vec<Peer>,
     /// How long a server may take to say anything before the next one is tried. Default `"5s"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinDay")]
     pub try_timeout: Duration,
     /// The user name that we register and call with. Default: none, our address is enough.
     pub username: Option<String>,

@@ -13,6 +13,7 @@ use crate::time::Duration;
 
 mod agents;
 mod lamps;
+mod log;
 mod numbers;
 mod routes;
 mod targets;
@@ -30,6 +31,7 @@ pub fn lint(config: &Config, prompts: Option<HasPrompt<'_>>) -> Vec<Finding> {
     listeners(config, &mut findings);
     grpc(config, &mut findings);
     lamps::lint(&config.lamps, &mut findings);
+    log::lint(&config.log, &mut findings);
     ivr(config, &mut findings);
     media(config, &mut findings);
     let ledger = config.ledger.mistakes().into_iter();

@@ -12,7 +12,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Request, Status};
 
 use super::{CliError, Where};
-use crate::config::{Config, load};
+use crate::config::reach::{Reach, reach};
 use crate::shell::grpc::DEFAULT_PORT;
 use crate::time::Duration;
 
@@ -38,10 +38,11 @@ pub struct Client {
 impl Client {
     /// # Errors
     ///
-    /// If the configuration has mistakes, a file cannot be read, or no node answers.
+    /// If the node's address is not known, a certificate cannot be read, or no node answers.
     pub async fn connect(place: &Where) -> Result<Self, CliError> {
-        let config = configuration(place)?;
-        let grpc = config.as_ref().map(|config| &config.grpc);
+        let given = env::var(&place.token_env).ok();
+        let reach = configured(place, given.is_none())?;
+        let grpc = reach.as_ref().map(|reach| &reach.grpc);
         let address = match (&place.node, grpc) {
             (Some(node), _) => address(node, place.ca.is_some())?,
             (None, Some(grpc)) => own_address(grpc.listen, grpc.certificate.is_some()),
@@ -63,10 +64,8 @@ impl Client {
         let channel =
             endpoint.connect().await.map_err(|source| CliError::Connect { address, source })?;
         let configured = grpc.and_then(|grpc| grpc.token.as_ref());
-        let token = env::var(&place.token_env)
-            .ok()
-            .or_else(|| configured.map(|token| token.expose().to_owned()));
-        let zone = config.and_then(|config| jiff::tz::TimeZone::get(&config.node.zone).ok());
+        let token = given.or_else(|| configured.map(|token| token.expose().to_owned()));
+        let zone = reach.and_then(|reach| jiff::tz::TimeZone::get(&reach.zone).ok());
         Ok(Self {
             connection: InterceptedService::new(channel, ShowToken::new(token.as_deref())),
             zone: zone.unwrap_or(jiff::tz::TimeZone::UTC),
@@ -74,16 +73,26 @@ impl Client {
     }
 }
 
-/// The node's configuration: the one that is named, else the default one if the node is not named.
-fn configuration(place: &Where) -> Result<Option<Config>, CliError> {
+/// What the node's configuration says: the one that is named, else the default one if the node is
+/// not named. What cannot be read of it is told; only the address must be known.
+fn configured(place: &Where, wants_token: bool) -> Result<Option<Reach>, CliError> {
+    let default = Path::new(DEFAULT_FILE);
     let path = match (&place.config, &place.node) {
-        (Some(path), _) => path.as_path(),
-        (None, None) if Path::new(DEFAULT_FILE).exists() => Path::new(DEFAULT_FILE),
-        (None, _) => return Ok(None),
+        (None, Some(_)) => return Ok(None),
+        (Some(path), _) => Some(path.as_path()),
+        (None, None) => default.exists().then_some(default),
     };
-    let environment = env::vars().collect();
-    let loaded = load(path, &environment, None).map_err(CliError::Configuration)?;
-    Ok(Some(loaded.config))
+    let environment = env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let reach = reach(path, &environment, wants_token);
+    if !reach.is_certain && place.node.is_none() {
+        return Err(CliError::Configuration(reach.problems));
+    }
+    for problem in &reach.problems {
+        eprintln!("{problem}");
+    }
+    Ok(Some(reach))
 }
 
 /// The URI of an address as people write it.

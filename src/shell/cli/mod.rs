@@ -191,7 +191,7 @@ pub async fn run(verb: Verb) -> Result<(), CliError> {
 pub enum CliError {
     #[error("`{0}` is no address of a node; write one such as 127.0.0.1:50051")]
     Address(String),
-    #[error("{}", lines(.0))]
+    #[error("{}\nso the node's address is not known; give --node", lines(.0))]
     Configuration(Vec<Problem>),
     #[error("no node answers at {address}: {}", innermost(.source))]
     Connect { address: String, source: tonic::transport::Error },

@@ -35,7 +35,7 @@ enum State {
 #[derive(Debug)]
 pub struct Ports {
     listen: IpAddr,
-    dscp: u8,
+    dscp: u32,
     thread: u8,
     rest: Duration,
     /// Spare pairs wanted.
@@ -176,7 +176,7 @@ impl Ports {
 }
 
 impl Pair {
-    fn bind(listen: IpAddr, port: u16, dscp: u8) -> io::Result<Self> {
+    fn bind(listen: IpAddr, port: u16, dscp: u32) -> io::Result<Self> {
         Ok(Self {
             rtp: bind(SocketAddr::new(listen, port), dscp)?,
             rtcp: bind(SocketAddr::new(listen, port + 1), dscp)?,
@@ -198,9 +198,9 @@ impl Pair {
 }
 
 /// Binds without sharing: a port that someone else holds is refused.
-fn bind(address: SocketAddr, dscp: u8) -> io::Result<UdpSocket> {
+fn bind(address: SocketAddr, dscp: u32) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-    let mark = u32::from(dscp & 0x3f) << 2;
+    let mark = (dscp & 0x3f) << 2;
     let marked =
         if address.is_ipv4() { socket.set_tos_v4(mark) } else { socket.set_tclass_v6(mark) };
     if let Err(error) = marked {

@@ -38,7 +38,7 @@ pub struct Config {
     #[serde(skip)]
     pub guard: Limits,
     /// How long a phone may use one challenge before it gets another. Default `"10m"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinYears")]
     pub nonce_lifetime: Duration,
     /// Challenges in use at a time; beyond it the oldest end early. Default 100000.
     pub nonces_max: usize,

@@ -31,13 +31,13 @@ pub struct Config {
     /// heard longest ago. Default 10.
     pub contacts_max: usize,
     /// How long a registration lasts if the phone does not say. Default `"1h"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinYears")]
     pub expires_default: Duration,
     /// A phone that asks for longer gets this. Default `"1h"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinYears")]
     pub expires_max: Duration,
     /// A phone that asks for less is told to ask for this. Default `"1m"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinYears")]
     pub expires_min: Duration,
 }
 

@@ -9,18 +9,18 @@ use crate::time::Duration;
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// How long a subscription lasts if the phone does not say. Default `"1h"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinYears")]
     pub expires: Duration,
     /// A longer subscription is cut to this. Default `"1h"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinYears")]
     pub expires_max: Duration,
     /// A shorter subscription is refused with `423 Interval Too Brief`; at most an hour. Default
     /// `"1m"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinYears")]
     pub expires_min: Duration,
     /// A lamp that changes more often than this is told the newest state this often, after five
     /// changes that are told at once. Default `"1s"`.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "crate::time::WithinDay")]
     pub notify_interval: Duration,
     /// Subscriptions that the phones of one extension may have. One more takes the place of an
     /// older one of the same phone for the same thing (a phone that restarted), or is refused
