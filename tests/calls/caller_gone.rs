@@ -50,6 +50,8 @@ fn while_the_agent_answers() {
             }
             world.close();
             assert_eq!(world.agent("a"), AgentState::Available, "{agent_first} {gap}");
+            // Nobody else took the call: a missed one must show.
+            assert_eq!(world.phone(seat).line().reason, None, "{agent_first} {gap}");
         }
     }
 }

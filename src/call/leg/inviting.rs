@@ -76,7 +76,7 @@ impl Leg {
                 let Inviting { client, invite, .. } = *inviting;
                 out.push(Output::Cancel { client, reason });
                 self.close_media(out);
-                return State::Cancelling { client, invite };
+                return State::Cancelling { client, invite, reason };
             }
             Input::Request { key, flow, request } => {
                 self.early_request_came(site, &mut inviting, (key, flow, &request), out);
@@ -197,8 +197,7 @@ impl Leg {
     pub(super) fn cancelling_step(
         &mut self,
         site: &mut Site<'_>,
-        client: ClientId,
-        invite: Request,
+        (client, invite, reason): (ClientId, Request, Option<&'static str>),
         input: Input,
         out: &mut Vec<Output>,
     ) -> State {
@@ -208,7 +207,6 @@ impl Leg {
             {
                 // The 2xx crossed our CANCEL (RFC 3261 §9.1): accept it, then leave.
                 let path = Path { flow, direct: self.direct };
-                let reason = Some(invite::COMPLETED_ELSEWHERE);
                 self.acknowledge_and_leave(site, path, (&invite, &response), reason, out)
             }
             Input::Response { client: of, response, .. } if of == client && response.is_final() => {
@@ -217,7 +215,7 @@ impl Leg {
             Input::Failed(of, _) if of == client => State::Gone,
             Input::Request { key, request, .. } => {
                 out.push(respond(key, &request, 481, ""));
-                State::Cancelling { client, invite }
+                State::Cancelling { client, invite, reason }
             }
             Input::Acked(_)
             | Input::Answer(_)
@@ -234,7 +232,7 @@ impl Leg {
             | Input::Response { .. }
             | Input::Ring
             | Input::Silent
-            | Input::Tick => State::Cancelling { client, invite }, // absorbed
+            | Input::Tick => State::Cancelling { client, invite, reason }, // absorbed
         }
     }
 }

@@ -149,10 +149,11 @@ pub enum Event {
 enum State {
     Invited(Box<Invited>),
     Inviting(Box<Inviting>),
-    /// Our INVITE is given up; its final answer is still due.
+    /// Our INVITE is given up, with the reason for a Reason header; its final answer is still due.
     Cancelling {
         client: ClientId,
         invite: Request,
+        reason: Option<&'static str>,
     },
     /// The dialog stands.
     Confirmed(Box<Confirmed>),
@@ -423,8 +424,8 @@ impl Leg {
             (State::Inviting(inviting), input) => {
                 self.inviting_step(now, site, inviting, input, out)
             }
-            (State::Cancelling { client, invite }, input) => {
-                self.cancelling_step(site, client, invite, input, out)
+            (State::Cancelling { client, invite, reason }, input) => {
+                self.cancelling_step(site, (client, invite, reason), input, out)
             }
             (State::Confirmed(confirmed), input) => {
                 self.confirmed_step(now, site, confirmed, input, out)
