@@ -158,27 +158,35 @@ impl Listener {
             .add_service(proto::trunks_server::TrunksServer::new(trunks::Service { switch }))
             .add_service(proto::node_server::NodeServer::new(node));
         let incoming = TcpIncoming::from(self.tcp).with_nodelay(Some(true));
+        let healthy = ledger.healthy();
+        tell(&reporter, healthy).await; // before the first client can ask
         tokio::select! {
             served = router.serve_with_incoming(incoming) => served.map_err(GrpcError::Server),
-            () = follow(&ledger, &reporter) => Ok(()),
+            () = follow(&ledger, &reporter, healthy) => Ok(()),
             () = stop => Ok(()),
         }
     }
 }
 
-/// Tells clients of `grpc.health.v1` whether facts can be written. Never ends.
-async fn follow(ledger: &Ledger, reporter: &HealthReporter) {
-    let mut told = None;
+/// Tells clients of `grpc.health.v1` whenever facts can be written again, or no more; `told` is
+/// what they know. Never ends.
+async fn follow(ledger: &Ledger, reporter: &HealthReporter, mut told: bool) {
     let mut tick = tokio::time::interval(HEALTH_EVERY);
     loop {
         tick.tick().await;
         let healthy = ledger.healthy();
-        if told.replace(healthy) != Some(healthy) {
-            let status = if healthy { ServingStatus::Serving } else { ServingStatus::NotServing };
-            for service in SERVICES {
-                reporter.set_service_status(service, status).await;
-            }
+        if healthy != told {
+            tell(reporter, healthy).await;
+            told = healthy;
         }
+    }
+}
+
+/// Tells clients of `grpc.health.v1` whether facts can be written.
+async fn tell(reporter: &HealthReporter, healthy: bool) {
+    let status = if healthy { ServingStatus::Serving } else { ServingStatus::NotServing };
+    for service in SERVICES {
+        reporter.set_service_status(service, status).await;
     }
 }
 
