@@ -15,6 +15,7 @@ use crate::call::caller::Caller;
 use crate::call::codes::Dialogue;
 use crate::call::ending::Ending;
 use crate::call::identity::Diverted;
+use crate::call::invite;
 use crate::call::joining::{Joining, Place};
 use crate::call::leg::{self, Leg};
 use crate::call::queueing::Waiting;
@@ -188,6 +189,8 @@ pub struct Call {
     pub(super) hears: Option<Playback>,
     /// How often the call was sent somewhere: what makes a loop end.
     pub(super) hops: u8,
+    /// What is left of the caller's Max-Forwards for those whom he calls (RFC 7332 §3).
+    pub(super) max_forwards: u8,
     pub(super) thread: u8,
 }
 
@@ -232,6 +235,7 @@ impl Call {
             plays: 0,
             hears: None,
             hops: 0,
+            max_forwards: invite::hops_left(&invited.request),
             thread: port.thread,
         };
         call.fact(

@@ -22,6 +22,15 @@ pub const COMPLETED_ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsew
 /// Seconds after which a caller may try again for whom there was no room.
 pub const RETRY_AFTER_S: u32 = 5;
 
+/// What Max-Forwards begins with (RFC 3261 §20.22).
+const MAX_FORWARDS: u8 = 70;
+
+/// How far those may be whom the sender of an INVITE calls: one hop less than he may (RFC 7332 §3).
+pub fn hops_left(invite: &Request) -> u8 {
+    let left = invite.max_forwards().ok().flatten();
+    left.map_or(MAX_FORWARDS, |left| left.saturating_sub(1))
+}
+
 /// Whom to call and what to show.
 #[derive(Debug)]
 pub struct Dial<'a> {
@@ -37,6 +46,8 @@ pub struct Dial<'a> {
     pub name: Option<&'a str>,
     /// Who sent the call there (RFC 3892).
     pub referred_by: Option<&'a str>,
+    /// How many elements it may pass.
+    pub max_forwards: u8,
     /// None for a phone of ours.
     pub outside: Option<Outside<'a>>,
     pub manner: Manner<'a>,
@@ -81,7 +92,7 @@ pub fn build(
     for proxy in dial.route {
         invite = invite.header(Name::Route, proxy);
     }
-    invite = invite.header(Name::MaxForwards, 70);
+    invite = invite.header(Name::MaxForwards, dial.max_forwards);
     invite = match outside.and_then(|outside| outside.asserted_by) {
         _ if dial.manner.hidden => invite.header(Name::From, identity::anonymous(tag)),
         None => invite.header(Name::From, format_args!("{caller};tag={tag}")),
@@ -148,11 +159,13 @@ pub fn accept(request: &Request, tag: &str, flow: &Flow, terms: Terms) -> Builde
     terms.tell(response)
 }
 
-/// What a request requires and we do not understand (RFC 3261 §8.2.2.3), for `Unsupported`.
+/// What a request requires, of us or of whoever passes it on, and we do not understand
+/// (RFC 3261 §8.2.2.3, §16.3), for `Unsupported`.
 pub fn not_understood(request: &Request) -> Option<String> {
     let known =
         |tag: &&str| SUPPORTED.split(", ").any(|supported| supported.eq_ignore_ascii_case(tag));
-    let unknown: Vec<&str> = request.values(Name::Require).filter(|tag| !known(tag)).collect();
+    let required = request.values(Name::Require).chain(request.values(Name::ProxyRequire));
+    let unknown: Vec<&str> = required.filter(|tag| !known(tag)).collect();
     (!unknown.is_empty()).then(|| unknown.join(", "))
 }
 

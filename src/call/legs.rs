@@ -51,6 +51,7 @@ impl Call {
             referred_by: referred_by.as_deref(),
             outside: None,
             manner,
+            max_forwards: self.max_forwards,
         };
         let codecs = self.codecs_within(&site.settings.codecs);
         let (mut leg, steps) = self.make_leg(site, &dial, &codecs)?;

@@ -56,6 +56,8 @@ pub struct Settings {
     pub epoch: Epoch,
     /// The codecs that are offered and accepted, the preferred first.
     pub codecs: Vec<Codec>,
+    /// Names besides `domain` under which the node is addressed.
+    pub aliases: Vec<String>,
     /// The host in the From and To that phones see; empty for our address as the phone knows it.
     pub domain: String,
     /// The address in session descriptions; without it, the one that the phone's SIP came to.

@@ -61,6 +61,7 @@ impl Config {
             epoch,
             codecs: self.media.codecs.clone(),
             ptime: u8::try_from(self.media.ptime).expect("a checked one is 60 at most"),
+            aliases: self.sip.aliases.clone(),
             domain: self.sip.domain.clone(),
             media: self.sip.external.or_else(|| (!listen.is_unspecified()).then_some(listen)),
             recordings,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
-use crossbeam_channel::{Receiver, Sender, bounded, select};
+use crossbeam_channel::{Receiver, Sender, bounded, select_biased};
 use tokio::sync::oneshot;
 
 use crate::call::Plan;
@@ -15,8 +15,9 @@ use crate::shell::clock::Clock;
 use crate::shell::ledger::Ledger;
 use crate::shell::media::MediaThreads;
 use crate::shell::metrics::Metrics;
+use crate::shell::pressure::Pressure;
 use crate::shell::sip::resolve::Resolver;
-use crate::shell::sip::{Incoming, Transports};
+use crate::shell::sip::{Incoming, Outbox, Transports};
 use crate::sip::digest::Secret;
 use crate::sip::locate::{Answer, Question, QuestionId};
 use crate::switch::request::{Reply, Request};
@@ -72,7 +73,7 @@ pub struct Ends {
     pub resolved: Receiver<(QuestionId, Answer)>,
     pub resolver: Resolver,
     pub sip: Transports,
-    pub sip_incoming: Receiver<Incoming>,
+    pub sip_incoming: Outbox,
 }
 
 /// Starts the Switch thread, which first carries out what is `owed` from before; it gives the media
@@ -98,6 +99,8 @@ pub fn start(
         known: VecDeque::new(),
         room: true,
         look_at: Instant::START,
+        pressure: Pressure::new(Instant::START),
+        load: Duration::ZERO,
         out: owed,
         stop_at: None,
         unstored: BTreeMap::new(),
@@ -118,6 +121,9 @@ struct Driver {
     /// What the Switch was last told of the ledger, and when to look again.
     room: bool,
     look_at: Instant,
+    pressure: Pressure,
+    /// How long the Switch was told that new messages wait.
+    load: Duration,
     out: Vec<Output>,
     alive: Arc<AtomicU64>,
     /// What is to be found again at the next start, until it is given to the ledger: one commit
@@ -134,6 +140,7 @@ impl Driver {
             let now = self.ends.clock.now();
             self.alive.store(now.as_micros(), Ordering::Relaxed);
             self.look_around(now);
+            self.weigh(now);
             if self.stop_at.is_some_and(|at| now >= at || self.switch.is_idle()) {
                 self.store();
                 return self.ends.media;
@@ -155,10 +162,10 @@ impl Driver {
         }
     }
 
-    /// Waits for the next input, at the longest for `wait`.
+    /// Waits for the next input, at the longest for `wait`; what is new comes last.
     fn wait(&mut self, wait: Duration) -> Option<Input> {
-        select! {
-            recv(self.ends.sip_incoming) -> incoming => incoming.ok().map(Input::from),
+        select_biased! {
+            recv(self.ends.sip_incoming.urgent) -> incoming => incoming.ok().map(Input::from),
             recv(self.ends.media_events) -> event => event.ok().map(Input::Media),
             recv(self.ends.resolved) -> answer => {
                 answer.ok().map(|(id, answer)| Input::Resolved { id, answer })
@@ -176,7 +183,19 @@ impl Driver {
                     Some(Input::Stop)
                 }
             },
+            recv(self.ends.sip_incoming.new) -> incoming => {
+                self.pressure.took(self.ends.sip_incoming.new.len());
+                incoming.ok().map(Input::from)
+            }
             default(wait) => None,
+        }
+    }
+
+    /// Tells the Switch how long a new message waits, if that has changed.
+    fn weigh(&mut self, now: Instant) {
+        if let Some(load) = self.pressure.wait(now).filter(|load| *load != self.load) {
+            self.load = load;
+            self.step(Input::Load(load));
         }
     }
 

@@ -11,6 +11,7 @@ pub mod log;
 pub mod media;
 pub mod metrics;
 pub mod node;
+pub mod pressure;
 pub mod proto;
 pub mod sip;
 pub mod systemd;

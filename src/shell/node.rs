@@ -27,7 +27,7 @@ use crate::shell::media::{MediaThreads, Setup, seal};
 use crate::shell::metrics::Metrics;
 use crate::shell::sip::resolve::Resolver;
 use crate::shell::sip::tls::{Files, Tls};
-use crate::shell::sip::{self, Incoming, Limits, Listen, TransportError, Transports};
+use crate::shell::sip::{self, Inbox, Limits, Listen, TransportError, Transports, inbox};
 use crate::shell::{entropy, grpc, systemd};
 use crate::sip::digest::Auth;
 use crate::sip::flow::Transport;
@@ -100,7 +100,7 @@ impl Node {
             rng: entropy::rng()?,
         };
         let media = MediaThreads::start(setup, media_sender).map_err(StartError::Media)?;
-        let (sip_sender, sip_incoming) = bounded(MESSAGES_MAX);
+        let (sip_sender, sip_incoming) = inbox(MESSAGES_MAX);
         let tls = Tls::load(Files::of(&config.sip))?;
         let sip = bind_sip(&config, tls.clone(), sip_sender)?;
         let (answers, resolved) = bounded(ANSWERS_MAX);
@@ -272,11 +272,7 @@ fn prompts(config: &Config) -> Source {
     }
 }
 
-fn bind_sip(
-    config: &Config,
-    tls: Tls,
-    incoming: crossbeam_channel::Sender<Incoming>,
-) -> Result<Transports, TransportError> {
+fn bind_sip(config: &Config, tls: Tls, incoming: Inbox) -> Result<Transports, TransportError> {
     let listen: Vec<_> = (config.sip.listen.iter())
         .map(|listen| Listen { transport: listen.transport, address: listen.address })
         .collect();
@@ -311,7 +307,8 @@ fn make_private_folder(path: &Path) -> Result<(), StartError> {
         .map_err(|source| StartError::File { path: path.to_owned(), source })
 }
 
-/// Messages that may wait for the Switch; above it datagrams are dropped and connections pause.
+/// Messages of each kind that may wait for the Switch; above it datagrams are dropped and
+/// connections pause.
 const MESSAGES_MAX: usize = 16_384;
 
 /// Answers of the DNS that may wait for the Switch; further ones wait where they came.

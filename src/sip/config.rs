@@ -18,6 +18,8 @@ use crate::time::Duration;
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// Names besides `domain` under which phones and trunks address the node. Default `[]`.
+    pub aliases: Vec<String>,
     /// PEM file with the certificates of those who sign the certificates of servers that we connect
     /// to over TLS. Default: whom the system trusts.
     pub ca: Option<PathBuf>,
@@ -38,7 +40,8 @@ pub struct Config {
     /// `["md5"]`; `["sha-256", "md5"]` is better where every phone knows RFC 8760, but some of
     /// those that do not give up when they see a hash that they do not know.
     pub digest: Vec<Algorithm>,
-    /// The domain of the accounts. Default `""`: whatever domain or address a phone names.
+    /// The domain of the accounts. Requests for another get `404`, unless it is one of `aliases` or
+    /// our address. Default `""`: whatever domain or address a phone names.
     pub domain: String,
     /// How long a registration lasts if the phone does not say. Default `"1h"`.
     #[serde(with = "crate::time::WithinYears")]
@@ -85,6 +88,7 @@ impl Default for Config {
     fn default() -> Self {
         let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5060));
         Self {
+            aliases: Vec::new(),
             ca: None,
             certificate: None,
             client_ca: None,

@@ -7,22 +7,21 @@
 use crate::call::trunk::Line;
 use crate::call::{
     ALLOW, Call, Caller, Input as CallInput, Invited, LegInput, Origin, RETRY_AFTER_S, SUPPORTED,
-    is_hidden, not_understood,
+    is_hidden,
 };
 use crate::id::ExtensionId;
 use crate::route::rules::{Call as Dialled, Dest};
-use crate::sdp::Session;
-use crate::sip::dialog::Replaces;
-use crate::sip::dialog::session_timer::Limits;
 use crate::sip::digest::Verdict;
 use crate::sip::flow::Flow;
 use crate::sip::message::{Message, Method, Name, Request, Response};
 use crate::sip::registrar::nat;
 use crate::sip::subscription::ALLOW_EVENTS;
 use crate::sip::transaction::{self, ServerKey};
+use crate::switch::defence::overload::{retry_after, sheds};
 use crate::switch::trunks::caller_over;
+use crate::switch::wanted::{Names, SDP, Unserved, acceptable, may_go_on, wanted};
 use crate::switch::{Output, Switch};
-use crate::time::{Duration, Instant};
+use crate::time::Instant;
 
 /// What a request may do before anybody has looked at what it asks for.
 enum Admission {
@@ -79,6 +78,14 @@ impl Switch {
             Method::Cancel if self.defence.bears(now, flow.remote) => Admission::Admitted(None),
             Method::Cancel => Admission::Dropped,
             _ if self.has_dialog(request) => Admission::Admitted(None),
+            Method::Invite if self.sends_away(request) => {
+                self.calls_total += 1;
+                self.calls_refused += 1;
+                let wait = retry_after(&mut self.parts.rng);
+                let received = received();
+                let busy = Response::build(&received, 503, Some(&self.parts.auth.tag(&received)));
+                Admission::Answered(busy.header(Name::RetryAfter, wait).response())
+            }
             Method::Invite if let Some(trunk) = self.trunk_of(flow, request) => {
                 Admission::Admitted(Some(Origin::Trunk(trunk)))
             }
@@ -90,7 +97,7 @@ impl Switch {
                 self.admit_as(now, flow, &received(), verdict)
             }
             _ if self.defence.bears(now, flow.remote) => {
-                Admission::Answered(self.answer_stranger(&received()))
+                Admission::Answered(self.answer_stranger(flow, &received()))
             }
             _ => Admission::Dropped,
         }
@@ -141,7 +148,8 @@ impl Switch {
 
     /// The answer to what needs no account or cannot be served: the same for every user named, and
     /// without the product's name, so that nobody learns who is here.
-    fn answer_stranger(&self, request: &Request) -> Response {
+    fn answer_stranger(&self, flow: &Flow, request: &Request) -> Response {
+        let tag = self.parts.auth.tag(request);
         let status = match request.method() {
             _ if request.to_tag().is_some() => 481,
             // RFC 3261 §11.2, but for the status: that of an INVITE would tell who is here.
@@ -149,7 +157,11 @@ impl Switch {
             Method::Bye | Method::Info | Method::Notify | Method::Prack | Method::Update => 481,
             _ => 405,
         };
-        let tag = self.parts.auth.tag(request);
+        if status == 200
+            && let Err(unserved) = acceptable(request, Some(&self.names(flow)))
+        {
+            return unserved.response(request, &tag);
+        }
         let mut response = Response::build(request, status, Some(&tag));
         if matches!(status, 200 | 405) {
             response = response.header(Name::Allow, ALLOW).header(Name::Supported, SUPPORTED);
@@ -168,6 +180,16 @@ impl Switch {
         origin: Option<Origin>,
         out: &mut Vec<Output>,
     ) {
+        let unserved = match &origin {
+            Some(Origin::Extension(_)) => acceptable(&request, Some(&self.names(&flow))).err(),
+            Some(Origin::Trunk(_)) => acceptable(&request, None).err(),
+            None => None,
+        };
+        if let Some(unserved) = unserved {
+            let response = unserved.response(&request, &self.tag());
+            self.respond(now, key, response, out);
+            return;
+        }
         match (origin, request.method()) {
             (Some(Origin::Extension(account)), Method::Register) => {
                 self.register(now, (key, flow), &request, &account, out);
@@ -185,6 +207,42 @@ impl Switch {
                 None => self.refuse(now, key, &request, 481, out),
             },
         }
+    }
+
+    /// Whether a new call is one too many at this moment; an emergency never is.
+    fn sends_away(&mut self, request: &Request) -> bool {
+        let is_emergency = || {
+            let uri = request.uri().ok();
+            let dialled = uri.as_ref().and_then(|uri| uri.user_unescaped());
+            dialled.is_some_and(|dialled| self.plan.emergency.has(&dialled))
+        };
+        request.to_tag().is_none() && sheds(self.wait, &mut self.parts.rng) && !is_emergency()
+    }
+
+    /// The names under which a sender knows us.
+    fn names(&self, flow: &Flow) -> Names<'_> {
+        let settings = &self.parts.settings;
+        Names {
+            domain: &settings.domain,
+            aliases: &settings.aliases,
+            local: flow.local.ip(),
+            external: settings.media,
+        }
+    }
+
+    /// Whether the INVITE is one of ours that came back through proxies, still asking for what the
+    /// caller of its call asked for (RFC 5393 §4.2.1: else it is a spiral, which may be meant).
+    ///
+    /// Through another back-to-back user agent it comes with other Vias: then Max-Forwards, which
+    /// both take down by one, ends it (RFC 7332).
+    fn is_loop(&self, request: &Request) -> bool {
+        let vias = request.vias().filter_map(|via| {
+            let client = self.parts.transactions.client_of(via.ok()?.branch()?)?;
+            self.clients.get(&client)
+        });
+        let dialled = request.uri().ok().and_then(|uri| uri.user_unescaped());
+        let mut calls = vias.filter_map(|leg| self.calls.get(&leg.call));
+        calls.any(|call| Some(call.caller().dialled.as_str()) == dialled.as_deref())
     }
 
     /// RFC 3261 §10.3: only the account itself registers phones.
@@ -218,9 +276,13 @@ impl Switch {
         out: &mut Vec<Output>,
     ) {
         let wanted = match wanted(&request, self.parts.settings.session) {
+            Ok(_) if self.is_loop(&request) => Err(Unserved::Status(482)),
+            other => other,
+        };
+        let wanted = match wanted {
             Ok(wanted) => wanted,
-            Err(response) => {
-                let response = response.response(&request, &self.tag());
+            Err(unserved) => {
+                let response = unserved.response(&request, &self.tag());
                 self.respond(now, key, response, out);
                 return;
             }
@@ -306,7 +368,7 @@ impl Switch {
 
     /// The refusal of a request that cannot be served, whoever sends it.
     pub(super) fn unserved(&mut self, request: &Request) -> Option<Response> {
-        let unserved = servable(request).err()?;
+        let unserved = may_go_on(request).err()?;
         Some(unserved.response(request, &self.tag()))
     }
 
@@ -344,76 +406,3 @@ impl Switch {
 fn needs_account(method: Method) -> bool {
     matches!(method, Method::Invite | Method::Register | Method::Subscribe)
 }
-
-/// What an INVITE asks for.
-struct Wanted {
-    dialled: String,
-    offer: Option<Session>,
-    /// The dialog whose place the caller wants (RFC 3891).
-    replaces: Option<Replaces>,
-}
-
-/// Why an INVITE cannot be served, whoever sends it.
-enum Unserved {
-    /// An extension that we do not know is required (RFC 3261 §8.2.2.3).
-    Extension(String),
-    /// The body is no session description (RFC 3261 §8.2.3).
-    MediaType,
-    /// Its session would be too short (RFC 4028 §9): the shortest that we take.
-    SessionTooShort(Duration),
-    Status(u16),
-}
-
-impl Unserved {
-    fn response(self, request: &Request, tag: &str) -> Response {
-        match self {
-            Self::Extension(names) => {
-                Response::build(request, 420, Some(tag)).header(Name::Unsupported, names).response()
-            }
-            Self::MediaType => Response::build(request, 415, Some(tag))
-                .header(Name::Accept, "application/sdp")
-                .response(),
-            Self::SessionTooShort(min) => Response::build(request, 422, Some(tag))
-                .header(Name::MinSe, min.as_secs())
-                .response(),
-            Self::Status(status) => Response::build(request, status, Some(tag)).response(),
-        }
-    }
-}
-
-/// What makes any request impossible to serve (RFC 3261 §8.2.2.3, §16.3).
-fn servable(request: &Request) -> Result<(), Unserved> {
-    if let Some(names) = not_understood(request) {
-        return Err(Unserved::Extension(names));
-    }
-    match request.max_forwards() {
-        Ok(Some(0)) => Err(Unserved::Status(483)),
-        Ok(_) => Ok(()),
-        Err(_) => Err(Unserved::Status(400)),
-    }
-}
-
-fn wanted(request: &Request, session: Limits) -> Result<Wanted, Unserved> {
-    servable(request)?;
-    let replaces = match request.lines(Name::Replaces).collect::<Vec<_>>()[..] {
-        [] => None,
-        [one] => Some(Replaces::parse(one).ok_or(Unserved::Status(400))?),
-        _ => return Err(Unserved::Status(400)),
-    };
-    if let Some(min) = session.too_small(request) {
-        return Err(Unserved::SessionTooShort(min));
-    }
-    let uri = request.uri().map_err(|_| Unserved::Status(400))?;
-    let dialled = uri.user_unescaped().ok_or(Unserved::Status(404))?.into_owned();
-    if request.body().is_empty() {
-        return Ok(Wanted { dialled, offer: None, replaces });
-    }
-    let kind = request.content_type().unwrap_or_default();
-    if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(SDP)) {
-        return Err(Unserved::MediaType);
-    }
-    let offer = Session::parse(request.body()).map_err(|_| Unserved::Status(400))?;
-    Ok(Wanted { dialled, offer: Some(offer), replaces })
-}
-
-const SDP: &str = "application/sdp";

@@ -16,6 +16,7 @@ mod lamps;
 mod locate;
 pub mod request;
 mod trunks;
+mod wanted;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -36,7 +37,7 @@ use crate::sip::subscription::Notifier;
 use crate::sip::transaction::{self, ClientId, ServerKey, Table};
 use crate::switch::defence::Defence;
 use crate::switch::lamps::Lamps;
-use crate::time::{Deadlines, Epoch, Instant, Wall};
+use crate::time::{Deadlines, Duration, Epoch, Instant, Wall};
 use locate::Seeker;
 use trunks::Trunks;
 
@@ -58,6 +59,8 @@ pub enum Input {
     Decided(Vec<acd::Output>),
     /// The wall clock was set: calls to come are recorded by it, those in progress keep theirs.
     Epoch(Epoch),
+    /// How long a message that comes now waits for its turn: above capacity new calls are refused.
+    Load(Duration),
     Media(Event),
     /// A message came.
     Message {
@@ -158,6 +161,8 @@ pub struct Switch {
     /// Whether new calls are refused: somebody wants it so, or the node stops.
     draining: bool,
     stopping: bool,
+    /// How long messages wait.
+    wait: Duration,
     calls_total: u64,
     calls_refused: u64,
 }
@@ -193,6 +198,7 @@ impl Switch {
             room: true,
             draining: false,
             stopping: false,
+            wait: Duration::ZERO,
             calls_total: 0,
             calls_refused: 0,
         };
@@ -221,6 +227,7 @@ impl Switch {
                 self.parts.settings.epoch = epoch;
                 self.lamps.notifier.set_epoch(epoch);
             }
+            Input::Load(wait) => self.wait = wait,
             Input::Media(event) => self.media(now, event, out),
             Input::Message { flow, message } => self.received(now, flow, message, out),
             Input::Plan(plan, secrets) => {

@@ -4,12 +4,10 @@ use std::net::SocketAddr;
 
 use crate::answered::talking;
 use crate::site::SITE;
+use crate::stranger::{request, say, stranger, with_password};
 use crate::world::World;
 use strowger::cdr::entry::Fact;
-use strowger::sip::digest::{Credentials, answer};
-use strowger::sip::flow::{ConnectionId, Flow, Transport};
-use strowger::sip::message::{Message, Method, Name, Request, Response};
-use strowger::switch::Input;
+use strowger::sip::message::{Method, Response};
 use strowger::time::Duration;
 
 /// RFC 3261 §8.2.7: what is refused for want of credentials leaves nothing behind.
@@ -190,25 +188,6 @@ fn an_account_can_be_kept_to_its_network() {
     assert_eq!(stranger(&mut world, right).unwrap().status(), 401);
 }
 
-/// Says one thing from an address far away.
-fn stranger(world: &mut World, request: Request) -> Option<Response> {
-    say(world, SocketAddr::from(([203, 0, 113, 66], 5060)), request)
-}
-
-/// The answer that a request gets at once.
-fn say(world: &mut World, remote: SocketAddr, request: Request) -> Option<Response> {
-    let local = SocketAddr::from(([192, 0, 2, 1], 5060));
-    let connection = ConnectionId::default();
-    let flow = Flow { transport: Transport::Udp, local, remote, connection };
-    let before = world.sent.len();
-    world.input(Input::Message { flow, message: request.into() });
-    let answers = world.sent[before..].iter().filter_map(|message| match message {
-        Message::Response(response) if response.is_final() => Some(response.clone()),
-        _ => None,
-    });
-    answers.last()
-}
-
 fn guess(world: &mut World, user: &str) -> u16 {
     guess_from(world, SocketAddr::from(([203, 0, 113, 66], 5060)), user).expect("it is answered")
 }
@@ -220,36 +199,6 @@ fn guess_from(world: &mut World, remote: SocketAddr, user: &str) -> Option<u16> 
         return Some(challenge.status());
     }
     Some(say(world, remote, with_password(&register, &challenge, user, "a guess"))?.status())
-}
-
-fn request(method: Method, user: &str, to_tag: &str) -> Request {
-    let uri = match method {
-        Method::Register => "sip:strowger.test".to_owned(),
-        _ => format!("sip:{user}@strowger.test"),
-    };
-    Request::build(method, &uri)
-        .via(&format!("SIP/2.0/UDP 203.0.113.66:5060;branch=z9hG4bK{user}{method:?}"))
-        .header(Name::From, format!("<sip:{user}@strowger.test>;tag=from"))
-        .header(Name::To, format!("<sip:{user}@strowger.test>{to_tag}"))
-        .header(Name::CallId, format!("{user}{method:?}"))
-        .header(Name::CSeq, format!("1 {method}"))
-        .header(Name::Contact, format!("<sip:{user}@203.0.113.66>"))
-        .request()
-}
-
-/// The same request in another transaction, with an answer to the challenge.
-fn with_password(old: &Request, challenge: &Response, user: &str, password: &str) -> Request {
-    let credentials = Credentials { user, password };
-    let (method, uri) = (old.method_text(), old.uri_text());
-    let (name, value) =
-        answer(challenge, credentials, method, uri, "c", 1).expect("it is a challenge");
-    let unique = &value[value.find("nonce=\"").expect("it has a nonce") + 7..][..24];
-    let mut request = Request::build(old.method(), uri)
-        .via(&format!("SIP/2.0/UDP 203.0.113.66:5060;branch=z9hG4bK{unique}"));
-    for copied in [Name::From, Name::To, Name::CallId, Name::Contact] {
-        request = request.header(copied, old.header(copied).expect("it was built so"));
-    }
-    request.header(Name::CSeq, format!("2 {method}")).header(name, value).request()
 }
 
 /// A response without what differs from request to request.

@@ -75,6 +75,7 @@ impl Desk {
                 manner: Manner::default(),
                 route: &[],
                 outside: None,
+                max_forwards: 70,
             };
             Leg::inviting(ID, &dial, audio, &[Codec::Pcma, Codec::Pcmu], site, &mut out)
         });
@@ -92,6 +93,7 @@ impl Desk {
         let settings = Settings {
             epoch: Epoch(Wall::from_micros(0)),
             codecs: vec![Codec::Pcma, Codec::Pcmu],
+            aliases: Vec::new(),
             domain: String::new(),
             media: None,
             ptime: 20,

@@ -190,6 +190,7 @@ impl Call {
                 is_late: config.offer == OfferIn::Late,
             }),
             // A provider is trusted with who calls, and to keep it to itself (RFC 3325 §7).
+            max_forwards: self.max_forwards,
             manner: Manner { diverted: &diverted, hidden, trusted: hidden, ..Manner::default() },
         };
         let codecs = self.codecs_within(config.codecs.as_ref().unwrap_or(&site.settings.codecs));

@@ -2,7 +2,7 @@
 //!
 //! Spec:     RFC 3261 §18 and §26.2, RFC 3581, RFC 5626 §4.4 (keep-alives), RFC 5922, RFC 7118.
 //! In:       datagrams and connections; messages from the Switch thread.
-//! Out:      `Incoming` over a bounded channel; bytes on the wire.
+//! Out:      `Incoming` over bounded channels (`inbox`); bytes on the wire.
 //! Not here: resending (`sip::transaction`), which servers a name has (`sip::locate`).
 //!
 //! Receiving tasks parse, so only whole, well-formed messages reach the Switch. A request that can
@@ -10,6 +10,7 @@
 //! dropped (their senders resend) and connections are not read until there is room.
 
 mod connections;
+mod inbox;
 mod local;
 mod noise;
 pub mod resolve;
@@ -26,7 +27,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crossbeam_channel::{Sender, TrySendError};
+use crossbeam_channel::TrySendError;
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
@@ -35,6 +36,7 @@ use crate::sip::flow::{ConnectionId, Flow, Transport};
 use crate::sip::message::Message;
 
 use connections::Connections;
+pub use inbox::{Inbox, Outbox, inbox};
 use local::Locals;
 use noise::Noise;
 use tls::Tls;
@@ -169,7 +171,7 @@ impl Transports {
     pub fn bind(
         listen: &[Listen],
         external: Option<IpAddr>,
-        incoming: Sender<Incoming>,
+        incoming: Inbox,
     ) -> Result<Self, TransportError> {
         Self::bind_with(listen, Setup { external, ..Setup::default() }, incoming)
     }
@@ -186,7 +188,7 @@ impl Transports {
     pub fn bind_with(
         listen: &[Listen],
         setup: Setup,
-        incoming: Sender<Incoming>,
+        incoming: Inbox,
     ) -> Result<Self, TransportError> {
         if listen.is_empty() {
             return Err(TransportError::NoListen);
@@ -330,7 +332,7 @@ struct Shared {
     connections: Mutex<Connections>,
     counters: Counters,
     handshakes: Semaphore,
-    incoming: Sender<Incoming>,
+    incoming: Inbox,
     limits: Limits,
     locals: Locals,
     noise: Noise,

@@ -4,7 +4,6 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 
 use bytes::Bytes;
-use crossbeam_channel::Receiver;
 use tokio::runtime::Runtime;
 
 use super::*;
@@ -159,7 +158,7 @@ fn a_peer_that_does_not_read_is_cut() {
 
     for _ in 0..1_000_000 {
         node.transports.send(&flow, &large);
-        if !node.incoming.is_empty() {
+        if !node.incoming.urgent.is_empty() {
             break;
         }
     }
@@ -249,7 +248,7 @@ fn dropping_the_transports_closes_everything() {
     drop(transports);
 
     assert_eq!(phone.read(&mut [0]).unwrap(), 0);
-    assert!(incoming.recv_timeout(PATIENCE).is_err_and(|end| end.is_disconnected()));
+    assert!(incoming.wait().is_err());
 }
 
 #[test]
@@ -258,7 +257,7 @@ fn an_address_in_use_is_named() {
     let taken = Listen { address: node.address(0), ..UDP };
     let _inside = node.runtime.enter();
 
-    let refused = Transports::bind(&[taken], None, crossbeam_channel::bounded(1).0);
+    let refused = Transports::bind(&[taken], None, inbox(1).0);
 
     let text = refused.err().unwrap().to_string();
     assert!(text.starts_with(&format!("cannot listen on udp://{}: ", node.address(0))), "{text}");
@@ -267,7 +266,7 @@ fn an_address_in_use_is_named() {
 /// Transports with the Switch's end of their channel.
 pub(super) struct Node {
     pub(super) transports: Transports,
-    pub(super) incoming: Receiver<Incoming>,
+    pub(super) incoming: Outbox,
     pub(super) runtime: Runtime,
 }
 
@@ -282,7 +281,7 @@ impl Node {
 
     pub(super) fn set_up(listen: &[Listen], room: usize, setup: Setup) -> Self {
         let runtime = Runtime::new().unwrap();
-        let (sender, incoming) = crossbeam_channel::bounded(room);
+        let (sender, incoming) = inbox(room);
         let _inside = runtime.enter();
         let transports = Transports::bind_with(listen, setup, sender).unwrap();
         Self { transports, incoming, runtime }
@@ -297,16 +296,27 @@ impl Node {
     }
 
     pub(super) fn receives_request(&self) -> (Flow, Request) {
-        match self.incoming.recv_timeout(PATIENCE) {
+        match self.incoming.wait() {
             Ok(Incoming::Received { flow, message: Message::Request(request) }) => (flow, request),
             other => panic!("{other:?}"),
         }
     }
 
     pub(super) fn hears_end(&self) -> Flow {
-        match self.incoming.recv_timeout(PATIENCE) {
+        match self.incoming.wait() {
             Ok(Incoming::Closed { flow }) => flow,
             other => panic!("{other:?}"),
+        }
+    }
+}
+
+impl Outbox {
+    /// The next of either kind; an error if no more can come.
+    pub(super) fn wait(&self) -> Result<Incoming, crossbeam_channel::RecvError> {
+        crossbeam_channel::select! {
+            recv(self.urgent) -> incoming => incoming,
+            recv(self.new) -> incoming => incoming,
+            default(PATIENCE) => panic!("nothing came"),
         }
     }
 }

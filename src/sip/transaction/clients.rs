@@ -146,6 +146,10 @@ impl Clients {
         }
     }
 
+    pub(super) fn has(&self, branch: Branch) -> bool {
+        self.entries.get(&branch.client).is_some_and(|entry| entry.branch == branch)
+    }
+
     pub(super) fn cancel(
         &mut self,
         now: Instant,

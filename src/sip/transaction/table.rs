@@ -102,6 +102,12 @@ impl Table {
         self.clients.id()
     }
 
+    /// The request of ours, still under way, whose Via has this branch.
+    pub fn client_of(&self, branch: &str) -> Option<ClientId> {
+        let branch = Branch::parse(branch).filter(|branch| branch.shard == self.shard)?;
+        self.clients.has(branch).then_some(branch.client)
+    }
+
     /// Whether a request belongs to a transaction that is here: then it costs nothing more.
     ///
     /// For a user that refuses strangers without a transaction (RFC 3261 §8.2.7).

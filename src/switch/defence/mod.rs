@@ -12,6 +12,7 @@
 //! that comes new shares the bucket with him.
 
 mod buckets;
+pub(super) mod overload;
 
 use std::net::{IpAddr, SocketAddr};
 
