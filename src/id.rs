@@ -162,6 +162,8 @@ macro_rules! names {
 names! {
     /// A person who answers queue calls.
     AgentId
+    /// Numbers that not everyone may call.
+    ClassId
     /// A phone's account.
     ExtensionId
     /// A calendar of opening hours.

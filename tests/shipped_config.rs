@@ -9,6 +9,7 @@ use strowger::acd::config::{Agent, Queue};
 use strowger::call::trunk::Trunk;
 use strowger::config::{self, Config, Environment};
 use strowger::ivr::config::Menu;
+use strowger::route::access::{Callers, Class};
 use strowger::route::config::{Extension, Hours};
 
 #[test]
@@ -26,6 +27,8 @@ fn every_default_is_the_programs() {
 
     assert_eq!(config.acd.acd, bare.acd.acd);
     assert_eq!(config.calls, bare.calls);
+    assert_eq!(config.callers[&"queue:sales".parse().unwrap()], Callers::default());
+    assert_eq!(config.classes["national"], Class::default());
     assert_eq!(config.codes, bare.codes);
     assert_eq!(config.emergency, bare.emergency);
     assert_eq!(config.defence, bare.defence);
@@ -56,6 +59,8 @@ fn every_key_is_documented() {
         "[acd]",
         "[agents.17]",
         "[calls]",
+        "[callers.\"queue:sales\"]",
+        "[classes.national]",
         "[codes]",
         "[emergency]",
         "[defence]",

@@ -295,6 +295,17 @@ impl Call {
         }
     }
 
+    /// Sends the caller away who may not call there.
+    pub fn refuse(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        reason: &'static str,
+        out: &mut Vec<Output>,
+    ) {
+        self.fail(now, site, HungUpBy::Switch, (403, CALL_REJECTED, reason), out);
+    }
+
     /// Applies one input and appends what must be done about it to `out`.
     pub fn handle(
         &mut self,
@@ -405,6 +416,10 @@ impl Call {
         self.hops += 1;
         if self.hops > HOPS_MAX {
             self.fail(now, site, HungUpBy::Switch, (482, 25, "loop"), out);
+            return;
+        }
+        if !self.plan.access.takes(&target, &self.caller.number) {
+            self.refuse(now, site, "caller_not_taken", out);
             return;
         }
         self.stage = Stage::Routing;
@@ -549,6 +564,8 @@ pub(super) fn cause_of(status: u16) -> u8 {
     }
 }
 
+/// Q.850 cause 21.
+const CALL_REJECTED: u8 = 21;
 /// Targets that one call can be sent to before it is taken for a loop.
 const HOPS_MAX: u8 = 32;
 

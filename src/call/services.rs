@@ -269,7 +269,15 @@ impl Call {
         });
         match decision.target {
             Dest::Target(Target::Hangup(status)) => Err(status),
-            Dest::Target(target) => Ok((decision.rule, target)),
+            Dest::Target(target) => {
+                let (plan, at) = (&self.plan, self.epoch.wall(now));
+                let classes = plan.access.classes_of(number, &target);
+                let account = plan.extensions.get(extension).ok_or(404_u16)?;
+                match plan.access.forbids(account, &classes, at) {
+                    None => Ok((decision.rule, target)),
+                    Some(_) => Err(403), // what he may not dial he may not have dialled for him
+                }
+            }
             // Whoever needs help calls himself.
             Dest::Code(_) | Dest::Emergency => Err(403),
         }

@@ -14,6 +14,7 @@ use crate::ivr::config::{Config as IvrConfig, Menus};
 use crate::ivr::speech::Locale;
 use crate::media::control::Port;
 use crate::rng::Rng;
+use crate::route::access::Access;
 use crate::route::config::{Codes, Extension};
 use crate::route::defence::Config as Defence;
 use crate::route::emergency::Emergency;
@@ -31,6 +32,7 @@ use crate::time::Epoch;
 pub struct Plan {
     /// Counts the configurations since the start, from 1.
     pub version: u64,
+    pub access: Access,
     pub acd: acd::Config,
     pub calls: Config,
     /// Calls at once; a further one gets 503.

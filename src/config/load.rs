@@ -220,7 +220,9 @@ impl<'a> Reader<'a> {
     fn compose_whole(&mut self) -> Option<Config> {
         // Whatever names a thing that could not be read would be said to name nothing.
         let is_needed = |path: &Path| match path.first().map(String::as_str) {
-            Some("agents" | "extensions" | "hours" | "menus" | "queues") => path.len() <= 2,
+            Some("agents" | "classes" | "extensions" | "hours" | "menus" | "queues") => {
+                path.len() <= 2
+            }
             Some("routes") => true,
             _ => false,
         };

@@ -152,7 +152,6 @@ fn unknown_word(rest: &str, path: &[String]) -> String {
 fn not_built(path: &[String]) -> Option<&'static str> {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     match path.as_slice() {
-        ["extensions", _, "calls"] => Some("classes of destinations are"),
         ["queues", _, "survey"] => Some("surveys are"),
         ["queues", _, "service_level"] => Some("service levels are"),
         ["queues", _, "announce", "wait"] => Some("announced waiting times are"),

@@ -10,10 +10,11 @@ use crate::acd;
 use crate::call;
 use crate::call::trunk::Trunk;
 use crate::cdr;
-use crate::id::{AgentId, ExtensionId, HoursId, MenuId, QueueId, Target, TrunkId};
+use crate::id::{AgentId, ClassId, ExtensionId, HoursId, MenuId, QueueId, Target, TrunkId};
 use crate::ivr;
 use crate::ivr::config::Menus;
 use crate::media;
+use crate::route::access::{Access, Callers, Class};
 use crate::route::config::{Codes, Extension, Hours, Route};
 use crate::route::defence::Config as Defence;
 use crate::route::emergency::Emergency;
@@ -46,6 +47,10 @@ pub struct Config {
     pub acd: acd::config::Config,
     /// `[calls]`.
     pub calls: call::config::Config,
+    /// `[callers.X]`.
+    pub callers: BTreeMap<Target, Callers>,
+    /// `[classes.X]`.
+    pub classes: BTreeMap<ClassId, Class>,
     /// `[codes]`.
     pub codes: Codes,
     /// `[defence]`.
@@ -92,6 +97,11 @@ impl Config {
         Routes::new(sets, &self.routes, &self.hours, numbers, &self.node.zone)
     }
 
+    /// Who may call what, ready for calls.
+    pub fn compile_access(&self) -> Access {
+        Access::new(&self.classes, &self.callers, &self.hours, &self.node.zone)
+    }
+
     /// Every number that can be dialled without a rule, what bears it, and the key that says so;
     /// extensions first, then queues, then menus.
     fn numbers(&self) -> Vec<(String, Target, problem::Path)> {
@@ -123,6 +133,8 @@ struct File {
     acd: acd::config::Settings,
     agents: BTreeMap<AgentId, acd::config::Agent>,
     calls: call::config::Config,
+    callers: BTreeMap<Target, Callers>,
+    classes: BTreeMap<ClassId, Class>,
     codes: Codes,
     defence: Defence,
     emergency: Emergency,
@@ -154,6 +166,8 @@ impl From<File> for Config {
         Self {
             acd: acd::config::Config { acd: file.acd, queues: file.queues, agents: file.agents },
             calls: file.calls,
+            callers: file.callers,
+            classes: file.classes,
             codes: file.codes,
             defence: file.defence,
             emergency: file.emergency,
@@ -192,6 +206,8 @@ impl Changes {
             ("[acd]", old.acd.acd != new.acd.acd),
             ("[agents]", old.acd.agents != new.acd.agents),
             ("[calls]", old.calls != new.calls),
+            ("[callers]", old.callers != new.callers),
+            ("[classes]", old.classes != new.classes),
             ("[codes]", old.codes != new.codes),
             ("[defence]", old.defence != new.defence),
             ("[emergency]", old.emergency != new.emergency),

@@ -21,6 +21,7 @@ impl Config {
         }
         Plan {
             version,
+            access: self.compile_access(),
             acd: self.acd.clone(),
             calls: self.calls.clone(),
             calls_max: self.node.calls_max,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::id::{HoursId, Target, TrunkId};
+use crate::id::{ClassId, HoursId, Target, TrunkId};
 use crate::route::hours::{Closed, Open};
 use crate::route::network::Network;
 use crate::route::pattern::Pattern;
@@ -20,6 +20,13 @@ pub struct Extension {
     /// Networks from which the account can be used; from elsewhere its password is as wrong as any
     /// other. Default `[]`: all.
     pub allow: Vec<Network>,
+    /// The classes of numbers that it may dial; those in no class are `internal`, or `other` if
+    /// they lead to a trunk. Default: all.
+    pub calls: Option<Vec<ClassId>>,
+    /// Calls that it may begin on one day of the node's zone. Default: any.
+    pub calls_a_day: Option<u32>,
+    /// Calls of its own that it may have at once. Default: any.
+    pub calls_max: Option<u32>,
     /// The number that trunks show for its calls, instead of theirs. Default: none.
     pub caller_id: Option<String>,
     /// The name that other phones show. Default: the number.
@@ -46,6 +53,9 @@ impl Default for Extension {
     fn default() -> Self {
         Self {
             allow: Vec::new(),
+            calls: None,
+            calls_a_day: None,
+            calls_max: None,
             caller_id: None,
             name: String::new(),
             password: None,

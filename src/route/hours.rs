@@ -52,6 +52,11 @@ impl Calendar {
         }
     }
 
+    /// The day on the wall, such as `2026-11-22`.
+    pub fn day_text(&self, at: Wall) -> String {
+        self.clock(at).map_or_else(|| at.to_string(), |now| now.date().to_string())
+    }
+
     fn clock(&self, at: Wall) -> Option<DateTime> {
         let at = jiff::Timestamp::from_microsecond(at.as_micros()).ok()?;
         Some(self.zone.to_datetime(at))

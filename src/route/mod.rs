@@ -1,5 +1,6 @@
 //! Who may reach us, and rules that say where a call goes: compiled, matched, explained.
 
+pub mod access;
 pub mod config;
 pub mod defence;
 pub mod emergency;

@@ -9,7 +9,7 @@ use crate::call::{
     ALLOW, Call, Caller, Input as CallInput, Invited, LegInput, Origin, RETRY_AFTER_S, SUPPORTED,
     is_hidden,
 };
-use crate::id::ExtensionId;
+use crate::id::{CallId, ExtensionId};
 use crate::route::rules::{Call as Dialled, Dest};
 use crate::sip::digest::Verdict;
 use crate::sip::flow::Flow;
@@ -18,6 +18,7 @@ use crate::sip::registrar::nat;
 use crate::sip::subscription::ALLOW_EVENTS;
 use crate::sip::transaction::{self, ServerKey};
 use crate::switch::defence::overload::{retry_after, sheds};
+use crate::switch::kept::keep_limits;
 use crate::switch::trunks::caller_over;
 use crate::switch::wanted::{Names, SDP, Unserved, acceptable, may_go_on, wanted};
 use crate::switch::{Output, Switch};
@@ -330,9 +331,14 @@ impl Switch {
         self.invites.insert(key, call.caller_leg());
         self.calls.insert(id, Box::new(call));
         let route = (decision.rule, decision.target);
-        self.with_call(id, |call, site| match wanted.replaces {
-            Some(replaces) => call.take_over(replaces, &mut steps),
-            None => call.route(now, site, route, &mut steps),
+        let refusal = match wanted.replaces {
+            Some(_) => None,
+            None => self.forbidden(now, id, &route.1, out),
+        };
+        self.with_call(id, |call, site| match (wanted.replaces, refusal) {
+            (Some(replaces), _) => call.take_over(replaces, &mut steps),
+            (None, None) => call.route(now, site, route, &mut steps),
+            (None, Some(reason)) => call.refuse(now, site, reason, &mut steps),
         });
         self.carry_out(now, steps, out);
         self.drive(now, id, CallInput::Tick, out);
@@ -370,6 +376,34 @@ impl Switch {
     pub(super) fn unserved(&mut self, request: &Request) -> Option<Response> {
         let unserved = may_go_on(request).err()?;
         Some(unserved.response(request, &self.tag()))
+    }
+
+    /// Why the caller may not dial that; feature codes and emergencies are free. A call that counts
+    /// is counted.
+    fn forbidden(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        to: &Dest,
+        out: &mut Vec<Output>,
+    ) -> Option<&'static str> {
+        let plan = self.plan.clone();
+        let caller = self.calls.get(&id)?.caller();
+        let extension = caller.extension()?.clone();
+        let account = plan.extensions.get(&extension)?;
+        let Dest::Target(target) = to else { return None };
+        let (access, at) = (&plan.access, self.wall(now));
+        let (classes, day) = (access.classes_of(&caller.dialled, target), access.day(at));
+        let usage = self.limits.of(now, &extension, &day);
+        if let Some(refusal) = access.refusal(account, &classes, at, &usage) {
+            tracing::info!(call = %id, %extension, reason = refusal.reason(), "call refused");
+            return Some(refusal.reason());
+        }
+        if access.counts(account, &classes) {
+            let kept = self.limits.began(now, id, (extension.clone(), classes), day);
+            out.push(keep_limits(&extension, kept));
+        }
+        None
     }
 
     pub(super) fn refuse(

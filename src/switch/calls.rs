@@ -2,10 +2,11 @@
 
 use crate::acd;
 use crate::call::{Call, Input as CallInput, LegInput, Output as CallOutput, Site};
+use crate::cdr::entry::{Entry, Fact};
 use crate::id::{CallId, LegId};
 use crate::sip::message::Request;
 use crate::sip::transaction;
-use crate::switch::kept::{keep_dialog, keep_services};
+use crate::switch::kept::{keep_dialog, keep_limits, keep_services};
 use crate::switch::{Output, Switch};
 use crate::time::Instant;
 
@@ -91,6 +92,7 @@ impl Switch {
                 CallOutput::Dialog { leg, dialog } => out.push(keep_dialog(leg, dialog.as_deref())),
                 CallOutput::Entry(entry) => {
                     self.follow_fact(now, &entry.fact, out);
+                    self.count(now, &entry, out);
                     out.push(Output::Entry(entry));
                 }
                 CallOutput::Join { leg, place } => self.join(now, leg, &place, out),
@@ -111,6 +113,20 @@ impl Switch {
                     self.transact(now, Transact::Respond { key, response }, out);
                 }
             }
+        }
+    }
+
+    /// Counts a call that was answered or is over, if it has limits.
+    fn count(&mut self, now: Instant, entry: &Entry, out: &mut Vec<Output>) {
+        let Some(call) = entry.call else { return };
+        match entry.fact {
+            Fact::Answered => self.limits.answered(call, now),
+            Fact::Ended { .. } => {
+                if let Some((extension, day)) = self.limits.ended(now, call) {
+                    out.push(keep_limits(&extension, day));
+                }
+            }
+            _ => {}
         }
     }
 

@@ -16,6 +16,7 @@ use crate::sip::registrar::StoredBinding;
 use crate::sip::registration::Kept;
 use crate::sip::subscription::{StoredSubscription, SubscriptionId};
 use crate::sip::transaction;
+use crate::switch::limits::Day;
 use crate::switch::{Output, Switch};
 use crate::time::Instant;
 
@@ -30,6 +31,11 @@ struct KeptAgent {
 /// Stores or (`None`) forgets a leg's dialog.
 pub(super) fn keep_dialog(leg: LegId, dialog: Option<&Dialog>) -> Output {
     keep(format!("{DIALOGS}{leg}"), dialog)
+}
+
+/// Stores what an extension has used up on its day.
+pub(super) fn keep_limits(extension: &ExtensionId, day: &Day) -> Output {
+    keep(format!("{LIMITS}{extension}"), Some(day))
 }
 
 pub(super) fn keep_agent(
@@ -103,6 +109,8 @@ impl Switch {
             } else if let Some(trunk) = key.strip_prefix(TRUNKS) {
                 let read = serde_json::from_str(&value);
                 read.map(|kept| self.resume_trunk(now, &trunk.into(), kept, out))
+            } else if let Some(extension) = key.strip_prefix(LIMITS) {
+                serde_json::from_str(&value).map(|day| self.limits.restore(extension.into(), day))
             } else {
                 Ok(())
             };
@@ -144,6 +152,7 @@ impl Switch {
 
 const AGENTS: &str = "agents/";
 const DIALOGS: &str = "dialogs/";
+const LIMITS: &str = "limits/";
 const PHONES: &str = "phones/";
 const SERVICES: &str = "services/";
 const SUBSCRIPTIONS: &str = "subscriptions/";

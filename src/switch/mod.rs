@@ -13,6 +13,7 @@ mod defence;
 mod joining;
 mod kept;
 mod lamps;
+mod limits;
 mod locate;
 pub mod request;
 mod trunks;
@@ -28,6 +29,7 @@ use crate::cdr::entry::Entry;
 use crate::id::{AgentId, CallId, CallIds, ExtensionId, LegId};
 use crate::media::control::{Command, Event};
 use crate::rng::Rng;
+use crate::route::access::MINUTES_A_DAY;
 use crate::sip::digest::{Auth, Secret};
 use crate::sip::flow::Flow;
 use crate::sip::locate::{Answer, Locator, LookupId, Question, QuestionId};
@@ -37,6 +39,7 @@ use crate::sip::subscription::Notifier;
 use crate::sip::transaction::{self, ClientId, ServerKey, Table};
 use crate::switch::defence::Defence;
 use crate::switch::lamps::Lamps;
+use crate::switch::limits::Limits;
 use crate::time::{Deadlines, Duration, Epoch, Instant, Wall};
 use locate::Seeker;
 use trunks::Trunks;
@@ -143,6 +146,8 @@ pub struct Switch {
     /// The ACD's names of those who are served in a call with another name.
     served: HashMap<CallId, CallId>,
     due: Deadlines<CallId>,
+    /// What extensions have used up of what they may.
+    limits: Limits,
     /// Who wants to know what a lookup finds.
     seekers: HashMap<LookupId, Seeker>,
     lamps: Lamps,
@@ -188,6 +193,7 @@ impl Switch {
             homes: HashMap::new(),
             served: HashMap::new(),
             due: Deadlines::default(),
+            limits: Limits::default(),
             seekers: HashMap::new(),
             ports: Ports::default(),
             services: Book::new(),
@@ -254,6 +260,7 @@ impl Switch {
         let parts = &self.parts;
         [
             self.due.next(),
+            self.limits.next_tick(),
             parts.acd.next_tick(),
             self.lamps.notifier.next_tick(),
             parts.registrar.next_tick(),
@@ -294,6 +301,11 @@ impl Switch {
         }
         self.tick_lamps(now, out);
         self.tick_trunks(now, out);
+        if self.limits.next_tick().is_some_and(|at| at <= now) {
+            for call in self.limits.overdue(now, &self.plan.access) {
+                self.drive(now, call, crate::call::Input::HangUp(MINUTES_A_DAY), out);
+            }
+        }
         while let Some(call) = self.due.pop_due(now) {
             self.drive(now, call, crate::call::Input::Tick, out);
         }

@@ -8,6 +8,7 @@ mod world;
 
 mod site;
 
+mod access;
 mod agent_rejects;
 mod all_phones;
 mod answered;

@@ -559,6 +559,7 @@ fn respond(key: ServerKey, request: &Request, status: u16, tag: &str) -> Output 
         response = response.header(Name::Allow, invite::ALLOW);
     }
     match status {
+        403 => response = response.header(Name::Reason, "Q.850;cause=21"), // RFC 6432
         500 => response = response.header(Name::RetryAfter, 1),
         503 => response = response.header(Name::RetryAfter, invite::RETRY_AFTER_S),
         _ => {}

@@ -11,6 +11,7 @@ use crate::sip::dialog::session_timer;
 use crate::sip::flow::Transport;
 use crate::time::Duration;
 
+mod access;
 mod agents;
 mod lamps;
 mod log;
@@ -40,6 +41,7 @@ pub fn lint(config: &Config, prompts: Option<HasPrompt<'_>>) -> Vec<Finding> {
     );
     let defence = config.defence.mistakes().into_iter();
     findings.extend(defence.map(|(key, text)| error(&["defence", key], text)));
+    access::lint(config, &mut findings);
     agents::lint(config, &mut findings);
     numbers::lint(config, &mut findings);
     routes::lint(config, &mut findings);

@@ -88,7 +88,7 @@ fn prompts_of(config: &Config) -> Vec<(Path, &PromptId)> {
 }
 
 /// What to say of a target that does not exist; `None` if it does.
-fn missing(config: &Config, target: &Target) -> Option<String> {
+pub(super) fn missing(config: &Config, target: &Target) -> Option<String> {
     let names = |names: Vec<&str>, kind: &str, section: &str, name: &str| {
         if names.contains(&name) {
             return None;

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::config::Config;
-use crate::id::{ExtensionId, Target, TrunkCall, TrunkId};
+use crate::id::{ClassId, ExtensionId, Target, TrunkCall, TrunkId};
+use crate::route::access::{Refusal, Usage, Used};
 use crate::route::hours;
 use crate::route::rewrite::rewrite;
 use crate::route::rules::{Call, Decision, Dest, Passed};
@@ -72,7 +73,7 @@ pub fn run(args: &Args) -> ExitCode {
     let call = Call { from: &from, to: &to, extension, trunk: trunk.as_ref(), at };
     let (passed, decision) = config.compile_routes().explain(&call);
     if args.json {
-        println!("{}", object(&call, &passed, &decision));
+        println!("{}", object(&config, &call, &passed, &decision));
     } else {
         print!("{}", text(&config, &call, &passed, &decision));
     }
@@ -88,7 +89,14 @@ fn moment(text: &str, zone: &str) -> Option<Wall> {
     Some(Wall::from_micros(at.as_microsecond()))
 }
 
-fn object(call: &Call<'_>, passed: &[Passed], decision: &Decision) -> serde_json::Value {
+fn object(
+    config: &Config,
+    call: &Call<'_>,
+    passed: &[Passed],
+    decision: &Decision,
+) -> serde_json::Value {
+    let (classes, refusal) = access(config, call, decision).unwrap_or_default();
+    let classes: Vec<_> = classes.iter().map(ToString::to_string).collect();
     let passed: Vec<_> = passed
         .iter()
         .map(|passed| json!({ "rule": passed.rule, "reason": passed.reason }))
@@ -100,6 +108,8 @@ fn object(call: &Call<'_>, passed: &[Passed], decision: &Decision) -> serde_json
         "at": call.at.to_string(),
         "passed": passed,
         "rule": decision.rule,
+        "classes": classes,
+        "refused": refusal.map(|refusal| refusal.reason()),
         "target": shown(&decision.target),
     })
 }
@@ -126,6 +136,11 @@ fn text(config: &Config, call: &Call<'_>, passed: &[Passed], decision: &Decision
     let pass = |passed: &Passed| format!("  not  {}: {}", passed.rule, passed.reason);
     lines.extend(passed.iter().map(pass));
     lines.push(format!("  takes  {} → {}", decision.rule, shown(&decision.target)));
+    if let Some((classes, refusal)) = access(config, call, decision) {
+        let classes = classes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let may = refusal.map_or("may be dialled".to_owned(), |why| format!("403: {why}"));
+        lines.push(format!("  class  {classes}: {may}"));
+    }
     match &decision.target {
         Dest::Code(_) => {}
         Dest::Emergency => {
@@ -135,11 +150,46 @@ fn text(config: &Config, call: &Call<'_>, passed: &[Passed], decision: &Decision
             }
         }
         Dest::Target(target) => {
+            if !config.compile_access().takes(target, call.from) {
+                lines.push(format!("  403    [callers.\"{target}\"] does not take {}", call.from));
+            }
             follow(config, (target, call.to), 1, &mut BTreeSet::new(), &mut lines);
         }
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// The classes of what an extension dials, and why it may not; nothing where no class is known.
+///
+/// As at the beginning of a day: a file does not know what is used up.
+fn access(
+    config: &Config,
+    call: &Call<'_>,
+    decision: &Decision,
+) -> Option<(Vec<ClassId>, Option<Refusal>)> {
+    let extension = config.extensions.get(call.extension?)?;
+    let Dest::Target(target) = &decision.target else { return None };
+    if config.classes.is_empty() && extension.calls.is_none() {
+        return None;
+    }
+    let access = config.compile_access();
+    let classes = access.classes_of(call.to, target);
+    let refusal = access.refusal(extension, &classes, call.at, &Unused);
+    Some((classes, refusal))
+}
+
+/// Nothing is used up.
+struct Unused;
+
+impl Usage for Unused {
+    fn running(&self) -> u32 {
+        0
+    }
+
+    fn used(&self, _: Option<&ClassId>) -> Used {
+        Used::default()
+    }
 }
 
 /// What becomes of a call at `target`, and at those that it leads to; each told once.
@@ -273,6 +323,25 @@ mod tests {
         assert!(out.contains("does not work → trunk:other"), "{out}");
         let help = told("110");
         assert!(help.contains("trunk:itsp: is called, 110 as it is, past limits"), "{help}");
+    }
+
+    #[test]
+    fn who_may_not_dial_is_told_why() {
+        let text_of = "[extensions.1001]\npassword = 'x'\ncalls = ['internal']\n\
+                       [classes.national]\nnumbers = ['0*']\n";
+        let config = crate::config::parse("site.toml", text_of).unwrap();
+        let extension = ExtensionId::from("1001");
+        let at = moment("2026-11-23 10:00", "UTC").unwrap();
+        let call = Call { from: "1001", to: "0123", extension: Some(&extension), trunk: None, at };
+        let (passed, decision) = config.compile_routes().explain(&call);
+
+        let told = text(&config, &call, &passed, &decision);
+        assert!(
+            told.contains("  class  national: 403: `calls` of the extension lacks `national`\n"),
+            "{told}"
+        );
+        let object = object(&config, &call, &passed, &decision);
+        assert_eq!(object["refused"], "not_allowed");
     }
 
     #[test]
