@@ -206,7 +206,8 @@ impl Connection {
             family if family.eq_ignore_ascii_case("IP6") => true,
             _ => return None,
         };
-        Some(Self { address: words.next()?.to_owned(), v6 })
+        let address = words.next().filter(|address| !address.contains(char::is_control))?;
+        Some(Self { address: address.to_owned(), v6 })
     }
 }
 
@@ -337,7 +338,7 @@ mod tests {
         for media in ["audio", "audio x RTP/AVP 0", "audio 70000 RTP/AVP 0", "audio 4000 RTP/AVP"] {
             assert_eq!(of(&format!("v=0\nm={media}\n")), Err(ParseError::Media { line: 2 }));
         }
-        for connection in ["", "IN", "IN IP4", "IN IP5 a", "XX IP4 1.2.3.4"] {
+        for connection in ["", "IN", "IN IP4", "IN IP5 a", "XX IP4 1.2.3.4", "IN IP6 ::1\0\r:1"] {
             let line = of(&format!("v=0\ns=-\nc={connection}\n"));
             assert_eq!(line, Err(ParseError::Connection { line: 3 }));
         }

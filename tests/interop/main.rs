@@ -14,6 +14,7 @@ mod harness;
 mod lamps;
 mod queues;
 mod registration;
+mod scanners;
 mod secure;
 mod sessions;
 mod site;

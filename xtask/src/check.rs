@@ -67,7 +67,12 @@ pub fn fuzz(args: &[String]) -> anyhow::Result<()> {
         None => fuzz_targets()?,
     };
     for target in targets {
-        let args = ["run", "nightly", "cargo", "fuzz", "run", &target, "--", &limit];
+        // What it finds goes below `target/`; the seeds in the repository stay as they are.
+        let found = crate::steps::target().join("fuzz").join(&target);
+        std::fs::create_dir_all(&found)?;
+        let (found, seeds) = (found.to_string_lossy(), format!("fuzz/corpus/{target}"));
+        let args =
+            ["run", "nightly", "cargo", "fuzz", "run", &target, &found, &seeds, "--", &limit];
         run(&mut command("rustup", &args))?;
     }
     Ok(())

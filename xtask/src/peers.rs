@@ -1,5 +1,5 @@
 //! Installs the programs that the tests talk to: SIPp, baresip, Kamailio, sox, and a Python with
-//! grpcio.
+//! grpcio and SIPVicious.
 
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,9 @@ const PROGRAMS: &[(&str, &str)] = &[
 /// and a WebSocket client.
 const MODULES: &[&str] =
     &["grpcio", "grpcio-reflection", "grpcio-health-checking", "protobuf", "websockets"];
+
+/// What an intruder would use.
+const SCANNER: &str = "sipvicious==0.3.8";
 
 /// Installs what is missing and returns the Python that has the modules.
 pub fn install() -> anyhow::Result<PathBuf> {
@@ -70,6 +73,8 @@ fn python() -> anyhow::Result<PathBuf> {
     let mut args = vec!["-m", "pip", "install", "--quiet", "--only-binary", ":all:"];
     args.extend(MODULES);
     run(&mut command(&program, &args))?;
+    let scanner = ["-m", "pip", "install", "--quiet", SCANNER]; // comes as source only
+    run(&mut command(&program, &scanner))?;
     if !has_modules(&python) {
         bail!("{} lacks {MODULES:?}, although pip installed them", python.display());
     }
@@ -80,5 +85,8 @@ fn has_modules(python: &Path) -> bool {
     let import = "import websockets; import grpc, google.protobuf; \
                   from grpc_reflection.v1alpha import reflection; \
                   from grpc_health.v1 import health_pb2";
-    python.is_file() && succeeds(&mut command(&python.to_string_lossy(), &["-c", import]))
+    let has_scanner = python.with_file_name("sipvicious_svcrack").is_file();
+    python.is_file()
+        && has_scanner
+        && succeeds(&mut command(&python.to_string_lossy(), &["-c", import]))
 }

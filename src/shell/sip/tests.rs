@@ -35,10 +35,11 @@ fn what_is_malformed_never_reaches_the_switch() {
     for junk in ["\r\n\r\n", "\0\x01\0\0", "hello", "SIP/2.0 200 OK\r\n\r\n"] {
         phone.send_to(junk.as_bytes(), node.address(0)).unwrap();
     }
+    phone.send_to(OPTIONS.as_bytes(), node.address(0)).unwrap();
+    // Refused by the parser, so its answer says that all before it were looked at and counted.
     let broken = OPTIONS.replace("Content-Length: 0", "Content-Length: 9");
     phone.send_to(broken.as_bytes(), node.address(0)).unwrap();
     let (answer, _) = datagram(&phone);
-    phone.send_to(OPTIONS.as_bytes(), node.address(0)).unwrap();
 
     assert!(answer.starts_with("SIP/2.0 400 Bad Request: Content-Length says 9"), "{answer}");
     assert_eq!(node.receives_request().1.method(), Method::Options);

@@ -216,7 +216,8 @@ impl<'a> Uri<'a> {
         if self.scheme != other.scheme {
             return false;
         }
-        if self.scheme == Scheme::Other {
+        // Also one that has a parameter twice, which is none to compare by its parts.
+        if self.text == other.text || self.scheme == Scheme::Other {
             return self.text == other.text;
         }
         self.user_unescaped() == other.user_unescaped()
