@@ -40,6 +40,7 @@ fn every_default_is_the_programs() {
     assert_eq!(config.log, bare.log);
     assert_eq!(config.media, bare.media);
     assert_eq!(config.node, bare.node);
+    assert_eq!(config.park, bare.park);
     assert_eq!(config.sip, bare.sip);
     assert_eq!(config.extensions["1001"], Extension::default());
     assert_eq!(config.acd.agents["17"], Agent::default());
@@ -75,6 +76,7 @@ fn every_key_is_documented() {
         "[media]",
         "[menus.main]",
         "[node]",
+        "[park]",
         "[queues.sales]",
         "[[routes]]",
         "[sip]",

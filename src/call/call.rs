@@ -18,6 +18,7 @@ use crate::call::identity::Diverted;
 use crate::call::invite;
 use crate::call::joining::{Joining, Place};
 use crate::call::leg::{self, Leg};
+use crate::call::park::Parked;
 use crate::call::queueing::Waiting;
 use crate::call::ringing::Ringing;
 use crate::call::services::Services;
@@ -133,6 +134,8 @@ pub enum Stage {
     Menu(Box<Menu>),
     /// Is called out for, over a trunk.
     Outgoing(Box<Outgoing>),
+    /// Waits to be fetched.
+    Parked(Parked),
     Ringing(Ringing),
     /// Nothing is decided yet.
     Routing,
@@ -335,6 +338,7 @@ impl Call {
             Stage::Ending(ending) => ending.next_tick(self.is_recording()),
             Stage::Menu(machine) => machine.next_tick(),
             Stage::Outgoing(outgoing) => Some(outgoing.next_tick()),
+            Stage::Parked(parked) => Some(parked.until),
             Stage::Ringing(ringing) => Some(ringing.until),
             Stage::Waiting(waiting) => waiting.next_tick(),
             Stage::Echo | Stage::Listening { .. } | Stage::Routing | Stage::Talking(_) => None,
@@ -354,6 +358,11 @@ impl Call {
 
     pub fn caller_leg(&self) -> LegId {
         LegId { call: self.id, index: 0 }
+    }
+
+    /// The leg of the one who is served.
+    pub fn party(&self) -> LegId {
+        self.party
     }
 
     pub fn caller(&self) -> &Caller {
@@ -507,12 +516,14 @@ impl Call {
             Stage::Ending(_) => self.settle(now, site, out),
             Stage::Menu(_) => self.menu_input(now, site, MenuInput::Tick, out),
             Stage::Outgoing(_) => self.outgoing_tick(now, site, out),
+            Stage::Parked(parked) if now >= parked.until => self.parked_too_long(now, site, out),
             Stage::Ringing(ringing) if now >= ringing.until => {
                 self.nobody_picked_up(now, site, out)
             }
             Stage::Waiting(_) => self.waiting_tick(now, site, out),
             Stage::Echo
             | Stage::Listening { .. }
+            | Stage::Parked(_)
             | Stage::Ringing(_)
             | Stage::Routing
             | Stage::Talking(_) => {}

@@ -42,9 +42,11 @@ impl Call {
         code: Code,
         out: &mut Vec<Output>,
     ) {
-        if code == Code::Pickup {
-            self.pick_up(out); // he is answered when somebody is there to talk with
-            return;
+        match code {
+            // He is answered when somebody is there to talk with.
+            Code::Pickup => return self.pick_up(out),
+            Code::Park => return self.dial_park(now, site, out),
+            _ => {}
         }
         self.answer_caller(now, site, None, out);
         if !matches!(self.stage, Stage::Routing) {

@@ -1,7 +1,8 @@
-//! `[calls]`: what holds for every call of a phone.
+//! `[calls]` and `[park]`: what holds for every call of a phone, and for those that are parked.
 
 use serde::Deserialize;
 
+use crate::id::Target;
 use crate::time::Duration;
 
 /// `[calls]`: what holds for every call of a phone.
@@ -17,5 +18,26 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self { recall_timeout: Duration::from_secs(30) }
+    }
+}
+
+/// `[park]`: places where calls wait to be fetched from any phone.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Park {
+    /// Where somebody goes whom nobody fetched, if the phone that parked him does not answer
+    /// either. Default: he is hung up.
+    pub on_timeout: Option<Target>,
+    /// The places; who would be parked at one more stays where he is, and the phone hears `486`.
+    /// Default 20.
+    pub slots: u16,
+    /// How long somebody waits before the phone that parked him is rung. Default `"2m"`.
+    #[serde(with = "crate::time::WithinDay")]
+    pub timeout: Duration,
+}
+
+impl Default for Park {
+    fn default() -> Self {
+        Self { on_timeout: None, slots: 20, timeout: Duration::from_secs(120) }
     }
 }

@@ -3,7 +3,7 @@
 use crate::call::call::{Call, MEDIA_WAIT_MAX, Output, SEALING_WAIT_MAX, Stage};
 use crate::call::leg;
 use crate::call::site::Site;
-use crate::cdr::entry::{Fact, HungUpBy, OfferOutcome, QueueLeft};
+use crate::cdr::entry::{Fact, HungUpBy, OfferOutcome, ParkLeft, QueueLeft};
 use crate::id::LegId;
 use crate::media::control::Command;
 use crate::time::Instant;
@@ -94,6 +94,9 @@ impl Call {
             Stage::Outgoing(outgoing) => {
                 let leg = outgoing.leg();
                 self.fact(now, out, Fact::AttemptEnded { leg, outcome, status: None });
+            }
+            Stage::Parked(parked) => {
+                self.unpark(now, site, (&parked, ParkLeft::Abandoned), out);
             }
             Stage::Ringing(ringing) => {
                 for leg in ringing.legs {

@@ -15,7 +15,9 @@ use crate::call::leg::{self, Leg};
 use crate::call::ringing::RINGBACK;
 use crate::call::site::Site;
 use crate::call::talking::Talking;
-use crate::cdr::entry::{Fact, HungUpBy, JoinWhy, OfferOutcome, QueueLeft, TransferOutcome};
+use crate::cdr::entry::{
+    Fact, HungUpBy, JoinWhy, OfferOutcome, ParkLeft, QueueLeft, TransferOutcome,
+};
 use crate::id::{CallId, ExtensionId, LegId};
 use crate::media::control::{Command, Sound};
 use crate::sip::dialog::Replaces;
@@ -27,17 +29,10 @@ use crate::time::Instant;
 pub enum Place {
     /// That of the leg with this dialog; `by` asks for it.
     Dialog { replaces: Replaces, by: ExtensionId, why: JoinWhy },
+    /// Beside the one who is parked there.
+    Parked { slot: u16 },
     /// That of a phone that rings: of one account, or of any that `by` may pick up for.
     Ringing { of: Option<ExtensionId>, by: ExtensionId },
-}
-
-impl Place {
-    pub fn why(&self) -> JoinWhy {
-        match self {
-            Self::Dialog { why, .. } => *why,
-            Self::Ringing { .. } => JoinWhy::Pickup,
-        }
-    }
 }
 
 /// Who waits for a place.
@@ -63,6 +58,8 @@ pub struct Joined {
 /// What a leg is in its call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
+    /// With the one who is parked: nobody has it.
+    Beside,
     Party,
     Peer,
     Rung,
@@ -81,7 +78,11 @@ pub fn join(
     why: JoinWhy,
     out: &mut Vec<Output>,
 ) -> Result<Joined, u16> {
-    let role = to.role_of(place).ok_or(GONE)?;
+    let role = match why {
+        JoinWhy::Fetch => to.is_parked().then_some(Role::Beside),
+        _ => to.role_of(place),
+    };
+    let role = role.ok_or(GONE)?;
     if !from.moving.is_empty() || !to.moving.is_empty() {
         return Err(PENDING);
     }
@@ -90,7 +91,12 @@ pub fn join(
     let older = from.id < to.id;
     let mut stage = to.take_stage();
     to.close_books(now, &stage, (place, older), out);
-    let others = to.legs_of(&stage, place);
+    if let Stage::Parked(parked) = &stage {
+        let left = if role == Role::Beside { ParkLeft::Fetched } else { ParkLeft::Moved };
+        to.unpark(now, site, (parked, left), out);
+    }
+    let dismissed = (role != Role::Beside).then_some(place);
+    let others = to.legs_of(&stage, dismissed);
     let hears = to.hears.take();
     let (agent_leg, party) = (place, to.party);
     to.free_agent_at(now, site, &mut stage, agent_leg);
@@ -109,8 +115,10 @@ pub fn join(
     let (call, other) = (rest.id, heir.id);
     heir.fact(now, out, Fact::Joined { leg: guest, place, call, why });
     rest.fact(now, out, Fact::Joined { leg: guest, place, call: other, why });
-    let dismissed = if older { &mut *rest } else { &mut *heir };
-    dismissed.dismiss(now, site, place, why, out);
+    if let Some(place) = dismissed {
+        let call = if older { &mut *rest } else { &mut *heir };
+        call.dismiss(now, site, place, why, out);
+    }
     heir.party = if role == Role::Party { guest } else { party };
     heir.hears = hears;
     for leg in &moved {
@@ -118,7 +126,7 @@ pub fn join(
             heir.fact(now, out, Fact::RecordingBegan { leg: *leg, path });
         }
     }
-    heir.settle_in(now, site, (stage, role, guest), (place, older), out);
+    heir.settle_in(now, site, (stage, role, guest), (place, older, why), out);
     heir.let_referrer_go(now, site, referrer, out);
     rest.let_referrer_go(now, site, referrer, out);
     rest.end(now, site, HungUpBy::Switch, (200, 16, "joined"), out);
@@ -166,7 +174,7 @@ impl Call {
     }
 
     /// The caller wants a place in another call; trunks may not.
-    fn seek(&mut self, place: impl FnOnce(ExtensionId) -> Place, out: &mut Vec<Output>) {
+    pub(super) fn seek(&mut self, place: impl FnOnce(ExtensionId) -> Place, out: &mut Vec<Output>) {
         let Some(by) = self.caller.extension().cloned() else { return };
         self.joining = Some(Joining::Caller);
         out.push(Output::Join { leg: self.party, place: place(by) });
@@ -215,6 +223,7 @@ impl Call {
             Stage::Waiting(waiting) if waiting.rung().contains(&leg) => Some(Role::Rung),
             Stage::Listening { .. }
             | Stage::Menu(_)
+            | Stage::Parked(_)
             | Stage::Ringing(_)
             | Stage::Talking(_)
             | Stage::Waiting(_)
@@ -231,7 +240,7 @@ impl Call {
         let beside = match (&self.stage, role) {
             (Stage::Talking(talking), Role::Party) => Some(talking.peer),
             (_, Role::Party) => None,
-            (_, Role::Peer | Role::Rung) => Some(self.party),
+            (_, Role::Beside | Role::Peer | Role::Rung) => Some(self.party),
         };
         let leg = beside.and_then(|leg| self.legs.get(&leg));
         leg.map(|leg| leg.spoken(&site.settings.codecs)).unwrap_or_default()
@@ -305,7 +314,7 @@ impl Call {
     }
 
     /// The legs that a stage goes on with, but for the one whose place is taken.
-    fn legs_of(&self, stage: &Stage, place: LegId) -> Vec<LegId> {
+    fn legs_of(&self, stage: &Stage, place: Option<LegId>) -> Vec<LegId> {
         let mut legs = match stage {
             Stage::Talking(talking) => vec![talking.peer],
             Stage::Ringing(ringing) => ringing.legs.clone(),
@@ -316,7 +325,7 @@ impl Call {
             _ => Vec::new(),
         };
         legs.push(self.party);
-        legs.retain(|leg| *leg != place && self.legs.contains_key(leg));
+        legs.retain(|leg| Some(*leg) != place && self.legs.contains_key(leg));
         legs
     }
 
@@ -383,7 +392,7 @@ impl Call {
         now: Instant,
         site: &mut Site<'_>,
         (stage, role, guest): (Stage, Role, LegId),
-        (place, moved): (LegId, bool),
+        (place, moved, why): (LegId, bool, JoinWhy),
         out: &mut Vec<Output>,
     ) {
         if role == Role::Party && self.answered.is_none() {
@@ -395,6 +404,11 @@ impl Call {
                 let peer = if role == Role::Peer { guest } else { talking.peer };
                 self.stage = Stage::Talking(Talking { peer, ..talking });
                 self.join(now, site, peer, out);
+            }
+            (_, Role::Beside) => self.talk(now, site, guest, out),
+            (Stage::Parked(parked), _) => {
+                let sent = why == JoinWhy::Transfer;
+                self.park_guest(now, site, (parked, sent), out);
             }
             (stage, Role::Rung) => {
                 self.stop_others(now, site, stage, place, out);

@@ -104,7 +104,7 @@ impl Call {
     }
 
     /// Number and name of the one who is served, as other phones show them.
-    fn shown(&self) -> (&str, Option<&str>) {
+    pub fn shown(&self) -> (&str, Option<&str>) {
         let sent_on = self.legs.get(&self.party).filter(|leg| leg.id != self.caller_leg());
         match sent_on.and_then(|leg| leg.extension.as_ref()) {
             Some(extension) => {

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::acd::{self, Acd};
-use crate::call::config::Config;
+use crate::call::config::{Config, Park};
+use crate::call::park::Lot;
 use crate::call::services::Book;
 use crate::call::trunk::{Lines, Trunk};
 use crate::id::{AgentId, ExtensionId, TrunkId};
@@ -45,6 +46,7 @@ pub struct Plan {
     pub lamps: LampsConfig,
     pub locale: Locale,
     pub menus: Arc<Menus>,
+    pub park: Park,
     pub routes: Routes,
     /// The agents whose fixed seat each phone is.
     pub seats: HashMap<ExtensionId, Vec<AgentId>>,
@@ -120,6 +122,8 @@ pub struct Site<'a> {
     pub decided: &'a mut Vec<acd::Output>,
     /// The trunks as they are at this moment.
     pub lines: &'a mut Lines,
+    /// The places where calls are parked.
+    pub lot: &'a mut Lot,
     pub phones: &'a Registrar,
     pub ports: &'a mut Ports,
     pub rng: &'a mut Rng,

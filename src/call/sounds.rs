@@ -77,6 +77,7 @@ impl Call {
                 let leg = self.party;
                 self.order(Command::Bridge { a: leg, b: leg }, out);
             }
+            Stage::Parked(_) => self.park_played(out),
             Stage::Ending(_)
             | Stage::Outgoing(_)
             | Stage::Ringing(_)

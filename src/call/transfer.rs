@@ -18,6 +18,7 @@ use crate::call::site::Site;
 use crate::call::talking::Talking;
 use crate::cdr::entry::{Fact, HungUpBy, TransferOutcome};
 use crate::id::{ExtensionId, LegId, PromptId, Target};
+use crate::ivr::speech;
 use crate::media::control::{Command, Sound};
 use crate::sip::dialog::refer::{Progress, Refer};
 use crate::time::{Duration, Instant};
@@ -35,19 +36,41 @@ pub struct Transfer {
     music: PromptId,
     /// The phone knows that the target rings.
     ringing_told: bool,
-    /// The target did not take it: the account that asked for it is rung.
-    recalling: bool,
+    phase: Phase,
+}
+
+/// Where he is on his way to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Where he was sent.
+    Onwards,
+    /// Back: nobody took him there, and the account that sent him is rung.
+    Recall,
+    /// Back: nobody fetched him from where he was parked. No phone asked for it.
+    Unparked,
+}
+
+/// Where a REFER leads to.
+enum Way {
+    Park { slot: u16 },
+    Target { rule: String, target: Target },
 }
 
 impl Transfer {
     /// Whether the account that asked for it is rung.
-    pub const fn is_recall(&self) -> bool {
-        self.recalling
+    pub fn is_recall(&self) -> bool {
+        self.phase != Phase::Onwards
+    }
+
+    /// The way back of somebody parked, to the account that parked him; `party` is his leg.
+    pub(super) fn back(party: LegId, owner: ExtensionId, music: PromptId) -> Self {
+        let (referred_by, phase) = (String::new(), Phase::Unparked);
+        Self { by: party, owner, referred_by, music, ringing_told: true, phase }
     }
 
     /// What the phone that is rung learns of who sent the call to it.
     pub fn referred_by(&self) -> Option<&str> {
-        (!self.recalling).then_some(self.referred_by.as_str())
+        (!self.is_recall()).then_some(self.referred_by.as_str())
     }
 }
 
@@ -65,11 +88,11 @@ impl Call {
             self.attended(now, site, by, (refer, replaces), out);
             return;
         }
-        match self.wanted(now, by, refer) {
-            Ok((owner, rule, target)) => {
+        match self.wanted(now, site, by, refer) {
+            Ok((owner, way)) => {
                 self.drive(now, site, by, leg::Input::AnswerRefer(202), out);
                 self.tell(now, site, by, 100.into(), out);
-                self.transfer(now, site, (by, owner), (refer, rule, target), out);
+                self.transfer(now, site, (by, owner), (refer, way), out);
             }
             Err(status) => self.drive(now, site, by, leg::Input::AnswerRefer(status), out),
         }
@@ -79,16 +102,20 @@ impl Call {
     fn wanted(
         &self,
         now: Instant,
+        site: &Site<'_>,
         by: LegId,
         refer: &Refer,
-    ) -> Result<(ExtensionId, String, Target), u16> {
+    ) -> Result<(ExtensionId, Way), u16> {
         self.talks_with(by).ok_or(DECLINED)?;
         if self.transfers >= TRANSFERS_MAX {
             return Err(LOOP);
         }
         let owner = self.legs.get(&by).and_then(|leg| leg.extension.clone()).ok_or(FORBIDDEN)?;
+        if let Some(slot) = self.place_meant(now, site, (&owner, &refer.number)) {
+            return Ok((owner, Way::Park { slot: slot? }));
+        }
         let (rule, target) = self.reached_from(now, &owner, &refer.number)?;
-        Ok((owner, rule, target))
+        Ok((owner, Way::Target { rule, target }))
     }
 
     fn transfer(
@@ -96,7 +123,7 @@ impl Call {
         now: Instant,
         site: &mut Site<'_>,
         (by, owner): (LegId, ExtensionId),
-        (refer, rule, target): (&Refer, String, Target),
+        (refer, way): (&Refer, Way),
         out: &mut Vec<Output>,
     ) {
         let Some(other) = self.talks_with(by) else { return };
@@ -115,16 +142,21 @@ impl Call {
         self.transfer = Some(Transfer {
             by,
             referred_by: refer.referred_by.clone().unwrap_or_else(own),
-            owner,
-            music,
+            owner: owner.clone(),
+            music: music.clone(),
             ringing_told: false,
-            recalling: false,
+            phase: Phase::Onwards,
         });
         self.hops = 0;
         self.diverted.clear();
-        let target = target.with_number(&refer.number);
-        self.fact(now, out, Fact::Routed { rule, target: target.clone() });
-        self.go(now, site, target, out);
+        match way {
+            Way::Park { slot } => self.park(now, site, (slot, owner, music), false, out),
+            Way::Target { rule, target } => {
+                let target = target.with_number(&refer.number);
+                self.fact(now, out, Fact::Routed { rule, target: target.clone() });
+                self.go(now, site, target, out);
+            }
+        }
     }
 
     /// Whom a leg talks with.
@@ -177,7 +209,7 @@ impl Call {
                     _ => Vec::new(),
                 };
                 let rings = |leg: &LegId| self.legs.get(leg).is_some_and(Leg::is_ringing);
-                if transfer.recalling || transfer.ringing_told || !rung.iter().any(rings) {
+                if transfer.is_recall() || transfer.ringing_told || !rung.iter().any(rings) {
                     return;
                 }
                 transfer.ringing_told = true;
@@ -189,6 +221,7 @@ impl Call {
             | Stage::Echo
             | Stage::Listening { .. }
             | Stage::Menu(_)
+            | Stage::Parked(_)
             | Stage::Talking(_)
             | Stage::Waiting(_) => self.arrived(now, site, out),
         }
@@ -198,13 +231,19 @@ impl Call {
     fn arrived(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
         let Some(transfer) = self.transfer.take() else { return };
         let leg = transfer.by;
-        let outcome = match transfer.recalling {
-            true => TransferOutcome::Recalled,
-            false => TransferOutcome::Completed,
+        let outcome = match transfer.phase {
+            Phase::Onwards => TransferOutcome::Completed,
+            Phase::Recall => TransferOutcome::Recalled,
+            Phase::Unparked => return,
         };
         self.fact(now, out, Fact::TransferEnded { leg, outcome });
         self.tell(now, site, leg, 200.into(), out);
         self.let_go(now, leg, out);
+        if let Stage::Parked(parked) = &self.stage {
+            // Unless his phone hangs up at once, he hears where.
+            let words = speech::number(self.plan.locale, parked.slot.into());
+            self.play(leg, words.into_iter().map(Sound::Prompt).collect(), false, out);
+        }
     }
 
     /// A leg has nothing to do in this call any more: its phone is given a moment to hang up.
@@ -229,9 +268,13 @@ impl Call {
             return;
         };
         self.stop_all_ringing(now, site, out);
+        if transfer.phase == Phase::Unparked {
+            self.not_taken_back(now, site, out);
+            return;
+        }
         let leg = transfer.by;
         self.tell(now, site, leg, why.0.into(), out);
-        if transfer.recalling {
+        if transfer.is_recall() {
             let outcome = TransferOutcome::Failed;
             self.fact(now, out, Fact::TransferEnded { leg, outcome });
             self.end(now, site, HungUpBy::Switch, (480, 19, "transfer_failed"), out);
@@ -246,7 +289,7 @@ impl Call {
     }
 
     /// Rings the account that sent the call away.
-    fn recall(
+    pub(super) fn recall(
         &mut self,
         now: Instant,
         site: &mut Site<'_>,
@@ -255,7 +298,8 @@ impl Call {
     ) {
         let (owner, wait) = (transfer.owner.clone(), self.plan.calls.recall_timeout);
         self.play(self.party, vec![Sound::Prompt(transfer.music.clone())], true, out);
-        self.transfer = Some(Transfer { recalling: true, ..transfer });
+        let phase = if transfer.is_recall() { transfer.phase } else { Phase::Recall };
+        self.transfer = Some(Transfer { phase, ..transfer });
         if wait.is_zero() {
             self.fail(now, site, HungUpBy::Switch, (480, 19, "transfer_failed"), out);
         } else {
@@ -270,7 +314,10 @@ impl Call {
         site: &mut Site<'_>,
         out: &mut Vec<Output>,
     ) {
-        let Some(Transfer { by: leg, .. }) = self.transfer.take() else { return };
+        let Some(Transfer { by: leg, phase, .. }) = self.transfer.take() else { return };
+        if phase == Phase::Unparked {
+            return;
+        }
         let outcome = TransferOutcome::Abandoned;
         self.fact(now, out, Fact::TransferEnded { leg, outcome });
         self.tell(now, site, leg, 487.into(), out);

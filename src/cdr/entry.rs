@@ -112,6 +112,19 @@ pub enum Fact {
     Menu {
         menu: MenuId,
     },
+    /// A leg waits to be fetched, at the place with this number.
+    Parked {
+        leg: LegId,
+        slot: u16,
+        /// Who parked it.
+        extension: ExtensionId,
+    },
+    /// It waits there no more.
+    Unparked {
+        leg: LegId,
+        slot: u16,
+        why: ParkLeft,
+    },
     /// A phone is rung.
     Offered {
         leg: LegId,
@@ -297,6 +310,8 @@ pub enum ForwardWhy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum JoinWhy {
+    /// Somebody fetched who was parked: he joined `place`, and took nobody's.
+    Fetch,
     /// Somebody answered a phone that rang for another.
     Pickup,
     /// A phone took over the place of another by itself (INVITE with Replaces).
@@ -324,6 +339,20 @@ pub enum OfferOutcome {
     Rejected,
     /// The phone could not be reached, or its answer could not be used.
     Unreachable,
+}
+
+/// Why somebody is parked no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ParkLeft {
+    /// He hung up.
+    Abandoned,
+    Fetched,
+    /// Somebody else has the place in his stead.
+    Moved,
+    NodeRestart,
+    /// Nobody fetched him in time: he went back to who had parked him.
+    TimedOut,
 }
 
 /// How a transfer ended.

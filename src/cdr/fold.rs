@@ -2,9 +2,11 @@
 //!
 //! Any entries in any order give a record: what cannot be placed is counted or left out.
 
-use super::entry::{Direction, Entry, Fact, HungUpBy, OfferOutcome, QueueLeft, TransferOutcome};
+use super::entry::{
+    Direction, Entry, Fact, HungUpBy, OfferOutcome, ParkLeft, QueueLeft, TransferOutcome,
+};
 use super::record::{
-    Attempt, CallRecord, Caller, End, Forward, Hold, ITEMS_MAX, Join, Leg, MenuVisit, Offer,
+    Attempt, CallRecord, Caller, End, Forward, Hold, ITEMS_MAX, Join, Leg, MenuVisit, Offer, Park,
     PositionTold, QueueVisit, Recording, RecordingEnd, RouteTaken, Talk, Transfer, WrapUp,
 };
 use crate::id::{LegId, QueueId};
@@ -58,6 +60,7 @@ impl CallRecord {
             Fact::Offered { .. } | Fact::OfferEnded { .. } | Fact::Ringing { .. } => {
                 self.apply_offer(at, &entry.fact);
             }
+            Fact::Parked { .. } | Fact::Unparked { .. } => self.apply_park(at, &entry.fact),
             Fact::PositionTold { .. } | Fact::Queued { .. } | Fact::QueueLeft { .. } => {
                 self.apply_queue(at, &entry.fact);
             }
@@ -123,6 +126,10 @@ impl CallRecord {
         for transfer in self.transfers.iter().filter(|transfer| transfer.ended.is_none()) {
             let outcome = TransferOutcome::NodeRestart;
             facts.push(Fact::TransferEnded { leg: transfer.leg, outcome });
+        }
+        for park in self.parks.iter().filter(|park| park.ended.is_none()) {
+            let why = ParkLeft::NodeRestart;
+            facts.push(Fact::Unparked { leg: park.leg, slot: park.slot, why });
         }
         for wrap_up in self.wrap_ups.iter().filter(|wrap_up| wrap_up.ended.is_none()) {
             facts.push(Fact::WrapUpEnded { agent: wrap_up.agent.clone() });
@@ -340,6 +347,23 @@ impl CallRecord {
             Fact::Joined { leg, place, call, why } => {
                 let join = Join { at, leg: *leg, place: *place, call: *call, why: *why };
                 add(&mut self.joins, &mut self.omitted, join);
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_park(&mut self, at: Wall, fact: &Fact) {
+        match fact {
+            Fact::Parked { leg, slot, extension } => {
+                let (leg, slot, extension) = (*leg, *slot, extension.clone());
+                let park = Park { leg, slot, extension, began: at, ended: None, why: None };
+                add(&mut self.parks, &mut self.omitted, park);
+            }
+            Fact::Unparked { leg, slot, why } => {
+                let here = |it: &&mut Park| (it.leg, it.slot, it.ended) == (*leg, *slot, None);
+                if let Some(park) = self.parks.iter_mut().rev().find(here) {
+                    (park.ended, park.why) = (Some(at), Some(*why));
+                }
             }
             _ => {}
         }
@@ -634,6 +658,8 @@ mod tests {
                     extension: Some("1002".into()),
                 },
             ),
+            at(12, Fact::Parked { leg: CALLER, slot: 3, extension: "1002".into() }),
+            at(13, Fact::Unparked { leg: CALLER, slot: 3, why: ParkLeft::Fetched }),
             at(20, Fact::WrapUpBegan { agent: "17".into() }),
             at(40, Fact::WrapUpEnded { agent: "17".into() }),
         ]);

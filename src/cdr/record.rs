@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{
-    Direction, ForwardWhy, HungUpBy, JoinWhy, OfferOutcome, Quality, QueueLeft, TransferOutcome,
+    Direction, ForwardWhy, HungUpBy, JoinWhy, OfferOutcome, ParkLeft, Quality, QueueLeft,
+    TransferOutcome,
 };
 use crate::id::{AgentId, CallId, ExtensionId, LegId, MenuId, QueueId, Target, TrunkId};
 use crate::time::{Duration, Wall};
@@ -63,6 +64,8 @@ pub struct CallRecord {
     pub transfers: Vec<Transfer>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub joins: Vec<Join>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parks: Vec<Park>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forwards: Vec<Forward>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -284,6 +287,21 @@ pub struct Join {
     pub why: JoinWhy,
 }
 
+/// A leg waited to be fetched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Park {
+    pub leg: LegId,
+    /// The number of the place.
+    pub slot: u16,
+    /// Who parked it.
+    pub extension: ExtensionId,
+    pub began: Wall,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Wall>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<ParkLeft>,
+}
+
 /// An agent's after-call work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WrapUp {
@@ -361,6 +379,7 @@ impl CallRecord {
             holds: Vec::new(),
             transfers: Vec::new(),
             joins: Vec::new(),
+            parks: Vec::new(),
             forwards: Vec::new(),
             wrap_ups: Vec::new(),
             recordings: Vec::new(),

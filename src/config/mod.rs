@@ -79,6 +79,8 @@ pub struct Config {
     pub menus: Arc<Menus>,
     /// `[node]`.
     pub node: Node,
+    /// `[park]`.
+    pub park: call::config::Park,
     /// `[[routes]]`.
     pub routes: Vec<Route>,
     /// `[sip]`.
@@ -149,6 +151,7 @@ struct File {
     media: media::config::Config,
     menus: BTreeMap<MenuId, ivr::config::Menu>,
     node: Node,
+    park: call::config::Park,
     queues: BTreeMap<QueueId, acd::config::Queue>,
     routes: Vec<Route>,
     sip: sip::config::Config,
@@ -182,6 +185,7 @@ impl From<File> for Config {
             media: file.media,
             menus: Arc::new(file.menus),
             node: file.node,
+            park: file.park,
             routes: file.routes,
             sip: file.sip,
             trunks: file.trunks.into_iter().map(|(id, trunk)| (id, Arc::new(trunk))).collect(),
@@ -219,6 +223,7 @@ impl Changes {
             ("[node] calls_max", old.node.calls_max != new.node.calls_max),
             ("[node] locale", old.node.locale != new.node.locale),
             ("[node] zone", old.node.zone != new.node.zone),
+            ("[park]", old.park != new.park),
             ("[queues]", old.acd.queues != new.acd.queues),
             ("[[routes]]", old.routes != new.routes),
             ("[sip] certificate", files(&old.sip) != files(&new.sip)),

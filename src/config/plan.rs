@@ -33,6 +33,7 @@ impl Config {
             lamps: self.lamps.clone(),
             locale: self.node.locale,
             menus: self.menus.clone(),
+            park: self.park.clone(),
             routes: self.compile_routes(),
             seats,
             trunks: self.trunks.clone(),

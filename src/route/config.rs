@@ -148,6 +148,10 @@ pub struct Codes {
     pub forward_no_answer_off: String,
     /// Sends back what is said. Default `"*43"`.
     pub echo_test: String,
+    /// A call transferred to it is parked at the first free place of `[park]`, or at the one whose
+    /// number comes after it, such as `*701`; who calls that number talks with who is parked there,
+    /// and who calls the code alone has a place kept for him. Default `"*70"`.
+    pub park: String,
     /// Answers the phone that rings longest among those of the same `pickup_groups`; with a number
     /// after it, such as `*81002`, that one. Default `"*8"`.
     pub pickup: String,
@@ -175,6 +179,7 @@ impl Default for Codes {
             forward_no_answer: "*92".to_owned(),
             forward_no_answer_off: "*93".to_owned(),
             echo_test: "*43".to_owned(),
+            park: "*70".to_owned(),
             pickup: "*8".to_owned(),
             wrap_up_done: "*15".to_owned(),
             wrap_up_extend: "*16".to_owned(),
@@ -198,6 +203,7 @@ pub enum Code {
     ForwardNoAnswer,
     ForwardNoAnswerOff,
     EchoTest,
+    Park,
     Pickup,
     WrapUpDone,
     WrapUpExtend,
@@ -220,6 +226,7 @@ impl Code {
             Self::ForwardNoAnswer => "forward_no_answer",
             Self::ForwardNoAnswerOff => "forward_no_answer_off",
             Self::EchoTest => "echo_test",
+            Self::Park => "park",
             Self::Pickup => "pickup",
             Self::WrapUpDone => "wrap_up_done",
             Self::WrapUpExtend => "wrap_up_extend",
@@ -232,7 +239,11 @@ impl Code {
     pub const fn takes_number(self) -> bool {
         matches!(
             self,
-            Self::ForwardAlways | Self::ForwardBusy | Self::ForwardNoAnswer | Self::Pickup
+            Self::ForwardAlways
+                | Self::ForwardBusy
+                | Self::ForwardNoAnswer
+                | Self::Park
+                | Self::Pickup
         )
     }
 }
@@ -254,6 +265,7 @@ impl Codes {
             (Code::ForwardNoAnswer, &self.forward_no_answer),
             (Code::ForwardNoAnswerOff, &self.forward_no_answer_off),
             (Code::EchoTest, &self.echo_test),
+            (Code::Park, &self.park),
             (Code::Pickup, &self.pickup),
             (Code::WrapUpDone, &self.wrap_up_done),
             (Code::WrapUpExtend, &self.wrap_up_extend),

@@ -154,6 +154,7 @@ impl Switch {
             CallStage::Listening { prompt, .. } => Stage::Listening { prompt: prompt.clone() },
             CallStage::Menu(menu) => Stage::InMenu { menu: menu.menu().clone() },
             CallStage::Outgoing(_) | CallStage::Ringing(_) => Stage::Ringing,
+            CallStage::Parked(parked) => Stage::Parked { slot: parked.slot },
             CallStage::Routing => Stage::Routing,
             CallStage::Talking(talking) => Stage::Talking { with: talking.peer },
             CallStage::Waiting(waiting) => {

@@ -63,6 +63,7 @@ impl Switch {
             acd: &parts.acd,
             decided: &mut self.decided,
             lines: &mut self.trunks.lines,
+            lot: &mut self.lot,
             phones: &parts.registrar,
             ports: &mut self.ports,
             rng: &mut parts.rng,

@@ -1,6 +1,7 @@
 //! Places in other calls: found, and whether they may be taken.
 
 use crate::call::{self, Input as CallInput, Joined, Place};
+use crate::cdr::entry::JoinWhy;
 use crate::id::{CallId, ExtensionId, LegId};
 use crate::sip::dialog::Replaces;
 use crate::switch::{Output, Switch};
@@ -21,7 +22,7 @@ impl Switch {
         out: &mut Vec<Output>,
     ) {
         let from = self.home(guest);
-        let joined = self.find(from, wanted).and_then(|place| {
+        let joined = self.find(from, wanted).and_then(|(place, why)| {
             let (Some(mut giver), Some(mut taker)) =
                 (self.calls.remove(&from), self.calls.remove(&self.home(place)))
             else {
@@ -29,7 +30,7 @@ impl Switch {
             };
             let mut steps = Vec::new();
             let (guest, place) = ((&mut *giver, guest), (&mut *taker, place));
-            let joined = call::join(now, &mut self.site(), guest, place, wanted.why(), &mut steps);
+            let joined = call::join(now, &mut self.site(), guest, place, why, &mut steps);
             for call in [giver, taker] {
                 self.calls.insert(call.id(), call);
             }
@@ -69,10 +70,15 @@ impl Switch {
         }
     }
 
-    /// The leg whose place is meant, if it may be taken.
-    fn find(&self, from: CallId, wanted: &Place) -> Result<LegId, u16> {
+    /// The leg whose place is meant, if it may be taken, and why it is.
+    fn find(&self, from: CallId, wanted: &Place) -> Result<(LegId, JoinWhy), u16> {
         match wanted {
-            Place::Dialog { replaces, by, .. } => self.named(from, replaces, by),
+            Place::Dialog { replaces, by, why } => self.named(from, replaces, (by, *why)),
+            Place::Parked { slot } => {
+                let call = self.lot.call(*slot).and_then(|call| self.calls.get(&call));
+                let call = call.filter(|call| call.id() != from).ok_or(NOBODY)?;
+                Ok((call.party(), JoinWhy::Fetch))
+            }
             Place::Ringing { of, by } => {
                 let mut calls: Vec<_> = self.calls.values().collect();
                 calls.sort_unstable_by_key(|call| call.id()); // who rings longest comes first
@@ -83,13 +89,18 @@ impl Switch {
                         && *extension != by
                         && self.may_pick_up(by, extension)
                 });
-                found.map(|(leg, _)| leg).ok_or(NOBODY)
+                found.map(|(leg, _)| (leg, JoinWhy::Pickup)).ok_or(NOBODY)
             }
         }
     }
 
     /// The leg with a dialog (RFC 3891 §3).
-    fn named(&self, from: CallId, replaces: &Replaces, by: &ExtensionId) -> Result<LegId, u16> {
+    fn named(
+        &self,
+        from: CallId,
+        replaces: &Replaces,
+        (by, why): (&ExtensionId, JoinWhy),
+    ) -> Result<(LegId, JoinWhy), u16> {
         let Replaces { call_id, to_tag, from_tag, .. } = replaces;
         // Who learnt of it from a lamp names it as the phone at its other end does (RFC 4235 §4.1).
         let (leg, remote_tag) = match (self.legs.get(to_tag), self.legs.get(from_tag)) {
@@ -105,12 +116,15 @@ impl Switch {
             return Err(DECLINED);
         }
         let (owner, is_confirmed) = call.leg_state(leg).ok_or(GONE)?;
-        let owner = owner.ok_or(FORBIDDEN)?;
         if is_confirmed && replaces.early_only {
             return Err(BUSY);
         }
+        if call.is_parked() && owner != Some(by) {
+            return Ok((leg, JoinWhy::Fetch)); // as its place's lamp tells everybody
+        }
+        let owner = owner.ok_or(FORBIDDEN)?;
         let may = owner == by || (!is_confirmed && self.may_pick_up(by, owner));
-        may.then_some(leg).ok_or(FORBIDDEN)
+        may.then_some((leg, why)).ok_or(FORBIDDEN)
     }
 
     /// Whether two accounts share a pick-up group.

@@ -10,6 +10,7 @@
 //! extension  1001         its calls: trying, early, confirmed      open while registered
 //! agent      agent-17     early: rings. confirmed: on a call, in   closed: logged out.
 //!                         after-call work or away. Else off        What he does as activity
+//! place      park-1, *701  confirmed: somebody is parked. Else off  always open
 //! queue      queue-sales  early: callers wait. confirmed: it is    closed: nobody is logged in
 //!            or its number  full. Else off
 //! ```
@@ -226,6 +227,9 @@ impl Switch {
                     self.touch(now, Resource::Queue(queue), out);
                 }
             }
+            Fact::Parked { slot, .. } | Fact::Unparked { slot, .. } => {
+                self.touch(now, Resource::Park(*slot), out);
+            }
             Fact::Queued { queue, .. } | Fact::QueueLeft { queue, .. } => {
                 self.touch(now, Resource::Queue(queue.clone()), out);
             }
@@ -310,8 +314,38 @@ impl Switch {
             (Resource::Extension(extension), package) => {
                 Some(self.extension_shown(extension, package))
             }
+            (Resource::Park(slot), package) => Some(self.place_shown(*slot, package)),
             (Resource::Queue(queue), package) => self.queue_shown(queue, package),
         }
+    }
+
+    /// A place where calls are parked: a phone takes up the dialog that it names (RFC 5359 §2.15).
+    fn place_shown(&self, slot: u16, package: Package) -> Shown {
+        let call = self.lot.call(slot).and_then(|call| self.calls.get(&call));
+        let parked = call.and_then(|call| {
+            let leg = call.legs().find(|leg| leg.id == call.party())?;
+            Some((call, leg))
+        });
+        let Some((call, leg)) = parked else {
+            return match package {
+                Package::Dialog => Shown::Dialogs(Vec::new()),
+                _ => Shown::Presence(Presence { open: true, activity: None, note: None }),
+            };
+        };
+        let (number, name) = call.shown();
+        if package != Package::Dialog {
+            let (activity, note) = (Some(Activity::Busy), Some(format!("Parked: {number}")));
+            return Shown::Presence(Presence { open: true, activity, note });
+        }
+        let (call_id, tag) = leg.dialog_key();
+        let dialog = Some(Names {
+            call_id: call_id.to_owned(),
+            local_tag: Some(tag.to_owned()),
+            remote_tag: leg.remote_tag().unwrap_or_default().to_owned(),
+        });
+        let remote = Some(Party { number: number.to_owned(), name: name.map(str::to_owned) });
+        let (id, state) = (format!("park-{slot}"), CallState::Confirmed);
+        Shown::Dialogs(vec![shown::Call { id, state, called: true, dialog, remote }])
     }
 
     fn extension_shown(&mut self, extension: &ExtensionId, package: Package) -> Shown {
@@ -456,6 +490,10 @@ fn find(plan: &Plan, package: Package, user: &str) -> Option<Resource> {
     if package == Package::MessageSummary {
         return None; // only accounts have a mailbox
     }
+    let place = || user.strip_prefix("park-").and_then(|slot| slot.parse().ok());
+    if let Some(slot) = plan.park_slot(user).or_else(place).filter(|slot| has_place(plan, *slot)) {
+        return Some(Resource::Park(slot));
+    }
     let (agents, queues) = (&plan.acd.agents, &plan.acd.queues);
     let agent = user.strip_prefix("agent-").and_then(|id| agents.get_key_value(id));
     if let Some((agent, _)) = agent {
@@ -470,8 +508,13 @@ fn exists(plan: &Plan, resource: &Resource) -> bool {
     match resource {
         Resource::Agent(agent) => plan.acd.agents.contains_key(agent),
         Resource::Extension(extension) => plan.extensions.contains_key(extension),
+        Resource::Park(slot) => has_place(plan, *slot),
         Resource::Queue(queue) => plan.acd.queues.contains_key(queue),
     }
+}
+
+fn has_place(plan: &Plan, slot: u16) -> bool {
+    !plan.codes.park.is_empty() && (1..=plan.park.slots).contains(&slot)
 }
 
 /// Calls that one document tells of; it fits a datagram then (RFC 3261 §18.1.1) or nearly.

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use crate::acd::{self, Acd};
 use crate::call::services::Book;
-use crate::call::{Call, Origin, Plan, Ports, Settings};
+use crate::call::{Call, Lot, Origin, Plan, Ports, Settings};
 use crate::cdr::entry::Entry;
 use crate::id::{AgentId, CallId, CallIds, ExtensionId, LegId};
 use crate::media::control::{Command, Event};
@@ -151,6 +151,8 @@ pub struct Switch {
     /// Who wants to know what a lookup finds.
     seekers: HashMap<LookupId, Seeker>,
     lamps: Lamps,
+    /// Where calls are parked.
+    lot: Lot,
     ports: Ports,
     /// What the persons of accounts want when they are called.
     services: Book,
@@ -195,6 +197,7 @@ impl Switch {
             due: Deadlines::default(),
             limits: Limits::default(),
             seekers: HashMap::new(),
+            lot: Lot::default(),
             ports: Ports::default(),
             services: Book::new(),
             occupied: HashMap::new(),

@@ -143,6 +143,10 @@ pub enum Stage {
     Listening {
         prompt: PromptId,
     },
+    /// Waits to be fetched.
+    Parked {
+        slot: u16,
+    },
     /// Phones ring.
     Ringing,
     /// Arrived; nothing decided yet.

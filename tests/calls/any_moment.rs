@@ -8,7 +8,7 @@ use strowger::switch::Input;
 use strowger::time::Duration;
 
 /// Where the calls go: a phone, all kinds of queues, a menu and on, codes.
-const PLACES: [&str; 9] = ["1002", "601", "602", "603", "604", "605", "606", "500", "*43"];
+const PLACES: [&str; 10] = ["1002", "601", "602", "603", "604", "605", "606", "500", "*43", "*70"];
 
 #[test]
 fn the_caller_leaves_after_any_step() {

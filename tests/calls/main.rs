@@ -50,6 +50,8 @@ mod no_answer_to_offer;
 mod no_port;
 mod odd_phones;
 mod overload;
+mod park;
+mod park_recall;
 mod path;
 mod pickup;
 mod position;

@@ -10,6 +10,7 @@ use crate::call::audio::Audio;
 use crate::call::identity::Manner;
 use crate::call::invite::Dial;
 use crate::call::leg::{Input, Leg, Output};
+use crate::call::park::Lot;
 use crate::call::services::Book;
 use crate::call::site::{Ports, Settings, Site};
 use crate::call::trunk::Lines;
@@ -106,6 +107,7 @@ impl Desk {
             acd: &acd,
             decided: &mut Vec::new(),
             lines: &mut Lines::default(),
+            lot: &mut Lot::default(),
             phones: &phones,
             ports: &mut ports,
             rng: &mut rng,
@@ -157,6 +159,7 @@ impl Desk {
             acd: &self.acd,
             decided: &mut Vec::new(),
             lines: &mut Lines::default(),
+            lot: &mut Lot::default(),
             phones: &self.phones,
             ports: &mut self.ports,
             rng: &mut self.rng,

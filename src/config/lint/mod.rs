@@ -13,6 +13,7 @@ use crate::time::Duration;
 
 mod access;
 mod agents;
+mod calls;
 mod lamps;
 mod log;
 mod numbers;
@@ -43,6 +44,7 @@ pub fn lint(config: &Config, prompts: Option<HasPrompt<'_>>) -> Vec<Finding> {
     findings.extend(defence.map(|(key, text)| error(&["defence", key], text)));
     access::lint(config, &mut findings);
     agents::lint(config, &mut findings);
+    calls::lint(config, &mut findings);
     numbers::lint(config, &mut findings);
     routes::lint(config, &mut findings);
     targets::lint(config, prompts, &mut findings);

@@ -57,6 +57,9 @@ pub(super) fn targets(config: &Config) -> Vec<(Path, &Target)> {
             targets.extend(target.iter().map(|target| (path.clone(), target)));
         }
     }
+    if let Some(target) = &config.park.on_timeout {
+        targets.push((owned(&["park", "on_timeout"]), target));
+    }
     for (place, route) in config.routes.iter().enumerate() {
         targets.push((owned(&["routes", &place.to_string(), "target"]), &route.target));
     }

@@ -195,14 +195,15 @@ fn calls_table(found: &[proto::Call], shown: &Shown<'_>) -> String {
         let with = with.into_iter().find_map(Option::as_deref);
         let talking =
             call.legs.iter().find(|leg| Some(&leg.leg_id) == call.talking_leg_id.as_ref());
-        let with = with.or(talking.and_then(|leg| leg.extension.as_deref()));
+        let with = with.or(talking.and_then(|leg| leg.extension.as_deref())).map(str::to_owned);
+        let with = with.or(call.park_slot.map(|slot| slot.to_string()));
         table.row([
             call.call_id.clone(),
             call.caller.as_ref().map(|caller| plain(&caller.number)).unwrap_or_default(),
             plain(&call.dialled),
             ago(call.setup_time, shown.now),
             word(call.stage().as_str_name(), "CALL_STAGE_"),
-            or_hyphen(with),
+            or_hyphen(with.as_deref()),
             if call.recorded { "yes" } else { "no" }.to_owned(),
         ]);
     }

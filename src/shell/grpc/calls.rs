@@ -73,6 +73,10 @@ fn call(view: CallView) -> proto::Call {
             call.prompt = Some(prompt.to_string());
             CallStage::Listening
         }
+        Stage::Parked { slot } => {
+            call.park_slot = Some(slot.into());
+            CallStage::Parked
+        }
         Stage::Ringing => CallStage::Ringing,
         Stage::Routing => CallStage::Routing,
         Stage::Talking { with } => {

@@ -4,8 +4,8 @@ use prost_types::{Duration as ProtoDuration, Timestamp};
 use tonic::Status;
 
 use crate::cdr::entry::{
-    AgentState, Direction, ForwardWhy, HungUpBy, JoinWhy, OfferOutcome, QueueLeft, TransferOutcome,
-    TrunkState,
+    AgentState, Direction, ForwardWhy, HungUpBy, JoinWhy, OfferOutcome, ParkLeft, QueueLeft,
+    TransferOutcome, TrunkState,
 };
 use crate::id::CallId;
 use crate::shell::proto;
@@ -118,9 +118,21 @@ pub fn forward_why(why: ForwardWhy) -> i32 {
 
 pub fn join_why(why: JoinWhy) -> i32 {
     match why {
+        JoinWhy::Fetch => proto::JoinWhy::Fetch,
         JoinWhy::Pickup => proto::JoinWhy::Pickup,
         JoinWhy::Takeover => proto::JoinWhy::Takeover,
         JoinWhy::Transfer => proto::JoinWhy::Transfer,
+    }
+    .into()
+}
+
+pub fn park_left(why: ParkLeft) -> i32 {
+    match why {
+        ParkLeft::Abandoned => proto::ParkLeft::Abandoned,
+        ParkLeft::Fetched => proto::ParkLeft::Fetched,
+        ParkLeft::Moved => proto::ParkLeft::Moved,
+        ParkLeft::NodeRestart => proto::ParkLeft::NodeRestart,
+        ParkLeft::TimedOut => proto::ParkLeft::TimedOut,
     }
     .into()
 }

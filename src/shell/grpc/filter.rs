@@ -100,7 +100,9 @@ fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionI
         Fact::Offered { agent, queue, extension, .. } => {
             (agent.as_ref(), queue.as_ref(), Some(extension))
         }
-        Fact::Forwarded { extension, .. } => (None, None, Some(extension)),
+        Fact::Forwarded { extension, .. } | Fact::Parked { extension, .. } => {
+            (None, None, Some(extension))
+        }
         Fact::PositionTold { queue, .. }
         | Fact::Queued { queue, .. }
         | Fact::QueueLeft { queue, .. } => (None, Some(queue), None),
@@ -130,6 +132,7 @@ fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionI
         | Fact::TalkEnded { .. }
         | Fact::TransferEnded { .. }
         | Fact::Trunk { .. }
-        | Fact::TrunkSkipped { .. } => (None, None, None),
+        | Fact::TrunkSkipped { .. }
+        | Fact::Unparked { .. } => (None, None, None),
     }
 }

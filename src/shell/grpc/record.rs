@@ -2,11 +2,11 @@
 
 use super::convert::{
     agent_state, direction, duration, forward_why, hung_up_by, join_why, name, offer_outcome,
-    queue_left, time, transfer_outcome, trunk_state,
+    park_left, queue_left, time, transfer_outcome, trunk_state,
 };
 use crate::cdr::entry::{Entry, Fact, Quality};
 use crate::cdr::record::{
-    Attempt, CallRecord, Caller, End, Forward, Hold, Join, Leg, MenuVisit, Offer, QueueVisit,
+    Attempt, CallRecord, Caller, End, Forward, Hold, Join, Leg, MenuVisit, Offer, Park, QueueVisit,
     Recording, RouteTaken, Talk, Transfer, WrapUp,
 };
 use crate::shell::ledger::{Body, Item};
@@ -55,6 +55,7 @@ pub fn record(sequence: u64, record: CallRecord) -> proto::CallRecord {
         omitted: record.omitted,
         transfers: record.transfers.into_iter().map(transfer).collect(),
         joins: record.joins.iter().map(join).collect(),
+        parks: record.parks.into_iter().map(park).collect(),
         trunk: name(record.trunk.as_ref()),
         did: record.did,
         attempts: record.attempts.into_iter().map(attempt).collect(),
@@ -70,6 +71,17 @@ fn caller(caller: Caller) -> proto::Caller {
 fn route(taken: RouteTaken) -> proto::RouteTaken {
     let target = taken.target.to_string();
     proto::RouteTaken { time: Some(time(taken.at)), rule: taken.rule, target }
+}
+
+fn park(park: Park) -> proto::Park {
+    proto::Park {
+        leg_id: park.leg.to_string(),
+        slot: park.slot.into(),
+        extension: park.extension.to_string(),
+        start_time: Some(time(park.began)),
+        end_time: park.ended.map(time),
+        why: park.why.map_or(0, park_left),
+    }
 }
 
 fn menu(visit: MenuVisit) -> proto::MenuVisit {
@@ -320,6 +332,16 @@ fn told_of_transfers(fact: Fact) -> Told {
             call_id: call.to_string(),
             why: join_why(why),
         }),
+        Fact::Parked { leg, slot, extension } => Told::Parked(proto::Parked {
+            leg_id: leg.to_string(),
+            slot: slot.into(),
+            extension: extension.to_string(),
+        }),
+        Fact::Unparked { leg, slot, why } => Told::Unparked(proto::Unparked {
+            leg_id: leg.to_string(),
+            slot: slot.into(),
+            why: park_left(why),
+        }),
         Fact::Transferred { leg, extension, agent, to } => Told::Transferred(proto::Transferred {
             leg_id: leg.to_string(),
             extension: name(extension.as_ref()),
@@ -365,8 +387,10 @@ fn told_rest(fact: Fact) -> Told {
         }
         fact @ (Fact::Forwarded { .. }
         | Fact::Joined { .. }
+        | Fact::Parked { .. }
         | Fact::Transferred { .. }
-        | Fact::TransferEnded { .. }) => told_of_transfers(fact),
+        | Fact::TransferEnded { .. }
+        | Fact::Unparked { .. }) => told_of_transfers(fact),
         Fact::WrapUpBegan { agent } => {
             Told::WrapUpBegan(proto::WrapUpBegan { agent: agent.to_string() })
         }

@@ -81,6 +81,8 @@ pub fn event(request: &Request) -> Option<(&str, Option<&str>)> {
 pub enum Resource {
     Agent(AgentId),
     Extension(ExtensionId),
+    /// A place where calls are parked, by its number.
+    Park(u16),
     Queue(QueueId),
 }
 

@@ -1,0 +1,53 @@
+//! Calls of phones: times that nobody would wait, places that cannot be dialled, groups of nobody.
+
+use crate::config::Config;
+use crate::config::problem::{Finding, error, warning};
+use crate::time::Duration;
+
+pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
+    let recall = config.calls.recall_timeout;
+    if !recall.is_zero() && recall < RING_MIN {
+        let text = "no phone could be answered in time; write \"5s\" or more, or \"0s\"";
+        findings.push(error(&["calls", "recall_timeout"], text));
+    }
+    if !(1..=SLOTS_MAX).contains(&config.park.slots) {
+        let text = format!("write 1 to {SLOTS_MAX}; `park = \"\"` of [codes] switches it off");
+        findings.push(error(&["park", "slots"], text));
+    }
+    if config.park.timeout < PARK_MIN {
+        let text = "nobody could fetch a call in time; write \"10s\" or more";
+        findings.push(error(&["park", "timeout"], text));
+    }
+    pickup_groups(config, findings);
+}
+
+fn pickup_groups(config: &Config, findings: &mut Vec<Finding>) {
+    for (id, account) in &config.extensions {
+        for (place, group) in account.pickup_groups.iter().enumerate() {
+            let path = ["extensions", id.as_str(), "pickup_groups", &place.to_string()];
+            if group.trim().is_empty() {
+                findings.push(error(&path, "a group needs a name; write one or leave it out"));
+                continue;
+            }
+            if account.pickup_groups[..place].contains(group) {
+                findings.push(warning(&path, format!("`{group}` is written twice; leave one out")));
+                continue;
+            }
+            let others = config.extensions.iter().filter(|(other, _)| *other != id);
+            let mut shared = others.filter(|(_, other)| other.pickup_groups.contains(group));
+            if group != ALL && shared.next().is_none() {
+                let text = format!("nobody else is in `{group}`; no call could be picked up");
+                findings.push(warning(&path, text));
+            }
+        }
+    }
+}
+
+/// The group of those who name none.
+const ALL: &str = "all";
+/// Nobody takes a call in less.
+const RING_MIN: Duration = Duration::from_secs(5);
+/// Nobody hears of a parked call and gets to a phone in less.
+const PARK_MIN: Duration = Duration::from_secs(10);
+/// Places beyond this are hardly meant, and tedious to dial.
+const SLOTS_MAX: u16 = 999;
