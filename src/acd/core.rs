@@ -58,6 +58,9 @@ pub struct Ask {
     pub skills: BTreeMap<SkillId, u8>,
     /// Since when he has waited, also in other queues: his seniority.
     pub entered: Instant,
+    /// Since when he has waited in this queue, if he comes back to it: `max_wait` and widening go
+    /// on from there.
+    pub here_since: Option<Instant>,
 }
 
 impl Default for Acd {
@@ -149,6 +152,7 @@ impl Acd {
         let line: Arc<Line> = served.line.clone();
         let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
         let place = Place::new(ask.entered, ask.priority_credit, ticket);
+        let entered = ask.here_since.unwrap_or(now);
         let caller = Arc::new(Caller {
             call,
             queue: number,
@@ -159,8 +163,8 @@ impl Acd {
             cap: if many { AGENTS_MAX as u32 } else { 1 },
             offered: many.then(|| Bits::new(AGENTS_MAX)),
             tried: std::sync::OnceLock::new(),
-            entered: now,
-            until: now + served.max_wait,
+            entered,
+            until: entered + served.max_wait,
             skills: ask.skills,
             needs: ArcSwapOption::empty(),
             step: AtomicUsize::new(0),

@@ -110,10 +110,9 @@ pub fn welcome<F: Floor>(floor: &mut F, agent: u32) {
 
 /// Removes the bit of an agent who is not free; looks again if he has become free meanwhile.
 pub fn hide<F: Floor>(floor: &mut F, agent: u32) {
+    // Ordered by the bit itself: who set it before it is removed here is seen with the free word
+    // that earned it; who sets it after leaves it set.
     floor.free().remove(agent);
-    // Pairs with the fence in `welcome`: either the word is seen free here, or the bit is set after
-    // it was removed here.
-    publish();
     if floor.agent(agent).load().is_free() {
         floor.later(Again::Agent(agent));
     }

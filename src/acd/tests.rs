@@ -469,6 +469,21 @@ fn patience_ends_with_the_longest_wait() {
     assert_eq!(hall.acd.next_tick(), None);
 }
 
+/// The agent who had answered hung up before he was joined with the caller.
+#[test]
+fn who_comes_back_to_a_queue_waits_no_longer_for_it() {
+    let mut hall = Hall::new(["a"], with(most_idle(&["a"]), |q| q.max_wait = Some(secs(60))));
+    let entered = hall.now;
+    hall.calls(1).unwrap();
+    hall.pass(50);
+    hall.leaves(1);
+
+    hall.asks(1, "q", Ask { entered, here_since: Some(entered), ..Ask::default() }).unwrap();
+    hall.pass(10);
+
+    assert_eq!(hall.out, [Output::TimedOut { call: call(1), queue: "q".into() }]);
+}
+
 #[test]
 fn a_phone_that_rings_at_the_longest_wait_may_be_answered() {
     let config = with(most_idle(&["a", "b"]), |q| q.max_wait = Some(secs(60)));

@@ -84,8 +84,7 @@ impl Call {
             self.fail(now, site, HungUpBy::Switch, (404, 1, "no_such_queue"), out);
             return;
         };
-        let ask =
-            Ask { priority_credit: Duration::ZERO, skills: self.skills.clone(), entered: now };
+        let ask = Ask { skills: self.skills.clone(), entered: now, ..Ask::default() };
         let position = match site.acd.enter(now, self.acd_id, &queue, ask, site.decided) {
             Ok(position) => position,
             Err(refusal) => {
@@ -307,7 +306,8 @@ impl Call {
         let (queue, entered) = (waiting.queue.clone(), waiting.entered);
         site.acd.call_ended(now, self.acd_id, &winner.agent, site.decided);
         // The caller keeps his seniority: he enters again with the time he first came.
-        let ask = Ask { priority_credit: Duration::ZERO, skills: self.skills.clone(), entered };
+        let skills = self.skills.clone();
+        let ask = Ask { skills, entered, here_since: Some(entered), ..Ask::default() };
         match site.acd.enter(now, self.acd_id, &queue, ask, site.decided) {
             Ok(_) => {}
             Err(acd::Refusal::Empty) => {

@@ -7,6 +7,8 @@
 
 #![allow(clippy::duplicate_mod, reason = "the same files over other atomics are the point")]
 
+/// With atomics that order nothing but themselves.
+mod relaxed;
 /// The protocol as it is.
 mod sound;
 /// With words that are read and written in two steps.
@@ -54,6 +56,38 @@ fn nobody_rings_for_a_caller_who_is_gone() {
 #[test]
 fn two_agents_and_two_callers_pair_up() {
     sound::model::pairs();
+}
+
+#[test]
+fn who_sees_a_change_sees_what_led_to_it() {
+    sound::model::agents_fact();
+    sound::model::callers_fact();
+    sound::model::bits_fact();
+    sound::model::removed_bits_fact();
+}
+
+#[test]
+#[should_panic(expected = "what led to it is not seen")]
+fn over_relaxed_words_of_agents_it_is_not_seen() {
+    relaxed::model::agents_fact();
+}
+
+#[test]
+#[should_panic(expected = "what led to it is not seen")]
+fn over_relaxed_words_of_callers_it_is_not_seen() {
+    relaxed::model::callers_fact();
+}
+
+#[test]
+#[should_panic(expected = "what led to it is not seen")]
+fn over_relaxed_bits_it_is_not_seen() {
+    relaxed::model::bits_fact();
+}
+
+#[test]
+#[should_panic(expected = "what led to it is not seen")]
+fn over_relaxed_bits_that_go_it_is_not_seen() {
+    relaxed::model::removed_bits_fact();
 }
 
 #[test]

@@ -127,6 +127,59 @@ pub fn pairs() {
     });
 }
 
+/// An agent's phase changes after something was written down.
+pub fn agents_fact() {
+    let before = |agent: &AgentWord| {
+        let word = agent.load();
+        agent.swap(word, word.to(Phase::Available, 0)).expect("nobody else does");
+    };
+    led_to(AgentWord::new, before, |agent| agent.load().phase() == Phase::Available);
+}
+
+/// A caller's word changes after something was written down.
+pub fn callers_fact() {
+    let before = |call: &CallWord| assert!(call.count(0, 1));
+    led_to(CallWord::new, before, |call| call.load() != Call::Open { offers: 0, last: 0 });
+}
+
+/// A bit is set after something was written down.
+pub fn bits_fact() {
+    led_to(|| Bits::new(64), |bits| bits.insert(0), |bits| bits.contains(0));
+}
+
+/// A bit is taken away after something was written down.
+pub fn removed_bits_fact() {
+    let set = || {
+        let bits = Bits::new(64);
+        bits.insert(0);
+        bits
+    };
+    led_to(set, |bits| bits.remove(0), |bits| !bits.contains(0));
+}
+
+/// One thread writes a fact, then makes `change`; another that sees the change sees the fact.
+fn led_to<T: Send + Sync + 'static>(
+    new: impl Fn() -> T + Send + Sync + 'static,
+    change: impl Fn(&T) + Send + Sync + 'static,
+    sees: impl Fn(&T) -> bool + Copy + Send + Sync + 'static,
+) {
+    use loom::sync::atomic::{AtomicBool, Ordering::Relaxed};
+    check(PREEMPTIONS, move || {
+        let both = Arc::new((new(), AtomicBool::new(false)));
+        let reader = both.clone();
+        let reads = thread::spawn(move || {
+            if sees(&reader.0) {
+                assert!(reader.1.load(Relaxed), "what led to it is not seen");
+            }
+        });
+        // Here, not there: loom runs this thread first, and does not try a load of the same word by
+        // both before the change.
+        both.1.store(true, Relaxed);
+        change(&both.0);
+        join([reads]);
+    });
+}
+
 fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);

@@ -205,7 +205,12 @@ impl World {
         } else {
             BTreeMap::new()
         };
-        let ask = Ask { priority_credit: credit, skills: skills.clone(), entered: self.now };
+        let ask = Ask {
+            priority_credit: credit,
+            skills: skills.clone(),
+            entered: self.now,
+            here_since: None,
+        };
         let id = CallId::from_u64(call);
         let place = (
             self.now.as_micros() as i64 - credit.as_micros() as i64,
