@@ -21,6 +21,15 @@ impl Cpu {
         Self { nanoseconds: tasks.filter_map(|task| one(task.ok()?)).sum() }
     }
 
+    /// As `of`, with its children and theirs.
+    pub fn of_family(pid: u32) -> Self {
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let children = children.unwrap_or_default();
+        let children = children.split_whitespace().filter_map(|child| child.parse().ok());
+        let nanoseconds = children.map(|child| Self::of_family(child).nanoseconds).sum::<u64>();
+        Self { nanoseconds: Self::of(pid).nanoseconds + nanoseconds }
+    }
+
     /// Seconds since an earlier reading.
     pub fn since(self, earlier: Self) -> f64 {
         self.nanoseconds.saturating_sub(earlier.nanoseconds) as f64 / 1e9

@@ -1,5 +1,5 @@
 //! The whole daemon under load, measured from outside:
-//! `cargo xtask load [register|call|queue|relay]`.
+//! `cargo xtask load [register|call|queue|relay|crowd|flood]`.
 //!
 //! SIPp registers and calls; an RTP generator of ours counts every packet at both ends. What the
 //! daemon costs is the CPU time that the kernel has given to its threads.
@@ -9,7 +9,9 @@
 mod support;
 
 mod call;
+mod crowd;
 mod figures;
+mod flood;
 mod queue;
 mod register;
 mod relay;
@@ -19,26 +21,30 @@ use std::process::ExitCode;
 
 use figures::Table;
 
+type Measure = (&'static str, fn(&mut Table));
+
+/// What is measured, by name.
+const MEASURES: [Measure; 6] = [
+    ("register", register::measure),
+    ("call", call::measure),
+    ("queue", queue::measure),
+    ("relay", relay::measure),
+    ("crowd", crowd::measure),
+    ("flood", flood::measure),
+];
+
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let which = words.first().map_or("all", String::as_str);
-    if !["all", "register", "call", "queue", "relay"].contains(&which) {
-        eprintln!("cargo xtask load [register|call|queue|relay]");
+    let measures: Vec<_> =
+        MEASURES.iter().filter(|(name, _)| ["all", name].contains(&which)).collect();
+    if measures.is_empty() {
+        eprintln!("cargo xtask load [register|call|queue|relay|crowd|flood]");
         return ExitCode::from(2);
     }
     let mut table = Table::default();
-    let wants = |name: &str| which == "all" || which == name;
-    if wants("register") {
-        register::measure(&mut table);
-    }
-    if wants("call") {
-        call::measure(&mut table);
-    }
-    if wants("queue") {
-        queue::measure(&mut table);
-    }
-    if wants("relay") {
-        relay::measure(&mut table);
+    for (_, measure) in measures {
+        measure(&mut table);
     }
     println!("{table}");
     ExitCode::SUCCESS

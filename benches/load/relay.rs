@@ -9,7 +9,7 @@ use crate::figures::{Cpu, Table, percentile};
 use crate::rtp::{self, Stream};
 use crate::support::daemon::{Daemon, extensions, password};
 use crate::support::place::Place;
-use crate::support::sipp::{Report, Scenario};
+use crate::support::sipp::{Report, Scenario, Sipp};
 use crate::support::wait;
 
 const CALLS: u16 = 100;
@@ -43,44 +43,68 @@ pub fn measure(table: &mut Table) {
 
 /// Percent of a core per call, what was counted, and resident MB.
 fn relay(record: bool) -> (f64, rtp::Counted, u64) {
-    let users = extensions(2000..2000 + u32::from(CALLS));
     let record = if record { "always" } else { "never" };
-    let users = users.replace("\"\n", &format!("\"\nrecord = \"{record}\"\n"));
-    let mut node = Daemon::start(&format!("{QUIET}{users}{}", extensions([1001])));
-    let (near, far) = (Place::new(), Place::new());
-    register(&node, &far, 1001..1002);
-    let near_sockets = sockets(&near);
-    let far_sockets = sockets(&far);
-    let callee = Scenario::new("callee_with_port", &far, 5060, node.sip())
-        .users(&(0..CALLS).map(|call| port(call).to_string()).collect::<Vec<_>>())
-        .calls(u32::from(CALLS), 50)
-        .start(LIMIT);
-    let talk = (TIME + Duration::from_secs(15)).as_millis().to_string();
-    let caller = Scenario::new("caller_with_port", &near, 5060, node.sip())
-        .users(&(0..CALLS).map(line).collect::<Vec<_>>())
-        .dials("1001", node.sip())
-        .calls(u32::from(CALLS), 50)
-        .option(&["-d", &talk])
-        .start(LIMIT);
-    wait::until("all calls talk", Duration::from_secs(20), || {
-        let calls = node.json(&["calls"]);
-        let talking = calls.iter().filter(|call| call["answer_time"].is_string()).count();
-        (talking == usize::from(CALLS)).then_some(())
-    });
-    let mut streams = pair(near_sockets, &switch_ports(&caller.report()), &node);
-    streams.extend(pair(far_sockets, &switch_ports(&callee.report()), &node));
-    assert_eq!(streams.len(), 2 * usize::from(CALLS), "both ends of every call");
-
-    let pid = node.pid();
+    let mut talks = Talks::begin(CALLS, TIME, &format!("\"\nrecord = \"{record}\"\n"));
+    let pid = talks.node.pid();
     let before = Cpu::of(pid);
     let began = wait::now();
-    let counted = rtp::exchange(streams, TIME);
+    let counted = rtp::exchange(std::mem::take(&mut talks.streams), TIME);
     let seconds = wait::now().duration_since(began).as_secs_f64();
     let cpu = Cpu::of(pid).since(before);
-    let resident = node.resident_kib() / 1024;
-    caller.succeeds();
-    callee.succeeds();
+    let resident = talks.node.resident_kib() / 1024;
+    talks.end();
     (100.0 * cpu / seconds / f64::from(CALLS), counted, resident)
+}
+
+/// Calls that talk, with a socket at both ends of each.
+pub struct Talks {
+    pub node: Daemon,
+    pub streams: Vec<Stream>,
+    caller: Sipp,
+    callee: Sipp,
+}
+
+impl Talks {
+    /// Begins some calls, which stay for `time` and a little; `line_end` ends every line of the
+    /// callers' accounts.
+    pub fn begin(calls: u16, time: Duration, line_end: &str) -> Self {
+        let users = extensions(2000..2000 + u32::from(calls)).replace("\"\n", line_end);
+        let node = Daemon::start(&format!("{QUIET}{users}{}", extensions([1001])));
+        let (near, far) = (Place::new(), Place::new());
+        register(&node, &far, 1001..1002);
+        let near_sockets = sockets(&near, calls);
+        let far_sockets = sockets(&far, calls);
+        let limit = time + LIMIT;
+        let callee = Scenario::new("callee_with_port", &far, 5060, node.sip())
+            .users(&(0..calls).map(|call| port(call).to_string()).collect::<Vec<_>>())
+            .calls(u32::from(calls), 50)
+            .keep(far)
+            .start(limit);
+        let talk = (time + Duration::from_secs(15)).as_millis().to_string();
+        let caller = Scenario::new("caller_with_port", &near, 5060, node.sip())
+            .users(&(0..calls).map(line).collect::<Vec<_>>())
+            .dials("1001", node.sip())
+            .calls(u32::from(calls), 50)
+            .option(&["-d", &talk])
+            .keep(near)
+            .start(limit);
+        wait::until("all calls talk", Duration::from_secs(20), || {
+            let shown = node.json(&["calls"]);
+            let talking = shown.iter().filter(|call| call["answer_time"].is_string()).count();
+            (talking == usize::from(calls)).then_some(())
+        });
+        let mut streams = pair(near_sockets, &switch_ports(&caller.report()), &node);
+        streams.extend(pair(far_sockets, &switch_ports(&callee.report()), &node));
+        assert_eq!(streams.len(), 2 * usize::from(calls), "both ends of every call");
+        Self { node, streams, caller, callee }
+    }
+
+    /// Waits until all have hung up; every one must have gone well.
+    pub fn end(self) -> Daemon {
+        self.caller.succeeds();
+        self.callee.succeeds();
+        self.node
+    }
 }
 
 fn line(call: u16) -> String {
@@ -94,13 +118,13 @@ fn port(call: u16) -> u16 {
 }
 
 /// One bound socket for each call, by its port.
-fn sockets(place: &Place) -> HashMap<u16, UdpSocket> {
+fn sockets(place: &Place, calls: u16) -> HashMap<u16, UdpSocket> {
     let bind = |call| {
         let socket = UdpSocket::bind(place.at(port(call))).expect("the address is ours alone");
         socket.set_nonblocking(true).expect("a socket can be made non-blocking");
         (port(call), socket)
     };
-    (0..CALLS).map(bind).collect()
+    (0..calls).map(bind).collect()
 }
 
 /// Our port → the switch's port, from the SDP in both directions of each call.

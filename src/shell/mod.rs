@@ -7,6 +7,7 @@ pub mod entropy;
 pub mod grpc;
 pub mod http;
 pub mod ledger;
+mod limited;
 pub mod log;
 pub mod media;
 pub mod metrics;

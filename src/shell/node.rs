@@ -315,4 +315,4 @@ const MESSAGES_MAX: usize = 16_384;
 const ANSWERS_MAX: usize = 1024;
 
 /// Media reports that may wait for the Switch.
-const MEDIA_EVENTS_MAX: usize = 65_536;
+const MEDIA_EVENTS_MAX: usize = 16_384;

@@ -57,7 +57,15 @@ impl Kamailio {
         assert!(answered.is_some(), "kamailio does not answer\n{}", kamailio.process.tail());
         kamailio
     }
+
+    /// The process that has started the others.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
 }
+
+/// Everybody's password.
+pub const SECRET: &str = "secret";
 
 /// The password stands in a variable: `pv_auth_check` and its kin take no text.
 const CONFIG: &str = r#"#!KAMAILIO

@@ -46,19 +46,24 @@ impl Wire {
     /// Sends a REGISTER with the given Authorization value, and returns the final response; none if
     /// there was no answer within two seconds.
     pub fn register(&mut self, authorization: Option<&str>) -> Option<String> {
+        let request = self.request(authorization);
+        self.send(request.as_bytes());
+        self.final_response()
+    }
+
+    /// The text of the next REGISTER.
+    pub fn request(&mut self, authorization: Option<&str>) -> String {
         self.count += 1;
         let Self { local, node, count, user, .. } = self;
         let lines = authorization.map(|value| format!("Authorization: {value}\r\n"));
-        let text = format!(
+        format!(
             "REGISTER sip:{node} SIP/2.0\r\n\
              Via: SIP/2.0/UDP {local};branch=z9hG4bK{count}.{user};rport\r\n\
              From: <sip:{user}@{node}>;tag=t{count}\r\nTo: <sip:{user}@{node}>\r\n\
              Call-ID: {user}@{local}\r\nCSeq: {count} REGISTER\r\nMax-Forwards: 70\r\n\
              Contact: <sip:{user}@{local}>\r\nExpires: 60\r\n{}Content-Length: 0\r\n\r\n",
             lines.unwrap_or_default()
-        );
-        self.send(text.as_bytes());
-        self.final_response()
+        )
     }
 
     pub fn send(&self, bytes: &[u8]) {
@@ -77,6 +82,18 @@ impl Wire {
                 return Some(text);
             }
         }
+    }
+
+    /// The responses that have come and were not read yet.
+    pub fn responses(&self) -> Vec<String> {
+        self.socket.set_nonblocking(true).expect("a socket can be made non-blocking");
+        let mut datagram = [0; 65_536];
+        let mut found = Vec::new();
+        while let Ok((size, _)) = self.socket.recv_from(&mut datagram) {
+            found.push(String::from_utf8_lossy(&datagram[..size]).into_owned());
+        }
+        self.socket.set_nonblocking(false).expect("and blocking again");
+        found
     }
 
     /// The Authorization of a REGISTER that answers a challenge (RFC 2617 form: MD5, qop=auth).

@@ -113,7 +113,7 @@ fn parts_benches() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The whole daemon under load: `register`, `call`, `queue`, `relay`, or all four.
+/// The whole daemon under load: `register`, `call`, `queue`, `relay`, `crowd`, `flood`, or all.
 pub fn load(args: &[String]) -> anyhow::Result<()> {
     let python = peers::install()?;
     let mut load = command(&cargo(), &["bench", "--locked", "--bench", "load", "--"]);

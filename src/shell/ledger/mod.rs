@@ -28,6 +28,7 @@ use crate::cdr::entry::Entry;
 use crate::cdr::record::CallRecord;
 use crate::id::CallId;
 use crate::media::control::Recorded;
+use crate::shell::limited::{LimitedSender, limited};
 use crate::time::{Duration, Wall};
 use writer::{Job, Order, Writer};
 
@@ -62,7 +63,7 @@ struct Shared {
     path: PathBuf,
     node: String,
     config: Config,
-    jobs: Sender<Job>,
+    jobs: LimitedSender<Job>,
     orders: Sender<Order>,
     head: watch::Receiver<u64>,
     state: Arc<State>,
@@ -127,7 +128,7 @@ impl Ledger {
         let end = recovery::close_cut_off(&mut db, node.name, now, node.recorded)?;
         store::set_alive(&db, now)?;
 
-        let (jobs, jobs_in) = bounded(config.entries_max);
+        let (jobs, jobs_in) = limited(config.entries_max);
         let (orders, orders_in) = bounded(ORDERS_MAX);
         let (head_out, head) = watch::channel(end.sequence);
         let state = Arc::new(State::default());

@@ -22,9 +22,9 @@ const RETENTION_EVERY: Duration = Duration::from_secs(60);
 /// How long the writer rests between rounds of removal, so that entries come first.
 const RETENTION_REST: Duration = Duration::from_millis(10);
 
-/// The shortest time between commits under load: one flush of the disk serves all that has come
-/// meanwhile. An idle ledger writes at once.
-const GATHER: Duration = Duration::from_millis(5);
+/// The shortest time between commits under load, unless somebody waits for an answer: one flush of
+/// the disk serves all that has come meanwhile. An idle ledger writes at once.
+const GATHER: Duration = Duration::from_millis(20);
 
 /// How long the writer waits after a failure; doubles up to the second.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
@@ -87,9 +87,15 @@ impl Writer {
         let retention = tick(RETENTION_EVERY);
         let pace = tick(GATHER);
         let mut removing = true;
+        let mut asked = Vec::new();
         loop {
-            let mut batch = Batch::default();
+            let mut batch = Batch { orders: std::mem::take(&mut asked), ..Batch::default() };
             let mut over = false;
+            let rest = match (batch.is_empty(), removing) {
+                (false, _) => Duration::ZERO,
+                (true, true) => RETENTION_REST,
+                (true, false) => NEVER,
+            };
             select! {
                 recv(self.jobs) -> job => match job {
                     Ok(job) => batch.jobs.push(job),
@@ -101,7 +107,7 @@ impl Writer {
                 },
                 recv(alive) -> _ => batch.alive = true,
                 recv(retention) -> _ => removing = true,
-                default(if removing { RETENTION_REST } else { NEVER }) => {}
+                default(rest) => {}
             }
             batch.jobs.extend(self.jobs.try_iter().take(self.config.batch_max));
             batch.orders.extend(self.orders.try_iter());
@@ -115,7 +121,11 @@ impl Writer {
             if removing && self.jobs.is_empty() {
                 removing = self.remove_old();
             } else if gathers {
-                let _ = pace.recv(); // a beat never ends
+                // Who asked and waits does not wait for the beat.
+                select! {
+                    recv(pace) -> _ => {}
+                    recv(self.orders) -> order => asked.extend(order),
+                }
             }
         }
     }

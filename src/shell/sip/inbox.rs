@@ -1,21 +1,22 @@
 //! What waits for the Switch: calls that are there go before those that want to be.
 //!
-//! Two bounded channels. What belongs to something that is there already (responses, ACK, CANCEL,
+//! Two limited channels. What belongs to something that is there already (responses, ACK, CANCEL,
 //! whatever has a To tag, lost connections) is urgent; the rest is new. The Switch thread empties
 //! the urgent one first, so that under more new calls than it can take those in progress hear and
 //! end as ever, and nothing of theirs is lost for want of room. A CANCEL does not overtake its own
 //! INVITE: nobody sends one before he has heard a response (RFC 3261 §9.1).
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, TrySendError};
 
 use super::Incoming;
+use crate::shell::limited::{LimitedSender, limited};
 use crate::sip::message::{Message, Method};
 
 /// The transports' end.
 #[derive(Clone, Debug)]
 pub struct Inbox {
-    urgent: Sender<Incoming>,
-    new: Sender<Incoming>,
+    urgent: LimitedSender<Incoming>,
+    new: LimitedSender<Incoming>,
 }
 
 /// The Switch thread's end.
@@ -27,7 +28,7 @@ pub struct Outbox {
 
 /// Both ends, with room for `room` messages of each kind.
 pub fn inbox(room: usize) -> (Inbox, Outbox) {
-    let ((urgent, urgent_out), (new, new_out)) = (bounded(room), bounded(room));
+    let ((urgent, urgent_out), (new, new_out)) = (limited(room), limited(room));
     (Inbox { urgent, new }, Outbox { urgent: urgent_out, new: new_out })
 }
 

@@ -5,9 +5,10 @@
 //! Out:      `Incoming` over bounded channels (`inbox`); bytes on the wire.
 //! Not here: resending (`sip::transaction`), which servers a name has (`sip::locate`).
 //!
-//! Receiving tasks parse, so only whole, well-formed messages reach the Switch. A request that can
-//! be answered but not read gets its 400 here. When the Switch's channel is full, datagrams are
-//! dropped (their senders resend) and connections are not read until there is room.
+//! Each UDP socket has a thread that receives, each connection a task. They parse, so only whole,
+//! well-formed messages reach the Switch. A request that can be answered but not read gets its 400
+//! here. When the Switch's channel is full, datagrams are dropped (their senders resend) and
+//! connections are not read until there is room.
 
 mod connections;
 mod inbox;
@@ -125,6 +126,8 @@ pub enum TransportError {
     Bind { listen: Listen, source: io::Error },
     #[error("there is no address to listen on")]
     NoListen,
+    #[error("cannot start to receive: {0}")]
+    Thread(io::Error),
 }
 
 /// Events since the start.
@@ -152,6 +155,7 @@ pub struct Counts {
 pub struct Transports {
     shared: Arc<Shared>,
     udp: Vec<udp::Outlet>,
+    _receivers: Vec<udp::Receiver>,
     runtime: Handle,
     closing: watch::Sender<()>,
 }
@@ -220,17 +224,14 @@ impl Transports {
         });
         let (closing, _) = watch::channel(());
         let runtime = Handle::current();
-        let mut outlets = Vec::new();
-        for (socket, outlet) in udp {
-            let receive = udp::receive(socket, outlet.clone(), shared.clone(), closing.subscribe());
-            runtime.spawn(receive);
-            outlets.push(outlet);
-        }
+        let start = |outlet: &udp::Outlet| udp::Receiver::start(outlet.clone(), shared.clone());
+        let receivers: io::Result<Vec<_>> = udp.iter().map(start).collect();
+        let receivers = receivers.map_err(TransportError::Thread)?;
         for (listener, listen) in streams {
             runtime.spawn(tcp::accept(listener, listen, shared.clone(), closing.subscribe()));
         }
         runtime.spawn(shared.tls.clone().watch(closing.subscribe()));
-        Ok(Self { shared, udp: outlets, runtime, closing })
+        Ok(Self { shared, udp, _receivers: receivers, runtime, closing })
     }
 
     /// The addresses that are listened on, with the ports that 0 became.

@@ -1,14 +1,15 @@
 //! SIP over UDP: one socket a listener.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::UdpSocket;
-use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -21,7 +22,7 @@ use crate::sip::stun;
 #[derive(Clone)]
 pub(super) struct Outlet {
     pub(super) address: SocketAddr,
-    socket: Arc<std::net::UdpSocket>,
+    socket: Arc<UdpSocket>,
 }
 
 impl Outlet {
@@ -42,8 +43,8 @@ impl Outlet {
     }
 }
 
-/// Opens a listener's socket; call it inside a tokio runtime.
-pub(super) fn bind(address: SocketAddr) -> io::Result<(UdpSocket, Outlet)> {
+/// Opens a listener's socket.
+pub(super) fn bind(address: SocketAddr) -> io::Result<Outlet> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -53,49 +54,90 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<(UdpSocket, Outlet)> {
     let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
     let _ = socket.set_send_buffer_size(BUFFER_BYTES);
     socket.bind(&address.into())?;
-    let socket = std::net::UdpSocket::from(socket);
-    let outlet = Outlet { address: socket.local_addr()?, socket: Arc::new(socket.try_clone()?) };
-    Ok((UdpSocket::from_std(socket)?, outlet))
+    let socket = UdpSocket::from(socket);
+    Ok(Outlet { address: socket.local_addr()?, socket: Arc::new(socket) })
 }
 
-/// Receives until the transports are dropped.
-pub(super) async fn receive(
-    socket: UdpSocket,
-    outlet: Outlet,
-    shared: Arc<Shared>,
-    mut closing: watch::Receiver<()>,
-) {
+/// The thread that receives from one socket; dropping it ends it.
+///
+/// A thread of its own, because a task of the runtime costs more wake-ups than a message costs
+/// work: one of a worker, often one of a second worker that looks after the sockets meanwhile.
+pub(super) struct Receiver {
+    thread: Option<thread::JoinHandle<()>>,
+    stop: Arc<OwnedFd>,
+}
+
+impl Receiver {
+    pub(super) fn start(outlet: Outlet, shared: Arc<Shared>) -> io::Result<Self> {
+        let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let stopped = stop.clone();
+        let thread = thread::Builder::new()
+            .name("sip udp".to_owned())
+            .spawn(move || receive(&outlet, &shared, &stopped))?;
+        Ok(Self { thread: Some(thread), stop })
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        // It cannot fail: the counter of an eventfd takes more than one.
+        let _ = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // an error is a panic that has been reported
+        }
+    }
+}
+
+/// Receives until `stop` is written to.
+fn receive(outlet: &Outlet, shared: &Shared, stop: &OwnedFd) {
     let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
     let mut look_at = Instant::now();
     loop {
-        tokio::select! {
-            _ = closing.changed() => return,
-            ready = socket.readable() => if ready.is_err() {
-                tokio::time::sleep(ERROR_PAUSE).await;
+        let mut both =
+            [PollFd::new(&*outlet.socket, PollFlags::IN), PollFd::new(stop, PollFlags::IN)];
+        let well = poll(&mut both, None).is_ok();
+        let now = Instant::now();
+        let pause = match well {
+            // Under load: what comes within a millisecond is read, and handled, in one go.
+            true => look_at.saturating_duration_since(now),
+            false => ERROR_PAUSE,
+        };
+        let stops = !both[1].revents().is_empty();
+        if stops || !pause.is_zero() && stops_within(stop, pause) {
+            return;
+        }
+        if drain(outlet, shared, &mut buffer) {
+            look_at = now.max(look_at) + PACE;
+        } else if stops_within(stop, ERROR_PAUSE) {
+            return;
+        }
+    }
+}
+
+/// Waits for a time: whether the thread is to end.
+fn stops_within(stop: &OwnedFd, time: Duration) -> bool {
+    let time = Timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().into() };
+    let mut one = [PollFd::new(stop, PollFlags::IN)];
+    poll(&mut one, Some(&time)).is_ok() && !one[0].revents().is_empty()
+}
+
+/// Takes what there is, a burst at most: whether the socket is well.
+fn drain(outlet: &Outlet, shared: &Shared, buffer: &mut [u8]) -> bool {
+    for _ in 0..BURST {
+        match outlet.socket.recv_from(buffer) {
+            Ok((size, source)) => datagram(shared, outlet, source, &buffer[..size]),
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => return true,
+                // An ICMP error that an earlier datagram caused, or a signal.
+                io::ErrorKind::ConnectionRefused | io::ErrorKind::Interrupted => {}
+                _ => {
+                    debug!(%error, "cannot receive");
+                    return false;
+                }
             },
         }
-        let now = Instant::now();
-        if now < look_at {
-            // Under load: what comes within a millisecond is read, and handled, in one go.
-            tokio::time::sleep_until(look_at).await;
-        }
-        for _ in 0..BURST {
-            match socket.try_recv_from(&mut buffer) {
-                Ok((size, source)) => datagram(&shared, &outlet, source, &buffer[..size]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    look_at = now.max(look_at) + PACE;
-                    break;
-                }
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
-                Err(error) => {
-                    debug!(%error, "cannot receive");
-                    tokio::time::sleep(ERROR_PAUSE).await;
-                    break;
-                }
-            }
-        }
-        tokio::task::yield_now().await;
     }
+    true
 }
 
 fn datagram(shared: &Shared, outlet: &Outlet, source: SocketAddr, bytes: &[u8]) {
@@ -154,7 +196,7 @@ const DATAGRAM_BYTES_MAX: usize = 65_536;
 /// The shortest time between two looks at the socket: each costs a wake-up here and one of the
 /// Switch thread, which is more than the work for one message.
 const PACE: Duration = Duration::from_millis(1);
-/// Datagrams read before other tasks get their turn.
+/// Datagrams read before it is looked whether the thread is to end.
 const BURST: usize = 64;
 /// Wait after an error that may last, so as not to spin.
 const ERROR_PAUSE: Duration = Duration::from_millis(10);
