@@ -83,6 +83,20 @@ fn an_agents_state_is_changed() {
 }
 
 #[test]
+fn calls_are_ordered() {
+    let site = Site::start();
+
+    let dialled = site.says(&["call", "dial", "1001", "600", "--auto-answer"]);
+    assert_eq!(dialled, "0000000000000007\n");
+    assert_eq!(site.says(&["call", "transfer", "0000000000000007-1", "1002"]), "");
+    for verb in ["hold", "resume"] {
+        let refused = site.run(&["call", verb, "0000000000000007-1"]);
+        assert_eq!(refused.status.code(), Some(1));
+        assert_eq!(text(&refused.stderr), "strowger: there is no leg 0000000000000007-1\n");
+    }
+}
+
+#[test]
 fn a_refused_reload_shows_the_mistakes() {
     let site = Site::start();
 
@@ -293,11 +307,14 @@ fn played(asked: Asked) -> bool {
                     AgentChange::Away { reason } => Reply::Agent(agent(AgentState::Away, reason)),
                     _ => Reply::Refused(Refusal::UnknownAgent(id)),
                 },
-                Request::HangUp { call } => Reply::Refused(Refusal::UnknownCall(call)),
+                Request::HangUp { call, .. } => Reply::Refused(Refusal::UnknownCall(call)),
                 Request::Phones => Reply::Phones(vec![phone()]),
                 Request::Queues => Reply::Queues(vec![queue()]),
                 Request::Drain { on } => Reply::Status(status(on)),
                 Request::Status => Reply::Status(status(false)),
+                Request::Dial(_) => Reply::Dialled(CallId::from_u64(7)),
+                Request::Hold { leg, .. } => Reply::Refused(Refusal::UnknownLeg(leg)),
+                Request::Transfer { .. } => Reply::Done,
                 Request::Trunks => Reply::Trunks(vec![trunk()]),
             };
             reply.send(answer).is_ok()

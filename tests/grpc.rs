@@ -290,6 +290,62 @@ async fn agents_are_listed_and_changed() {
 }
 
 #[tokio::test]
+async fn calls_are_ordered_and_refused_with_a_sentence() {
+    let node = TestNode::start().await;
+    let mut calls = CallsClient::new(node.channel.clone());
+    let dial = |extension: &str, to: &str| proto::DialRequest {
+        extension: extension.to_owned(),
+        to: to.to_owned(),
+        ..proto::DialRequest::default()
+    };
+
+    let dialled = calls.dial(dial("1001", "600")).await.unwrap().into_inner();
+    assert_eq!(dialled.call_id, "0000000000000007");
+    for (request, code) in [
+        (dial("1002", "600"), Code::FailedPrecondition),
+        (dial("1003", "600"), Code::NotFound),
+        (dial("", "600"), Code::InvalidArgument),
+        (dial("1001", ""), Code::InvalidArgument),
+        (dial("1001", "6 00"), Code::InvalidArgument),
+        (
+            proto::DialRequest { caller_id: Some("\"".to_owned()), ..dial("1001", "600") },
+            Code::InvalidArgument,
+        ),
+        (
+            proto::DialRequest { requested_by: "x".repeat(65), ..dial("1001", "600") },
+            Code::InvalidArgument,
+        ),
+    ] {
+        assert_eq!(calls.dial(request.clone()).await.unwrap_err().code(), code, "{request:?}");
+    }
+
+    let leg_id = "0000000000000007-1".to_owned();
+    let resume = proto::ResumeRequest { leg_id: leg_id.clone(), ..Default::default() };
+    calls.resume(resume).await.unwrap();
+    let to = "1002".to_owned();
+    let transfer = proto::TransferRequest { leg_id: leg_id.clone(), to, ..Default::default() };
+    calls.transfer(transfer).await.unwrap();
+    let nameless = proto::TransferRequest { to: "1002".to_owned(), ..Default::default() };
+    assert_eq!(calls.transfer(nameless).await.unwrap_err().code(), Code::InvalidArgument);
+}
+
+/// Who names nobody is known by where he is.
+#[tokio::test]
+async fn who_orders_something_is_told_to_the_switch() {
+    let node = TestNode::start().await;
+    let mut calls = CallsClient::new(node.channel.clone());
+    let hold = |by: &str| proto::HoldRequest {
+        leg_id: "0000000000000007-1".to_owned(),
+        requested_by: by.to_owned(),
+    };
+    for (named, by) in [("crm", "crm asks"), ("", "grpc:127.0.0.1 asks")] {
+        let refused = calls.hold(hold(named)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::FailedPrecondition);
+        assert!(refused.message().ends_with(by), "{}", refused.message());
+    }
+}
+
+#[tokio::test]
 async fn the_node_tells_its_numbers_and_reloads() {
     let node = TestNode::start().await;
     node.finish_calls(1..=1);
@@ -520,6 +576,15 @@ fn played(asked: Asked) -> bool {
                     }
                     _ => Reply::Refused(Refusal::UnknownAgent(id)),
                 },
+                Request::Dial(dial) => match dial.extension.as_str() {
+                    "1001" => Reply::Dialled(CallId::from_u64(7)),
+                    "1002" => Reply::Refused(Refusal::NotRegistered(dial.extension)),
+                    _ => Reply::Refused(Refusal::UnknownExtension(dial.extension)),
+                },
+                Request::Hold { leg, hold: true, by } => {
+                    Reply::Refused(Refusal::LegState { leg, why: format!("{by} asks") })
+                }
+                Request::Hold { .. } | Request::Transfer { .. } => Reply::Done,
                 Request::Status => {
                     Reply::Status(NodeStatus { calls: 3, config: 1, ..NodeStatus::default() })
                 }

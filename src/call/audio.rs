@@ -105,6 +105,11 @@ impl Audio {
         self.digits = want;
     }
 
+    /// Whether we hold the phone, or are about to.
+    pub fn wants_hold(&self) -> bool {
+        self.direction == Direction::SendOnly
+    }
+
     /// Whether keys are carried by the audio, as far as we are asked.
     pub fn carries_digits(&self) -> bool {
         self.digits

@@ -13,6 +13,7 @@ use crate::acd;
 use crate::call::audio::Audio;
 use crate::call::caller::Caller;
 use crate::call::codes::Dialogue;
+use crate::call::control::Summons;
 use crate::call::ending::Ending;
 use crate::call::identity::Diverted;
 use crate::call::invite;
@@ -45,7 +46,7 @@ use crate::time::{Duration, Epoch, Instant};
 pub enum Input {
     /// A decision about this caller.
     Acd(acd::Output),
-    /// An administrator ends the call, or the node stops; says which.
+    /// The node stops, or a limit is reached; says which.
     HangUp(&'static str),
     /// Something in the dialog of a leg.
     Leg(LegId, leg::Input),
@@ -151,8 +152,12 @@ pub struct Call {
     pub(super) acd_id: CallId,
     pub(super) plan: Arc<Plan>,
     pub(super) caller: Caller,
+    /// The caller's own leg; none has this name until he answers a call that was ordered for him.
+    pub(super) first: LegId,
     /// The leg that goes through the stages: the caller's, until he hands his place on.
     pub(super) party: LegId,
+    /// The phones that ring are the caller's own.
+    pub(super) summons: Option<Summons>,
     pub(super) legs: BTreeMap<LegId, Leg>,
     pub(super) stage: Stage,
     pub(super) began: Instant,
@@ -209,54 +214,11 @@ impl Call {
     ) -> Option<Self> {
         let port = site.ports.take()?;
         let leg_id = LegId { call: id, index: 0 };
-        let mut call = Self {
-            id,
-            acd_id: id,
-            plan,
-            caller: invited.caller,
-            party: leg_id,
-            legs: BTreeMap::new(),
-            stage: Stage::Routing,
-            began: now,
-            epoch: site.settings.epoch,
-            answered: None,
-            skills: BTreeMap::new(),
-            transfer: None,
-            transfers: 0,
-            diverted: Vec::new(),
-            parting: Vec::new(),
-            recordings: 0,
-            open_media: BTreeSet::new(),
-            open_recordings: BTreeMap::new(),
-            clients: Vec::new(),
-            tags: Vec::new(),
-            guests: Vec::new(),
-            threads: BTreeMap::from([(leg_id, port.thread)]),
-            moving: BTreeMap::new(),
-            joining: None,
-            legs_made: 1,
-            plays: 0,
-            hears: None,
-            hops: 0,
-            max_forwards: invite::hops_left(&invited.request),
-            thread: port.thread,
-        };
-        call.fact(
-            now,
-            out,
-            Fact::Setup {
-                direction: call.caller.direction(),
-                from: call.caller.sent.clone(),
-                e164: call.caller.e164.clone(),
-                name: call.caller.name.clone(),
-                extension: call.caller.extension().cloned(),
-                trunk: call.caller.trunk().cloned(),
-                did: call.caller.did.clone(),
-                to: call.caller.dialled.clone(),
-                sip_call_id: invited.request.call_id().to_owned(),
-                config: call.plan.version,
-            },
-        );
+        let times = (now, site.settings.epoch);
+        let mut call = Self::bare(times, id, (invited.caller, port.thread), plan);
+        call.threads.insert(leg_id, port.thread);
+        call.max_forwards = invite::hops_left(&invited.request);
+        call.set_up(now, invited.request.call_id().to_owned(), out);
         let audio = {
             let address = site.media_address(&invited.flow);
             Audio::new((address, port), site.settings.ptime, id.as_u64())
@@ -277,6 +239,68 @@ impl Call {
         call.leg_began(&leg, out);
         call.legs.insert(leg_id, leg);
         Some(call)
+    }
+
+    /// A call without legs.
+    pub(super) fn bare(
+        (began, epoch): (Instant, Epoch),
+        id: CallId,
+        (caller, thread): (Caller, u8),
+        plan: Arc<Plan>,
+    ) -> Self {
+        let first = LegId { call: id, index: 0 };
+        Self {
+            id,
+            acd_id: id,
+            plan,
+            caller,
+            first,
+            party: first,
+            summons: None,
+            legs: BTreeMap::new(),
+            stage: Stage::Routing,
+            began,
+            epoch,
+            answered: None,
+            skills: BTreeMap::new(),
+            transfer: None,
+            transfers: 0,
+            diverted: Vec::new(),
+            parting: Vec::new(),
+            recordings: 0,
+            open_media: BTreeSet::new(),
+            open_recordings: BTreeMap::new(),
+            clients: Vec::new(),
+            tags: Vec::new(),
+            guests: Vec::new(),
+            threads: BTreeMap::new(),
+            moving: BTreeMap::new(),
+            joining: None,
+            legs_made: 1,
+            plays: 0,
+            hears: None,
+            hops: 0,
+            max_forwards: invite::MAX_FORWARDS,
+            thread,
+        }
+    }
+
+    /// Writes the first fact.
+    pub(super) fn set_up(&self, now: Instant, sip_call_id: String, out: &mut Vec<Output>) {
+        let caller = &self.caller;
+        let fact = Fact::Setup {
+            direction: caller.direction(),
+            from: caller.sent.clone(),
+            e164: caller.e164.clone(),
+            name: caller.name.clone(),
+            extension: caller.extension().cloned(),
+            trunk: caller.trunk().cloned(),
+            did: caller.did.clone(),
+            to: caller.dialled.clone(),
+            sip_call_id,
+            config: self.plan.version,
+        };
+        self.fact(now, out, fact);
     }
 
     /// Sends the call where a rule of the plan says.
@@ -357,7 +381,7 @@ impl Call {
     }
 
     pub fn caller_leg(&self) -> LegId {
-        LegId { call: self.id, index: 0 }
+        self.first
     }
 
     /// The leg of the one who is served.
@@ -531,7 +555,7 @@ impl Call {
     }
 
     /// Forgets the legs that are gone, and closes the books when the last media is.
-    fn sweep(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
+    pub(super) fn sweep(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
         let gone: Vec<LegId> =
             self.legs.iter().filter(|(_, leg)| leg.is_gone()).map(|(leg, _)| *leg).collect();
         for leg in gone {

@@ -13,6 +13,8 @@ pub struct Caller {
     pub number: String,
     /// The same with `+` and its country, if it tells that.
     pub e164: Option<String>,
+    /// The number that those he calls are shown instead, since a program wants it so.
+    pub presented: Option<String>,
     /// The name that other phones show.
     pub name: Option<String>,
     /// What was dialled; of a trunk's call as rules made it.

@@ -23,7 +23,7 @@ pub const COMPLETED_ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsew
 pub const RETRY_AFTER_S: u32 = 5;
 
 /// What Max-Forwards begins with (RFC 3261 §20.22).
-const MAX_FORWARDS: u8 = 70;
+pub const MAX_FORWARDS: u8 = 70;
 
 /// How far those may be whom the sender of an INVITE calls: one hop less than he may (RFC 7332 §3).
 pub fn hops_left(invite: &Request) -> u8 {

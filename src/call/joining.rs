@@ -15,6 +15,7 @@ use crate::call::leg::{self, Leg};
 use crate::call::ringing::RINGBACK;
 use crate::call::site::Site;
 use crate::call::talking::Talking;
+use crate::call::transfer::PARTING_MAX;
 use crate::cdr::entry::{
     Fact, HungUpBy, JoinWhy, OfferOutcome, ParkLeft, QueueLeft, TransferOutcome,
 };
@@ -487,7 +488,7 @@ impl Call {
     ) {
         if let Some(leg) = referrer.filter(|leg| self.legs.contains_key(leg)) {
             self.tell(now, site, leg, 200.into(), out);
-            self.let_go(now, leg, out);
+            self.let_go(now, (leg, PARTING_MAX), out);
         }
     }
 }

@@ -26,7 +26,10 @@ impl Call {
         (agent, queue): (Option<AgentId>, Option<QueueId>),
         out: &mut Vec<Output>,
     ) -> Option<LegId> {
-        let (from, name) = self.shown();
+        let (from, name) = match &self.summons {
+            Some(_) => (self.caller.dialled.as_str(), None),
+            None => self.shown(),
+        };
         let (from, name) = (from.to_owned(), name.map(str::to_owned));
         let referred_by = self.transfer.as_ref().and_then(Transfer::referred_by);
         let referred_by = referred_by.map(str::to_owned);
@@ -38,7 +41,8 @@ impl Call {
             hidden: self.caller.hidden && self.party == self.caller_leg(),
             diverted: &diverted,
             alert: &alert,
-            auto_answer: rings.is_some_and(|queue| queue.auto_answer),
+            auto_answer: rings.is_some_and(|queue| queue.auto_answer)
+                || self.summons.as_ref().is_some_and(|summons| summons.auto_answer),
             ..Manner::default()
         };
         let dial = Dial {
@@ -111,7 +115,10 @@ impl Call {
                 let name = self.plan.extensions.get(extension).map(|it| it.name.as_str());
                 (extension.as_str(), name.filter(|name| !name.is_empty()))
             }
-            None => (&self.caller.number, self.caller.name.as_deref()),
+            None => match &self.caller.presented {
+                Some(number) => (number, None),
+                None => (&self.caller.number, self.caller.name.as_deref()),
+            },
         }
     }
 
@@ -199,7 +206,8 @@ impl Call {
             leg::Event::Held(held) => self.held(now, leg, held, out),
             leg::Event::HungUp => self.hung_up(now, site, leg, None, out),
             leg::Event::Lost(why) => self.hung_up(now, site, leg, Some(why), out),
-            leg::Event::Modified | leg::Event::NotModified(_) => {} // nothing waits for it
+            leg::Event::Modified => {} // nothing waits for it
+            leg::Event::NotModified(_) => self.not_modified(now, leg, out),
             leg::Event::Redirected { status, number } => {
                 self.redirected(now, site, leg, (status, &number), out);
             }

@@ -8,6 +8,7 @@ mod call;
 mod caller;
 mod codes;
 pub mod config;
+mod control;
 mod early;
 mod ending;
 mod identity;
@@ -28,6 +29,7 @@ pub mod trunk;
 
 pub use call::{Call, Input, Invited, Output, Stage};
 pub use caller::{Caller, Origin};
+pub use control::{Order, OrderError, Ordered};
 pub use identity::is_hidden;
 pub use invite::{AGENT, ALLOW, RETRY_AFTER_S, SUPPORTED, not_understood};
 pub use joining::{Joined, Place, join};

@@ -51,8 +51,8 @@ pub struct Parked {
     pub slot: u16,
     /// When he has waited too long.
     pub until: Instant,
-    /// Who gets him back then.
-    by: ExtensionId,
+    /// Who gets him back then, if that is an account.
+    by: Option<ExtensionId>,
     music: PromptId,
     /// He keeps the place for another, whom he is about to send there.
     keeps: bool,
@@ -119,7 +119,7 @@ impl Call {
         }
         let words = speech::number(self.plan.locale, slot.into());
         self.play(self.party, words.into_iter().map(Sound::Prompt).collect(), false, out);
-        self.park(now, site, (slot, by, HOLD_MUSIC.into()), true, out);
+        self.park(now, site, (slot, Some(by), HOLD_MUSIC.into()), true, out);
     }
 
     /// The party waits at a place from here on; what he hears is for the caller of this.
@@ -127,7 +127,7 @@ impl Call {
         &mut self,
         now: Instant,
         site: &mut Site<'_>,
-        (slot, by, music): (u16, ExtensionId, PromptId),
+        (slot, by, music): (u16, Option<ExtensionId>, PromptId),
         keeps: bool,
         out: &mut Vec<Output>,
     ) {

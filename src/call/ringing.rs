@@ -93,7 +93,10 @@ impl Call {
         for other in ringing.legs.into_iter().filter(|other| *other != leg) {
             self.stop_ringing(now, site, other, OfferOutcome::LostRace, out);
         }
-        self.talk(now, site, leg, out);
+        match self.summons.take() {
+            Some(summons) => self.summoned(now, site, (leg, summons), out),
+            None => self.talk(now, site, leg, out),
+        }
     }
 
     /// A rung phone refused, or could not be reached.

@@ -195,7 +195,7 @@ impl Call {
         let services = site.services.get(extension).cloned();
         let number = services.and_then(|mut services| services.number(kind)?.take());
         let is_recall = self.transfer.as_ref().is_some_and(|transfer| transfer.is_recall());
-        match number.filter(|_| !is_recall) {
+        match number.filter(|_| !is_recall && self.summons.is_none()) {
             Some(number) => self.forward(now, site, (extension, kind), &number, out),
             None => {
                 let callee = matches!(why.2, "busy" | "rejected" | "unreachable");
@@ -215,8 +215,10 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         let owner = self.legs.get(&leg).and_then(|leg| leg.extension.clone());
+        // A queue's call stays in its queue, and who is to call himself is not called elsewhere.
+        let owner = owner.filter(|_| self.summons.is_none());
         let (Stage::Ringing(ringing), Some(owner)) = (&mut self.stage, owner) else {
-            self.refused(now, site, leg, status, out); // a queue's call stays in its queue
+            self.refused(now, site, leg, status, out);
             return;
         };
         ringing.legs.retain(|it| *it != leg);

@@ -89,8 +89,13 @@ impl Ports {
 
     /// A pair on the thread with the most spare ones: the least used. `None` if there is none left.
     pub fn take(&mut self) -> Option<Port> {
-        let thread = *self.spare.iter().max_by_key(|(_, spare)| spare.len())?.0;
-        self.take_on(thread)
+        self.take_on(self.thread()?)
+    }
+
+    /// The thread with the most spare pairs, if any has one.
+    pub fn thread(&self) -> Option<u8> {
+        let (thread, spare) = self.spare.iter().max_by_key(|(_, spare)| spare.len())?;
+        (!spare.is_empty()).then_some(*thread)
     }
 
     /// A pair on this thread, for a leg that is to hear others on it.

@@ -53,6 +53,7 @@ impl Call {
         let (a, b) = (self.party, peer);
         let agent = talking.agent.clone();
         let record = self.is_recorded(talking, peer);
+        self.take_back(now, site, [a, b], out);
         self.order(Command::Bridge { a, b }, out);
         for (held, other) in [(a, b), (b, a)] {
             if self.legs.get(&held).is_some_and(|leg| leg.audio().is_held()) {
@@ -97,13 +98,13 @@ impl Call {
         let other = if leg == self.party { talking.peer } else { self.party };
         if held {
             self.play_hold_music(other, out);
-        } else {
+        } else if !self.is_held_by_us(other) {
             self.order(Command::Stop { leg: other }, out);
         }
     }
 
     /// The music of the queue that the call came through, for whom the other side holds.
-    fn play_hold_music(&mut self, leg: LegId, out: &mut Vec<Output>) {
+    pub(super) fn play_hold_music(&mut self, leg: LegId, out: &mut Vec<Output>) {
         let Stage::Talking(talking) = &self.stage else { return };
         let music = self.music_for(talking.music.as_ref());
         self.play(leg, vec![Sound::Prompt(music)], true, out);

@@ -29,9 +29,11 @@ pub struct Transfer {
     /// The leg whose phone asked for it; it may have left meanwhile.
     by: LegId,
     /// Its account, which gets the call back if nobody takes it.
-    owner: ExtensionId,
+    owner: Option<ExtensionId>,
     /// Who asked for it, as the target's phone is told (RFC 3892).
-    referred_by: String,
+    referred_by: Option<String>,
+    /// A program wanted it: the phone does not know that it is to leave.
+    ordered: bool,
     /// What the one who is sent on hears.
     music: PromptId,
     /// The phone knows that the target rings.
@@ -50,8 +52,21 @@ enum Phase {
     Unparked,
 }
 
-/// Where a REFER leads to.
-enum Way {
+/// Somebody who is sent on, and how.
+pub(super) struct Sent {
+    /// The leg that he leaves.
+    pub by: LegId,
+    /// Its account, if it has one.
+    pub owner: Option<ExtensionId>,
+    pub referred_by: Option<String>,
+    /// The number as it was given.
+    pub to: String,
+    pub way: Way,
+    pub ordered: bool,
+}
+
+/// Where somebody is sent.
+pub(super) enum Way {
     Park { slot: u16 },
     Target { rule: String, target: Target },
 }
@@ -63,14 +78,15 @@ impl Transfer {
     }
 
     /// The way back of somebody parked, to the account that parked him; `party` is his leg.
-    pub(super) fn back(party: LegId, owner: ExtensionId, music: PromptId) -> Self {
-        let (referred_by, phase) = (String::new(), Phase::Unparked);
-        Self { by: party, owner, referred_by, music, ringing_told: true, phase }
+    pub(super) fn back(party: LegId, owner: Option<ExtensionId>, music: PromptId) -> Self {
+        let (phase, referred_by) = (Phase::Unparked, None);
+        let (ringing_told, ordered) = (true, false);
+        Self { by: party, owner, referred_by, music, ringing_told, ordered, phase }
     }
 
     /// What the phone that is rung learns of who sent the call to it.
     pub fn referred_by(&self) -> Option<&str> {
-        (!self.is_recall()).then_some(self.referred_by.as_str())
+        self.referred_by.as_deref().filter(|_| !self.is_recall())
     }
 }
 
@@ -90,9 +106,13 @@ impl Call {
         }
         match self.wanted(now, site, by, refer) {
             Ok((owner, way)) => {
+                let own = || self.referrer(site, &owner);
+                let referred_by = Some(refer.referred_by.clone().unwrap_or_else(own));
+                let (owner, to) = (Some(owner), refer.number.clone());
+                let sent = Sent { by, owner, referred_by, to, way, ordered: false };
                 self.drive(now, site, by, leg::Input::AnswerRefer(202), out);
                 self.tell(now, site, by, 100.into(), out);
-                self.transfer(now, site, (by, owner), (refer, way), out);
+                self.transfer(now, site, sent, out);
             }
             Err(status) => self.drive(now, site, by, leg::Input::AnswerRefer(status), out),
         }
@@ -107,44 +127,64 @@ impl Call {
         refer: &Refer,
     ) -> Result<(ExtensionId, Way), u16> {
         self.talks_with(by).ok_or(DECLINED)?;
-        if self.transfers >= TRANSFERS_MAX {
+        if self.has_moved_too_often() {
             return Err(LOOP);
         }
         let owner = self.legs.get(&by).and_then(|leg| leg.extension.clone()).ok_or(FORBIDDEN)?;
-        if let Some(slot) = self.place_meant(now, site, (&owner, &refer.number)) {
-            return Ok((owner, Way::Park { slot: slot? }));
-        }
-        let (rule, target) = self.reached_from(now, &owner, &refer.number)?;
-        Ok((owner, Way::Target { rule, target }))
+        let way = self.way_to(now, site, &owner, &refer.number)?;
+        Ok((owner, way))
     }
 
-    fn transfer(
+    /// Where a number leads for an account that sends somebody there.
+    pub(super) fn way_to(
+        &self,
+        now: Instant,
+        site: &Site<'_>,
+        owner: &ExtensionId,
+        number: &str,
+    ) -> Result<Way, u16> {
+        if let Some(slot) = self.place_meant(now, site, (owner, number)) {
+            return Ok(Way::Park { slot: slot? });
+        }
+        let (rule, target) = self.reached_from(now, owner, number)?;
+        Ok(Way::Target { rule, target: target.with_number(number) })
+    }
+
+    /// Whether it is taken for a loop of machines.
+    pub(super) fn has_moved_too_often(&self) -> bool {
+        self.transfers >= TRANSFERS_MAX
+    }
+
+    /// An account as one who sends somebody on.
+    pub(super) fn referrer(&self, site: &Site<'_>, owner: &ExtensionId) -> String {
+        format!("<sip:{owner}@{}>", site.settings.domain)
+    }
+
+    pub(super) fn transfer(
         &mut self,
         now: Instant,
         site: &mut Site<'_>,
-        (by, owner): (LegId, ExtensionId),
-        (refer, way): (&Refer, Way),
+        sent: Sent,
         out: &mut Vec<Output>,
     ) {
+        let Sent { by, owner, referred_by, to, way, ordered } = sent;
         let Some(other) = self.talks_with(by) else { return };
         let Stage::Talking(talking) = self.take_stage() else { return };
         self.part(now, site, &talking, out);
-        let (extension, agent) =
-            (Some(owner.clone()), talking.agent.filter(|_| talking.peer == by));
-        let to = refer.number.clone();
+        let (extension, agent) = (owner.clone(), talking.agent.filter(|_| talking.peer == by));
         self.fact(now, out, Fact::Transferred { leg: by, extension, agent, to });
         self.party = other;
         let music = self.music_for(talking.music.as_ref());
         self.play(other, vec![Sound::Prompt(music.clone())], true, out);
         self.play(by, vec![Sound::Prompt(RINGBACK.into())], true, out);
-        let own = || format!("<sip:{owner}@{}>", site.settings.domain);
         self.transfers += 1;
         self.transfer = Some(Transfer {
             by,
-            referred_by: refer.referred_by.clone().unwrap_or_else(own),
+            referred_by,
             owner: owner.clone(),
             music: music.clone(),
             ringing_told: false,
+            ordered,
             phase: Phase::Onwards,
         });
         self.hops = 0;
@@ -152,7 +192,6 @@ impl Call {
         match way {
             Way::Park { slot } => self.park(now, site, (slot, owner, music), false, out),
             Way::Target { rule, target } => {
-                let target = target.with_number(&refer.number);
                 self.fact(now, out, Fact::Routed { rule, target: target.clone() });
                 self.go(now, site, target, out);
             }
@@ -238,7 +277,8 @@ impl Call {
         };
         self.fact(now, out, Fact::TransferEnded { leg, outcome });
         self.tell(now, site, leg, 200.into(), out);
-        self.let_go(now, leg, out);
+        let patience = if transfer.ordered { Duration::ZERO } else { PARTING_MAX };
+        self.let_go(now, (leg, patience), out);
         if let Stage::Parked(parked) = &self.stage {
             // Unless his phone hangs up at once, he hears where.
             let words = speech::number(self.plan.locale, parked.slot.into());
@@ -247,10 +287,15 @@ impl Call {
     }
 
     /// A leg has nothing to do in this call any more: its phone is given a moment to hang up.
-    pub(super) fn let_go(&mut self, now: Instant, leg: LegId, out: &mut Vec<Output>) {
+    pub(super) fn let_go(
+        &mut self,
+        now: Instant,
+        (leg, patience): (LegId, Duration),
+        out: &mut Vec<Output>,
+    ) {
         if self.legs.get(&leg).is_some_and(Leg::is_confirmed) {
             self.order(Command::Stop { leg }, out);
-            self.parting.push((leg, now + PARTING_MAX));
+            self.parting.push((leg, now + patience));
         }
     }
 
@@ -300,11 +345,11 @@ impl Call {
         self.play(self.party, vec![Sound::Prompt(transfer.music.clone())], true, out);
         let phase = if transfer.is_recall() { transfer.phase } else { Phase::Recall };
         self.transfer = Some(Transfer { phase, ..transfer });
-        if wait.is_zero() {
+        let Some(owner) = owner.filter(|_| !wait.is_zero()) else {
             self.fail(now, site, HungUpBy::Switch, (480, 19, "transfer_failed"), out);
-        } else {
-            self.ring(now, site, &owner, wait, out);
-        }
+            return;
+        };
+        self.ring(now, site, &owner, wait, out);
     }
 
     /// The call ends while somebody is on his way.
@@ -340,7 +385,7 @@ impl Call {
 const TRANSFERS_MAX: u8 = 100;
 
 /// How long a phone has to hang up after its transfer is through; then we do.
-const PARTING_MAX: Duration = Duration::from_secs(5);
+pub(super) const PARTING_MAX: Duration = Duration::from_secs(5);
 
 /// There is nobody to be sent on (RFC 3515 §2.4.2).
 const DECLINED: u16 = 603;

@@ -112,12 +112,26 @@ pub enum Fact {
     Menu {
         menu: MenuId,
     },
+    /// A program or an administrator wanted something of the call.
+    Ordered {
+        order: OrderKind,
+        /// Who it was: as he named himself, or the address that he came from. `refused` if the
+        /// leg's phone did not do it, and all is as before.
+        by: String,
+        /// The leg that it is about.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        leg: Option<LegId>,
+        /// The number to call.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        to: Option<String>,
+    },
     /// A leg waits to be fetched, at the place with this number.
     Parked {
         leg: LegId,
         slot: u16,
         /// Who parked it.
-        extension: ExtensionId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        extension: Option<ExtensionId>,
     },
     /// It waits there no more.
     Unparked {
@@ -339,6 +353,20 @@ pub enum OfferOutcome {
     Rejected,
     /// The phone could not be reached, or its answer could not be used.
     Unreachable,
+}
+
+/// What was ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OrderKind {
+    /// The call itself, for an account.
+    Dial,
+    HangUp,
+    /// A leg is held by the switch.
+    Hold,
+    /// It is not held any more.
+    Resume,
+    Transfer,
 }
 
 /// Why somebody is parked no more.

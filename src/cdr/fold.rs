@@ -6,8 +6,8 @@ use super::entry::{
     Direction, Entry, Fact, HungUpBy, OfferOutcome, ParkLeft, QueueLeft, TransferOutcome,
 };
 use super::record::{
-    Attempt, CallRecord, Caller, End, Forward, Hold, ITEMS_MAX, Join, Leg, MenuVisit, Offer, Park,
-    PositionTold, QueueVisit, Recording, RecordingEnd, RouteTaken, Talk, Transfer, WrapUp,
+    Attempt, CallRecord, Caller, End, Forward, Hold, ITEMS_MAX, Join, Leg, MenuVisit, Offer, Order,
+    Park, PositionTold, QueueVisit, Recording, RecordingEnd, RouteTaken, Talk, Transfer, WrapUp,
 };
 use crate::id::{LegId, QueueId};
 use crate::time::Wall;
@@ -59,6 +59,10 @@ impl CallRecord {
             }
             Fact::Offered { .. } | Fact::OfferEnded { .. } | Fact::Ringing { .. } => {
                 self.apply_offer(at, &entry.fact);
+            }
+            Fact::Ordered { order, by, leg, to } => {
+                let (order, by, leg, to) = (*order, by.clone(), *leg, to.clone());
+                add(&mut self.orders, &mut self.omitted, Order { at, order, by, leg, to });
             }
             Fact::Parked { .. } | Fact::Unparked { .. } => self.apply_park(at, &entry.fact),
             Fact::PositionTold { .. } | Fact::Queued { .. } | Fact::QueueLeft { .. } => {
@@ -170,6 +174,9 @@ impl CallRecord {
         (self.trunk, self.did) = (trunk.clone(), did.clone());
         self.dialled.clone_from(to);
         self.config = *config;
+        if sip_call_id.is_empty() {
+            return; // the call was ordered: who called it gets his leg when his phone is rung
+        }
         if let Some(leg) = self.leg(self.caller_leg()) {
             leg.sip_call_id = Some(sip_call_id.clone());
         }
@@ -658,7 +665,7 @@ mod tests {
                     extension: Some("1002".into()),
                 },
             ),
-            at(12, Fact::Parked { leg: CALLER, slot: 3, extension: "1002".into() }),
+            at(12, Fact::Parked { leg: CALLER, slot: 3, extension: Some("1002".into()) }),
             at(13, Fact::Unparked { leg: CALLER, slot: 3, why: ParkLeft::Fetched }),
             at(20, Fact::WrapUpBegan { agent: "17".into() }),
             at(40, Fact::WrapUpEnded { agent: "17".into() }),

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{
-    Direction, ForwardWhy, HungUpBy, JoinWhy, OfferOutcome, ParkLeft, Quality, QueueLeft,
-    TransferOutcome,
+    Direction, ForwardWhy, HungUpBy, JoinWhy, OfferOutcome, OrderKind, ParkLeft, Quality,
+    QueueLeft, TransferOutcome,
 };
 use crate::id::{AgentId, CallId, ExtensionId, LegId, MenuId, QueueId, Target, TrunkId};
 use crate::time::{Duration, Wall};
@@ -66,6 +66,8 @@ pub struct CallRecord {
     pub joins: Vec<Join>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parks: Vec<Park>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub orders: Vec<Order>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forwards: Vec<Forward>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -287,6 +289,21 @@ pub struct Join {
     pub why: JoinWhy,
 }
 
+/// What a program or an administrator wanted of the call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    pub at: Wall,
+    pub order: OrderKind,
+    /// Who it was; `refused` if the leg's phone did not do it.
+    pub by: String,
+    /// The leg that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leg: Option<LegId>,
+    /// The number to call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
 /// A leg waited to be fetched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Park {
@@ -294,7 +311,8 @@ pub struct Park {
     /// The number of the place.
     pub slot: u16,
     /// Who parked it.
-    pub extension: ExtensionId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extension: Option<ExtensionId>,
     pub began: Wall,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Wall>,
@@ -380,6 +398,7 @@ impl CallRecord {
             transfers: Vec::new(),
             joins: Vec::new(),
             parks: Vec::new(),
+            orders: Vec::new(),
             forwards: Vec::new(),
             wrap_ups: Vec::new(),
             recordings: Vec::new(),

@@ -333,7 +333,9 @@ impl Switch {
         let route = (decision.rule, decision.target);
         let refusal = match wanted.replaces {
             Some(_) => None,
-            None => self.forbidden(now, id, &route.1, out),
+            None => self.dialler(id).and_then(|(extension, dialled)| {
+                self.forbidden(now, id, (extension, &dialled), &route.1, out)
+            }),
         };
         self.with_call(id, |call, site| match (wanted.replaces, refusal) {
             (Some(replaces), _) => call.take_over(replaces, &mut steps),
@@ -345,7 +347,7 @@ impl Switch {
     }
 
     /// Whether a further call of this caller is taken.
-    fn has_room(&self, caller: &Caller) -> bool {
+    pub(super) fn has_room(&self, caller: &Caller) -> bool {
         let line = caller.trunk().and_then(|trunk| self.trunks.lines.get(trunk));
         let is_free = self.room && !self.draining && self.calls.len() < self.plan.calls_max;
         is_free && line.is_none_or(Line::has_room)
@@ -361,6 +363,7 @@ impl Switch {
         };
         let name = self.plan.extensions.get(extension).map(|account| account.name.clone());
         Some(Caller {
+            presented: None,
             sent: extension.to_string(),
             number: extension.to_string(),
             e164: None,
@@ -378,22 +381,27 @@ impl Switch {
         Some(unserved.response(request, &self.tag()))
     }
 
-    /// Why the caller may not dial that; feature codes and emergencies are free. A call that counts
+    /// The account that calls, and what it dialled; none if the call came over a trunk.
+    fn dialler(&self, id: CallId) -> Option<(ExtensionId, String)> {
+        let caller = self.calls.get(&id)?.caller();
+        Some((caller.extension()?.clone(), caller.dialled.clone()))
+    }
+
+    /// Why an account may not dial that; feature codes and emergencies are free. A call that counts
     /// is counted.
-    fn forbidden(
+    pub(super) fn forbidden(
         &mut self,
         now: Instant,
         id: CallId,
+        (extension, dialled): (ExtensionId, &str),
         to: &Dest,
         out: &mut Vec<Output>,
     ) -> Option<&'static str> {
         let plan = self.plan.clone();
-        let caller = self.calls.get(&id)?.caller();
-        let extension = caller.extension()?.clone();
         let account = plan.extensions.get(&extension)?;
         let Dest::Target(target) = to else { return None };
         let (access, at) = (&plan.access, self.wall(now));
-        let (classes, day) = (access.classes_of(&caller.dialled, target), access.day(at));
+        let (classes, day) = (access.classes_of(dialled, target), access.day(at));
         let usage = self.limits.of(now, &extension, &day);
         if let Some(refusal) = access.refusal(account, &classes, at, &usage) {
             tracing::info!(call = %id, %extension, reason = refusal.reason(), "call refused");

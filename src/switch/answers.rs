@@ -1,7 +1,7 @@
 //! What people and programs ask, answered from the state of this moment.
 
 use crate::acd::{self, Change, ChangeError};
-use crate::call::{Call, Input as CallInput, Stage as CallStage};
+use crate::call::{Call, Order, Stage as CallStage};
 use crate::cdr::entry::Direction;
 use crate::id::AgentId;
 use crate::switch::agents::state_of;
@@ -31,26 +31,25 @@ impl Switch {
                 Reply::Calls(calls)
             }
             Request::ChangeAgent { agent, change } => {
-                match self.change_agent(now, &agent, change) {
-                    Ok(view) => Reply::Agent(view),
-                    Err(refusal) => Reply::Refused(refusal),
-                }
+                answered(self.change_agent(now, &agent, change).map(Reply::Agent))
             }
             Request::Drain { on } => {
                 self.draining = on || self.stopping;
                 tracing::info!(draining = self.draining, "drain ordered");
                 Reply::Status(self.status(now))
             }
-            Request::HangUp { call } if !self.calls.contains_key(&call) => {
-                Reply::Refused(Refusal::UnknownCall(call))
-            }
-            Request::HangUp { call } => {
-                self.drive(now, call, CallInput::HangUp("administrator"), out);
-                Reply::HungUp
+            Request::Dial(dial) => answered(self.order_call(now, dial, out)),
+            Request::HangUp { call, by } => answered(self.order_end(now, (call, by), out)),
+            Request::Hold { leg, hold, by } => {
+                let order = if hold { Order::Hold } else { Order::Resume };
+                answered(self.order_leg(now, (leg, order, by), out))
             }
             Request::Phones => Reply::Phones(self.phone_views()),
             Request::Queues => Reply::Queues(self.queue_views(now)),
             Request::Status => Reply::Status(self.status(now)),
+            Request::Transfer { leg, to, by } => {
+                answered(self.order_leg(now, (leg, Order::Transfer { to }, by), out))
+            }
             Request::Trunks => Reply::Trunks(self.trunk_views()),
         }
     }
@@ -123,6 +122,7 @@ impl Switch {
                 leg if leg.is_ringing() => LegState::Ringing,
                 leg if !leg.is_confirmed() => LegState::Trying,
                 leg if leg.audio().is_held() => LegState::Holding,
+                leg if leg.audio().wants_hold() => LegState::Held,
                 _ => LegState::Answered,
             },
         });
@@ -240,4 +240,8 @@ impl Switch {
             lock_outs: defence.lock_outs,
         }
     }
+}
+
+fn answered(reply: Result<Reply, Refusal>) -> Reply {
+    reply.unwrap_or_else(Reply::Refused)
 }

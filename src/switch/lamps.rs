@@ -436,7 +436,7 @@ fn one_line(id: String, state: CallState, remote: Option<Party>) -> Shown {
 fn lines_of(call: &Call, place: &ExtensionId, plan: &Plan) -> BTreeMap<Place, shown::Call> {
     let here = |leg: &&Leg| leg.extension.as_ref() == Some(place) && !leg.is_leaving();
     let shown = |leg: &Leg| {
-        let called = leg.id.index > 0;
+        let called = leg.id != call.caller_leg();
         let rings = || call.legs().any(Leg::is_ringing);
         let state = match leg {
             leg if leg.is_confirmed() => CallState::Confirmed,
@@ -452,7 +452,7 @@ fn lines_of(call: &Call, place: &ExtensionId, plan: &Plan) -> BTreeMap<Place, sh
         let remote = match call.stage() {
             Stage::Talking(talking) if talking.peer == leg.id => caller(call),
             Stage::Talking(_) => callee(call, plan),
-            _ if called => caller(call),
+            _ if called && !call.is_summoning() => caller(call),
             _ => callee(call, plan),
         };
         let (id, dialog, remote) = (leg.id.to_string(), Some(dialog), Some(remote));

@@ -9,6 +9,7 @@ mod admission;
 mod agents;
 mod answers;
 mod calls;
+mod control;
 mod defence;
 mod joining;
 mod kept;

@@ -17,18 +17,37 @@ pub enum Request {
     Calls,
     /// Changes an agent's state; answered by `Reply::Agent` with the state after it.
     ChangeAgent { agent: AgentId, change: AgentChange },
+    /// Calls a number for an account, whose own phones ring first; answered by `Reply::Dialled`.
+    Dial(Dial),
     /// Takes no new calls, or takes them again; answered by `Reply::Status`.
     Drain { on: bool },
-    /// Hangs up every leg of a call; answered by `Reply::HungUp`.
-    HangUp { call: CallId },
+    /// Hangs up every leg of a call, for who is named; answered by `Reply::HungUp`.
+    HangUp { call: CallId, by: String },
+    /// Puts a leg that talks on hold, or takes it back; answered by `Reply::Done`.
+    Hold { leg: LegId, hold: bool, by: String },
     /// Every account of the configuration; answered by `Reply::Phones`.
     Phones,
     /// Every queue of the configuration; answered by `Reply::Queues`.
     Queues,
     /// Answered by `Reply::Status`.
     Status,
+    /// Sends a leg that talks on to a number; answered by `Reply::Done` as soon as that is tried.
+    Transfer { leg: LegId, to: String, by: String },
     /// Every trunk of the configuration; answered by `Reply::Trunks`.
     Trunks,
+}
+
+/// A call that is ordered for an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dial {
+    pub extension: ExtensionId,
+    pub to: String,
+    /// The number that the called one is shown, instead of the account's.
+    pub caller_id: Option<String>,
+    /// The account's phones are to answer by themselves.
+    pub auto_answer: bool,
+    /// Who orders it.
+    pub by: String,
 }
 
 /// What becomes of an agent.
@@ -52,6 +71,8 @@ pub enum Reply {
     Agent(AgentView),
     Agents(Vec<AgentView>),
     Calls(Vec<CallView>),
+    Dialled(CallId),
+    Done,
     HungUp,
     Phones(Vec<PhoneView>),
     Queues(Vec<QueueView>),
@@ -71,18 +92,38 @@ pub enum Refusal {
         state: String,
         why: String,
     },
+    #[error("`{0}` can be dialled at a phone only")]
+    ByPhoneOnly(String),
     /// Another agent sits at the phone.
     #[error("extension {extension} is taken by agent {by}")]
     ExtensionTaken { extension: ExtensionId, by: AgentId },
+    #[error("extension {extension} may not dial `{number}`: {reason}")]
+    Forbidden {
+        extension: ExtensionId,
+        number: String,
+        /// In a word for programs, such as `class`.
+        reason: String,
+    },
+    /// The leg's state does not allow it.
+    #[error("leg {leg}: {why}")]
+    LegState { leg: LegId, why: String },
+    #[error("the node takes no further call at this moment")]
+    NoRoom,
     /// A hot-desking agent logged in without naming a phone.
     #[error("agent {0} has no fixed seat; name the extension")]
     NoSeat(AgentId),
+    #[error("no phone of extension {0} is registered")]
+    NotRegistered(ExtensionId),
+    #[error("`{0}` leads nowhere")]
+    NoWay(String),
     #[error("there is no agent {0}")]
     UnknownAgent(AgentId),
     #[error("there is no call {0}")]
     UnknownCall(CallId),
     #[error("there is no extension {0}")]
     UnknownExtension(ExtensionId),
+    #[error("there is no leg {0}")]
+    UnknownLeg(LegId),
 }
 
 /// An agent as he is at this moment.
@@ -174,6 +215,8 @@ pub enum LegState {
     Trying,
     Ringing,
     Answered,
+    /// The switch holds the leg's phone.
+    Held,
     /// The leg's phone holds the other side.
     Holding,
     Ending,

@@ -255,6 +255,7 @@ pub(super) fn caller_over(line: &Line, request: &Request, dialled: &str) -> Call
     let number = rewrite(&config.callers, &sent);
     let dialled = rewrite(&config.inward, &did);
     Caller {
+        presented: None,
         e164: config.numbers.e164(&number),
         name: from.display().map(|name| name.into_owned()),
         origin: Origin::Trunk(line.id().clone()),

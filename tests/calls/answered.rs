@@ -51,7 +51,7 @@ fn an_administrator_hangs_up() {
     in_all_weathers(SITE, |world| {
         talking(world);
         let call = world.entries.iter().find_map(|entry| entry.call).unwrap();
-        world.ask(strowger::switch::request::Request::HangUp { call });
+        world.ask(strowger::switch::request::Request::HangUp { call, by: "boss".to_owned() });
         world.until("both are told", |world| {
             world.stage("1001") == Stage::Over && world.stage("1002") == Stage::Over
         });

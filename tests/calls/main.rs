@@ -27,6 +27,8 @@ mod cancelled;
 mod clock_set;
 mod codes;
 mod contact_by_name;
+mod control;
+mod control_dial;
 mod copies;
 mod credentials;
 mod crowd;

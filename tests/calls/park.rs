@@ -235,7 +235,7 @@ fn fetched(world: &mut World) {
     let call = world.entries.iter().find_map(|entry| entry.call).expect("there was a call");
     let record = record(world, call);
     assert_eq!(record.parks.len(), 1);
-    assert_eq!(record.parks[0].extension.as_str(), "1002");
+    assert_eq!(record.parks[0].extension.as_ref().map(|it| it.as_str()), Some("1002"));
     assert_eq!(record.parks[0].why, Some(ParkLeft::Fetched));
     assert_eq!(record.talks.len(), 2, "before and after");
     assert_eq!(record.talks[1].extension.as_ref().map(|it| it.as_str()), Some("1006"));

@@ -197,7 +197,7 @@ fn a_call_can_pass_through() {
     }
 }
 
-fn site(more: &str) -> String {
+pub fn site(more: &str) -> String {
     format!(
         r#"{SITE}
         [[routes]]
@@ -216,7 +216,7 @@ fn site(more: &str) -> String {
     )
 }
 
-fn begun(site: &str) -> World {
+pub fn begun(site: &str) -> World {
     let mut world = World::new(site);
     begin(&mut world);
     world

@@ -217,6 +217,9 @@ impl Call {
 
     /// The number and the name that a trunk is to show.
     fn shown_on(&self, config: &Trunk) -> (String, Option<String>) {
+        if let Some(number) = &self.caller.presented {
+            return (config.numbers.formed(number), None);
+        }
         let own = match &self.caller.origin {
             Origin::Extension(extension) => {
                 self.plan.extensions.get(extension).and_then(|account| account.caller_id.as_ref())

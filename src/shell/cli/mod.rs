@@ -6,6 +6,7 @@
 mod cdr;
 pub mod check;
 mod client;
+mod control;
 pub mod demo;
 pub mod explain;
 mod json;
@@ -124,6 +125,21 @@ pub struct AgentName {
 
 #[derive(Debug, Subcommand)]
 pub enum CallVerb {
+    /// Call a number for an extension, whose phones ring first; prints the call's id
+    Dial {
+        /// The extension that calls
+        extension: String,
+        /// The number to call, as its phone would dial it
+        to: String,
+        /// The number that the called one is shown
+        #[arg(long, value_name = "NUMBER")]
+        caller_id: Option<String>,
+        /// The extension's phones are to answer by themselves
+        #[arg(long)]
+        auto_answer: bool,
+        #[command(flatten)]
+        place: Where,
+    },
     /// Hang up every leg of a call
     Hangup {
         /// The call's id, as `strowger calls` shows it
@@ -131,6 +147,25 @@ pub enum CallVerb {
         #[command(flatten)]
         place: Where,
     },
+    /// Put a leg that talks on hold: it hears music
+    Hold(LegName),
+    /// Take it back
+    Resume(LegName),
+    /// Send a leg that talks on to a number; the other side leaves when somebody is there
+    Transfer {
+        #[command(flatten)]
+        leg: LegName,
+        /// The number, as the other side's phone would dial it
+        to: String,
+    },
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct LegName {
+    /// The leg's id, as `strowger calls --json` shows it: the call's id, a hyphen, a number
+    pub leg: String,
+    #[command(flatten)]
+    pub place: Where,
 }
 
 #[derive(Debug, Subcommand)]
@@ -169,7 +204,7 @@ pub async fn run(verb: Verb) -> Result<(), CliError> {
     let done = match verb {
         Verb::Agent(verb) => views::change_agent(verb).await,
         Verb::Agents(view) => views::agents(view).await,
-        Verb::Call(CallVerb::Hangup { call, place }) => views::hang_up(call, &place).await,
+        Verb::Call(verb) => control::order(verb).await,
         Verb::Calls(view) => views::calls(view).await,
         Verb::Cdr(CdrVerb::Tail(tail)) => cdr::tail(tail).await,
         Verb::Drain { undo, place } => views::drain(!undo, &place).await,

@@ -326,13 +326,6 @@ pub async fn change_agent(verb: AgentVerb) -> Result<(), CliError> {
     Ok(out(&agents_table(&changed, &Shown { zone: &client.zone, now }))?)
 }
 
-pub async fn hang_up(call_id: String, place: &Where) -> Result<(), CliError> {
-    let client = Client::connect(place).await?;
-    CallsClient::new(client.connection).hangup(proto::HangupRequest { call_id }).await?;
-    Ok(())
-}
-
-/// Has the configuration read again, and says what became of it.
 pub async fn drain(on: bool, place: &Where) -> Result<(), CliError> {
     let client = Client::connect(place).await?;
     let asked = proto::DrainRequest { on };
@@ -341,6 +334,7 @@ pub async fn drain(on: bool, place: &Where) -> Result<(), CliError> {
     Ok(out(&format!("{} {takes}; {} in progress\n", plain(&told.name), told.calls))?)
 }
 
+/// Has the configuration read again, and says what became of it.
 pub async fn reload(place: &Where) -> Result<(), CliError> {
     let client = Client::connect(place).await?;
     let asked = proto::ReloadRequest {};

@@ -1,12 +1,14 @@
 //! `strowger.v1.Calls`.
 
+use std::net::SocketAddr;
+
 use tonic::{Request, Response, Status};
 
-use super::convert::{call_id, direction, name, time};
+use super::convert::{call_id, direction, leg_id, name, time};
 use super::handle::{SwitchHandle, unexpected};
 use crate::shell::proto::calls_server::Calls;
 use crate::shell::proto::{self, CallStage};
-use crate::switch::request::{self, CallView, LegState, LegView, Reply, Stage};
+use crate::switch::request::{self, CallView, Dial, LegState, LegView, Reply, Stage};
 
 pub struct Service {
     pub switch: SwitchHandle,
@@ -31,13 +33,106 @@ impl Calls for Service {
         &self,
         request: Request<proto::HangupRequest>,
     ) -> Result<Response<proto::HangupResponse>, Status> {
-        let call = call_id(&request.into_inner().call_id)?;
-        match self.switch.ask(request::Request::HangUp { call }).await? {
+        let from = request.remote_addr();
+        let asked = request.into_inner();
+        let (call, by) = (call_id(&asked.call_id)?, who(asked.requested_by, from)?);
+        match self.switch.ask(request::Request::HangUp { call, by }).await? {
             Reply::HungUp => Ok(Response::new(proto::HangupResponse {})),
             other => Err(unexpected(&other)),
         }
     }
+
+    async fn dial(
+        &self,
+        request: Request<proto::DialRequest>,
+    ) -> Result<Response<proto::DialResponse>, Status> {
+        let from = request.remote_addr();
+        let asked = request.into_inner();
+        if asked.extension.is_empty() {
+            return Err(Status::invalid_argument("name the extension"));
+        }
+        let dial = Dial {
+            extension: asked.extension.as_str().into(),
+            to: number(asked.to)?,
+            caller_id: asked.caller_id.map(number).transpose()?,
+            auto_answer: asked.auto_answer,
+            by: who(asked.requested_by, from)?,
+        };
+        match self.switch.ask(request::Request::Dial(dial)).await? {
+            Reply::Dialled(call) => {
+                Ok(Response::new(proto::DialResponse { call_id: call.to_string() }))
+            }
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn transfer(
+        &self,
+        request: Request<proto::TransferRequest>,
+    ) -> Result<Response<proto::TransferResponse>, Status> {
+        let from = request.remote_addr();
+        let asked = request.into_inner();
+        let (leg, to) = (leg_id(&asked.leg_id)?, number(asked.to)?);
+        let by = who(asked.requested_by, from)?;
+        self.order(request::Request::Transfer { leg, to, by }).await?;
+        Ok(Response::new(proto::TransferResponse {}))
+    }
+
+    async fn hold(
+        &self,
+        request: Request<proto::HoldRequest>,
+    ) -> Result<Response<proto::HoldResponse>, Status> {
+        let from = request.remote_addr();
+        let asked = request.into_inner();
+        let (leg, by) = (leg_id(&asked.leg_id)?, who(asked.requested_by, from)?);
+        self.order(request::Request::Hold { leg, hold: true, by }).await?;
+        Ok(Response::new(proto::HoldResponse {}))
+    }
+
+    async fn resume(
+        &self,
+        request: Request<proto::ResumeRequest>,
+    ) -> Result<Response<proto::ResumeResponse>, Status> {
+        let from = request.remote_addr();
+        let asked = request.into_inner();
+        let (leg, by) = (leg_id(&asked.leg_id)?, who(asked.requested_by, from)?);
+        self.order(request::Request::Hold { leg, hold: false, by }).await?;
+        Ok(Response::new(proto::ResumeResponse {}))
+    }
 }
+
+impl Service {
+    async fn order(&self, order: request::Request) -> Result<(), Status> {
+        match self.switch.ask(order).await? {
+            Reply::Done => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+}
+
+/// Who orders something, as records show it: what he calls himself, or else where he is.
+fn who(named: String, from: Option<SocketAddr>) -> Result<String, Status> {
+    if named.len() > NAME_BYTES_MAX || named.chars().any(char::is_control) {
+        return Err(Status::invalid_argument("`requested_by` is a name of at most 64 bytes"));
+    }
+    match (named.is_empty(), from) {
+        (false, _) => Ok(named),
+        (true, Some(from)) => Ok(format!("grpc:{}", from.ip())),
+        (true, None) => Ok("grpc".to_owned()),
+    }
+}
+
+/// A number that a phone could dial.
+fn number(text: String) -> Result<String, Status> {
+    let good = |key: char| key.is_ascii_alphanumeric() || "*#+-_.".contains(key);
+    if text.is_empty() || text.len() > NAME_BYTES_MAX || !text.chars().all(good) {
+        return Err(Status::invalid_argument(format!("`{text}` cannot be dialled")));
+    }
+    Ok(text)
+}
+
+/// Bytes of a number, and of a name in a record.
+const NAME_BYTES_MAX: usize = 64;
 
 fn call(view: CallView) -> proto::Call {
     let caller = proto::Caller {
@@ -93,6 +188,7 @@ fn leg(view: &LegView) -> proto::CallLeg {
         LegState::Trying => proto::LegState::Trying,
         LegState::Ringing => proto::LegState::Ringing,
         LegState::Answered => proto::LegState::Answered,
+        LegState::Held => proto::LegState::Held,
         LegState::Holding => proto::LegState::Holding,
         LegState::Ending => proto::LegState::Ending,
     };

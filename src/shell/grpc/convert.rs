@@ -4,10 +4,10 @@ use prost_types::{Duration as ProtoDuration, Timestamp};
 use tonic::Status;
 
 use crate::cdr::entry::{
-    AgentState, Direction, ForwardWhy, HungUpBy, JoinWhy, OfferOutcome, ParkLeft, QueueLeft,
-    TransferOutcome, TrunkState,
+    AgentState, Direction, ForwardWhy, HungUpBy, JoinWhy, OfferOutcome, OrderKind, ParkLeft,
+    QueueLeft, TransferOutcome, TrunkState,
 };
-use crate::id::CallId;
+use crate::id::{CallId, LegId};
 use crate::shell::proto;
 use crate::time::{Duration, Wall};
 
@@ -36,6 +36,10 @@ pub fn duration(length: Duration) -> ProtoDuration {
         seconds: i64::try_from(length.as_secs()).unwrap_or(i64::MAX),
         nanos: i32::try_from(length.subsec_nanos()).expect("below one second"),
     }
+}
+
+pub fn leg_id(text: &str) -> Result<LegId, Status> {
+    text.parse().map_err(|error| Status::invalid_argument(format!("`{text}`: {error}")))
 }
 
 pub fn call_id(text: &str) -> Result<CallId, Status> {
@@ -122,6 +126,17 @@ pub fn join_why(why: JoinWhy) -> i32 {
         JoinWhy::Pickup => proto::JoinWhy::Pickup,
         JoinWhy::Takeover => proto::JoinWhy::Takeover,
         JoinWhy::Transfer => proto::JoinWhy::Transfer,
+    }
+    .into()
+}
+
+pub fn order_kind(order: OrderKind) -> i32 {
+    match order {
+        OrderKind::Dial => proto::OrderKind::Dial,
+        OrderKind::HangUp => proto::OrderKind::HangUp,
+        OrderKind::Hold => proto::OrderKind::Hold,
+        OrderKind::Resume => proto::OrderKind::Resume,
+        OrderKind::Transfer => proto::OrderKind::Transfer,
     }
     .into()
 }

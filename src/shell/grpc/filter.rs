@@ -100,13 +100,13 @@ fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionI
         Fact::Offered { agent, queue, extension, .. } => {
             (agent.as_ref(), queue.as_ref(), Some(extension))
         }
-        Fact::Forwarded { extension, .. } | Fact::Parked { extension, .. } => {
-            (None, None, Some(extension))
-        }
+        Fact::Forwarded { extension, .. } => (None, None, Some(extension)),
         Fact::PositionTold { queue, .. }
         | Fact::Queued { queue, .. }
         | Fact::QueueLeft { queue, .. } => (None, Some(queue), None),
-        Fact::Setup { extension, .. } => (None, None, extension.as_ref()),
+        Fact::Parked { extension, .. } | Fact::Setup { extension, .. } => {
+            (None, None, extension.as_ref())
+        }
         Fact::TalkBegan { agent, extension, .. } | Fact::Transferred { agent, extension, .. } => {
             (agent.as_ref(), None, extension.as_ref())
         }
@@ -125,6 +125,7 @@ fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionI
         | Fact::Media { .. }
         | Fact::Menu { .. }
         | Fact::OfferEnded { .. }
+        | Fact::Ordered { .. }
         | Fact::RecordingBegan { .. }
         | Fact::RecordingEnded { .. }
         | Fact::Ringing { .. }

@@ -103,12 +103,19 @@ impl From<AskError> for Status {
 pub fn refused(refusal: &Refusal) -> Status {
     let text = refusal.to_string();
     match refusal {
-        Refusal::AgentState { .. } | Refusal::ExtensionTaken { .. } | Refusal::NoSeat(_) => {
-            Status::failed_precondition(text)
-        }
-        Refusal::UnknownAgent(_) | Refusal::UnknownCall(_) | Refusal::UnknownExtension(_) => {
-            Status::not_found(text)
-        }
+        Refusal::AgentState { .. }
+        | Refusal::ByPhoneOnly(_)
+        | Refusal::ExtensionTaken { .. }
+        | Refusal::LegState { .. }
+        | Refusal::NoSeat(_)
+        | Refusal::NotRegistered(_) => Status::failed_precondition(text),
+        Refusal::Forbidden { .. } => Status::permission_denied(text),
+        Refusal::NoRoom => Status::unavailable(text),
+        Refusal::NoWay(_)
+        | Refusal::UnknownAgent(_)
+        | Refusal::UnknownCall(_)
+        | Refusal::UnknownExtension(_)
+        | Refusal::UnknownLeg(_) => Status::not_found(text),
     }
 }
 
@@ -119,6 +126,8 @@ pub fn unexpected(reply: &Reply) -> Status {
         Reply::Agent(_)
         | Reply::Agents(_)
         | Reply::Calls(_)
+        | Reply::Dialled(_)
+        | Reply::Done
         | Reply::HungUp
         | Reply::Phones(_)
         | Reply::Queues(_)

@@ -2,12 +2,12 @@
 
 use super::convert::{
     agent_state, direction, duration, forward_why, hung_up_by, join_why, name, offer_outcome,
-    park_left, queue_left, time, transfer_outcome, trunk_state,
+    order_kind, park_left, queue_left, time, transfer_outcome, trunk_state,
 };
 use crate::cdr::entry::{Entry, Fact, Quality};
 use crate::cdr::record::{
-    Attempt, CallRecord, Caller, End, Forward, Hold, Join, Leg, MenuVisit, Offer, Park, QueueVisit,
-    Recording, RouteTaken, Talk, Transfer, WrapUp,
+    Attempt, CallRecord, Caller, End, Forward, Hold, Join, Leg, MenuVisit, Offer, Order, Park,
+    QueueVisit, Recording, RouteTaken, Talk, Transfer, WrapUp,
 };
 use crate::shell::ledger::{Body, Item};
 use crate::shell::proto;
@@ -56,6 +56,7 @@ pub fn record(sequence: u64, record: CallRecord) -> proto::CallRecord {
         transfers: record.transfers.into_iter().map(transfer).collect(),
         joins: record.joins.iter().map(join).collect(),
         parks: record.parks.into_iter().map(park).collect(),
+        orders: record.orders.into_iter().map(order).collect(),
         trunk: name(record.trunk.as_ref()),
         did: record.did,
         attempts: record.attempts.into_iter().map(attempt).collect(),
@@ -73,11 +74,21 @@ fn route(taken: RouteTaken) -> proto::RouteTaken {
     proto::RouteTaken { time: Some(time(taken.at)), rule: taken.rule, target }
 }
 
+fn order(given: Order) -> proto::Order {
+    proto::Order {
+        time: Some(time(given.at)),
+        order: order_kind(given.order),
+        by: given.by,
+        leg_id: name(given.leg.as_ref()),
+        to: given.to,
+    }
+}
+
 fn park(park: Park) -> proto::Park {
     proto::Park {
         leg_id: park.leg.to_string(),
         slot: park.slot.into(),
-        extension: park.extension.to_string(),
+        extension: name(park.extension.as_ref()),
         start_time: Some(time(park.began)),
         end_time: park.ended.map(time),
         why: park.why.map_or(0, park_left),
@@ -332,10 +343,16 @@ fn told_of_transfers(fact: Fact) -> Told {
             call_id: call.to_string(),
             why: join_why(why),
         }),
+        Fact::Ordered { order, by, leg, to } => Told::Ordered(proto::Ordered {
+            order: order_kind(order),
+            by,
+            leg_id: name(leg.as_ref()),
+            to,
+        }),
         Fact::Parked { leg, slot, extension } => Told::Parked(proto::Parked {
             leg_id: leg.to_string(),
             slot: slot.into(),
-            extension: extension.to_string(),
+            extension: name(extension.as_ref()),
         }),
         Fact::Unparked { leg, slot, why } => Told::Unparked(proto::Unparked {
             leg_id: leg.to_string(),
@@ -387,6 +404,7 @@ fn told_rest(fact: Fact) -> Told {
         }
         fact @ (Fact::Forwarded { .. }
         | Fact::Joined { .. }
+        | Fact::Ordered { .. }
         | Fact::Parked { .. }
         | Fact::Transferred { .. }
         | Fact::TransferEnded { .. }

@@ -1,0 +1,46 @@
+//! Orders about calls.
+
+use super::client::Client;
+use super::print::out;
+use super::{CallVerb, CliError, LegName};
+use crate::shell::proto;
+use crate::shell::proto::calls_client::CallsClient;
+
+/// Carries out an order; what can be refused is refused with a sentence.
+pub async fn order(verb: CallVerb) -> Result<(), CliError> {
+    let requested_by = who();
+    match verb {
+        CallVerb::Dial { extension, to, caller_id, auto_answer, place } => {
+            let client = Client::connect(&place).await?;
+            let asked = proto::DialRequest { extension, to, caller_id, auto_answer, requested_by };
+            let dialled = CallsClient::new(client.connection).dial(asked).await?.into_inner();
+            out(&format!("{}\n", dialled.call_id))?;
+        }
+        CallVerb::Hangup { call: call_id, place } => {
+            let client = Client::connect(&place).await?;
+            let asked = proto::HangupRequest { call_id, requested_by };
+            CallsClient::new(client.connection).hangup(asked).await?;
+        }
+        CallVerb::Hold(LegName { leg: leg_id, place }) => {
+            let client = Client::connect(&place).await?;
+            let asked = proto::HoldRequest { leg_id, requested_by };
+            CallsClient::new(client.connection).hold(asked).await?;
+        }
+        CallVerb::Resume(LegName { leg: leg_id, place }) => {
+            let client = Client::connect(&place).await?;
+            let asked = proto::ResumeRequest { leg_id, requested_by };
+            CallsClient::new(client.connection).resume(asked).await?;
+        }
+        CallVerb::Transfer { leg: LegName { leg: leg_id, place }, to } => {
+            let client = Client::connect(&place).await?;
+            let asked = proto::TransferRequest { leg_id, to, requested_by };
+            CallsClient::new(client.connection).transfer(asked).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Who sits at the command line, as the system calls him.
+fn who() -> String {
+    std::env::var("USER").unwrap_or_default().chars().take(32).collect()
+}

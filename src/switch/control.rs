@@ -1,0 +1,121 @@
+//! Orders about calls: whether they can be had, and who carries them out.
+//!
+//! A call that is ordered for an account has the account's rights and limits, as if its phone had
+//! dialled; feature codes and emergency numbers are dialled by people only.
+
+use crate::call::{Call, Caller, Order, OrderError, Ordered, Origin};
+use crate::id::Target;
+use crate::id::{CallId, LegId};
+use crate::route::rules::{Call as Dialled, Dest};
+use crate::switch::request::{Dial, Refusal, Reply};
+use crate::switch::{Output, Switch};
+use crate::time::Instant;
+
+impl Switch {
+    /// Calls a number for an account, whose own phones ring first.
+    pub(super) fn order_call(
+        &mut self,
+        now: Instant,
+        dial: Dial,
+        out: &mut Vec<Output>,
+    ) -> Result<Reply, Refusal> {
+        let plan = self.plan.clone();
+        let Dial { extension, to, caller_id, auto_answer, by } = dial;
+        let account = plan.extensions.get(&extension);
+        let account = account.ok_or_else(|| Refusal::UnknownExtension(extension.clone()))?;
+        let caller = Caller {
+            origin: Origin::Extension(extension.clone()),
+            sent: extension.to_string(),
+            number: extension.to_string(),
+            presented: caller_id,
+            e164: None,
+            name: Some(account.name.clone()).filter(|name| !name.is_empty()),
+            dialled: to.clone(),
+            did: None,
+            hidden: false,
+        };
+        let decision = plan.routes.find(&Dialled {
+            from: &caller.number,
+            to: &to,
+            extension: Some(&extension),
+            trunk: None,
+            at: self.wall(now),
+        });
+        match decision.target {
+            Dest::Target(Target::Hangup(_)) => return Err(Refusal::NoWay(to)),
+            Dest::Code(_) | Dest::Emergency => return Err(Refusal::ByPhoneOnly(to)),
+            Dest::Target(_) => {}
+        }
+        if self.parts.registrar.targets(&extension).is_empty() {
+            return Err(Refusal::NotRegistered(extension));
+        }
+        if !self.has_room(&caller) || self.ports.thread().is_none() {
+            return Err(Refusal::NoRoom);
+        }
+        let id = self.call_ids.next(self.wall(now).as_micros());
+        let dialled = (extension.clone(), to.as_str());
+        if let Some(reason) = self.forbidden(now, id, dialled, &decision.target, out) {
+            let reason = reason.to_owned();
+            return Err(Refusal::Forbidden { extension, number: to, reason });
+        }
+        let route = (decision.rule, decision.target);
+        let ordered = Ordered { by, caller, extension, route, auto_answer };
+        let (mut steps, mut site) = (Vec::new(), self.site());
+        let call = Call::ordered(now, id, ordered, plan, &mut site, &mut steps);
+        let call = call.ok_or(Refusal::NoRoom)?;
+        self.calls_total += 1;
+        self.calls.insert(id, Box::new(call));
+        self.carry_out(now, steps, out);
+        self.follow_call(now, id, out);
+        self.tidy(id);
+        Ok(Reply::Dialled(id))
+    }
+
+    /// Has something done about a leg.
+    pub(super) fn order_leg(
+        &mut self,
+        now: Instant,
+        (leg, order, by): (LegId, Order, String),
+        out: &mut Vec<Output>,
+    ) -> Result<Reply, Refusal> {
+        let id = self.home(leg);
+        let is_there = |call: &Call| call.legs().any(|it| it.id == leg);
+        if !self.calls.get(&id).map(AsRef::as_ref).is_some_and(is_there) {
+            return Err(Refusal::UnknownLeg(leg));
+        }
+        let mut steps = Vec::new();
+        let obeyed = self
+            .with_call(id, |call, site| call.obey(now, site, (leg, order.clone(), by), &mut steps));
+        self.carry_out(now, steps, out);
+        self.follow_call(now, id, out);
+        self.tidy(id);
+        match obeyed {
+            Some(Ok(())) => Ok(Reply::Done),
+            Some(Err(error)) => Err(refusal(leg, order, error)),
+            None => Err(Refusal::UnknownLeg(leg)),
+        }
+    }
+
+    /// Ends a call.
+    pub(super) fn order_end(
+        &mut self,
+        now: Instant,
+        (id, by): (CallId, String),
+        out: &mut Vec<Output>,
+    ) -> Result<Reply, Refusal> {
+        let mut steps = Vec::new();
+        let ended = self.with_call(id, |call, site| call.hang_up(now, site, by, &mut steps));
+        ended.ok_or(Refusal::UnknownCall(id))?;
+        self.carry_out(now, steps, out);
+        self.follow_call(now, id, out);
+        self.tidy(id);
+        Ok(Reply::HungUp)
+    }
+}
+
+fn refusal(leg: LegId, order: Order, error: OrderError) -> Refusal {
+    match (order, error) {
+        (Order::Transfer { to }, OrderError::NoWay(404)) => Refusal::NoWay(to),
+        _ => Refusal::LegState { leg, why: error.to_string() },
+    }
+}
