@@ -175,6 +175,8 @@ pub struct Call {
     pub(super) diverted: Vec<Diverted>,
     /// Legs that have nothing to do here any more, and when they are hung up.
     pub(super) parting: Vec<(LegId, Instant)>,
+    /// Legs whose phones hold the other side.
+    pub(super) holding: BTreeSet<LegId>,
     /// How many recordings were begun.
     pub(super) recordings: u32,
     /// Legs whose media is open, and recordings whose files are not complete.
@@ -267,6 +269,7 @@ impl Call {
             transfers: 0,
             diverted: Vec::new(),
             parting: Vec::new(),
+            holding: BTreeSet::new(),
             recordings: 0,
             open_media: BTreeSet::new(),
             open_recordings: BTreeMap::new(),
@@ -556,6 +559,7 @@ impl Call {
 
     /// Forgets the legs that are gone, and closes the books when the last media is.
     pub(super) fn sweep(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
+        self.end_holds(now, out);
         let gone: Vec<LegId> =
             self.legs.iter().filter(|(_, leg)| leg.is_gone()).map(|(leg, _)| *leg).collect();
         for leg in gone {

@@ -9,6 +9,11 @@ use crate::time::Duration;
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// How phones ring for somebody outside: a name that they know, sent in Alert-Info. A queue's
+    /// own `alert` counts more. Default `""`: as for any call.
+    pub alert_external: String,
+    /// How they ring for an extension. Default `""`.
+    pub alert_internal: String,
     /// How long a phone that sent a call on is rung again when nobody took it; then the call ends.
     /// `"0s"` ends it at once. Default `"30s"`.
     #[serde(with = "crate::time::WithinDay")]
@@ -17,7 +22,11 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { recall_timeout: Duration::from_secs(30) }
+        Self {
+            alert_external: String::new(),
+            alert_internal: String::new(),
+            recall_timeout: Duration::from_secs(30),
+        }
     }
 }
 

@@ -75,6 +75,7 @@ impl Call {
         for leg in others {
             self.drive(now, site, leg, leg::Input::HangUp(None), out);
         }
+        self.end_holds(now, out);
     }
 
     /// Closes what the caller was in.

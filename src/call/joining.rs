@@ -105,6 +105,10 @@ pub fn join(
     let (heir, rest) = if older { (from, to) } else { (to, from) };
     let moved = if older { others.clone() } else { vec![guest] };
     for leg in &moved {
+        if rest.holding.contains(leg) {
+            rest.fact(now, out, Fact::HoldEnded { leg: *leg });
+            heir.fact(now, out, Fact::HoldBegan { leg: *leg });
+        }
         rest.hand_over(heir, *leg);
     }
     if !older || !others.is_empty() {
@@ -224,6 +228,7 @@ impl Call {
             Stage::Waiting(waiting) if waiting.rung().contains(&leg) => Some(Role::Rung),
             Stage::Listening { .. }
             | Stage::Menu(_)
+            | Stage::Outgoing(_)
             | Stage::Parked(_)
             | Stage::Ringing(_)
             | Stage::Talking(_)
@@ -304,6 +309,10 @@ impl Call {
                 let (a, b) = (self.party, talking.peer);
                 self.fact(now, out, Fact::TalkEnded { a, b });
             }
+            Stage::Outgoing(outgoing) if moves => {
+                let leg = outgoing.leg();
+                self.fact(now, out, Fact::AttemptEnded { leg, outcome, status: None });
+            }
             Stage::Ringing(ringing) if moves => offers(&ringing.legs),
             Stage::Waiting(waiting) if moves => {
                 offers(&waiting.rung());
@@ -318,6 +327,7 @@ impl Call {
     fn legs_of(&self, stage: &Stage, place: Option<LegId>) -> Vec<LegId> {
         let mut legs = match stage {
             Stage::Talking(talking) => vec![talking.peer],
+            Stage::Outgoing(outgoing) => vec![outgoing.leg()],
             Stage::Ringing(ringing) => ringing.legs.clone(),
             Stage::Waiting(waiting) => {
                 let winner = waiting.winner.as_ref().map(|winner| winner.leg);
@@ -347,6 +357,9 @@ impl Call {
         heir.clients.extend(self.clients.extract_if(.., |(of, _)| *of == leg));
         heir.tags.extend(self.tags.extract_if(.., |(of, _)| *of == leg));
         heir.threads.extend(self.threads.remove(&leg).map(|thread| (leg, thread)));
+        if self.holding.remove(&leg) {
+            heir.holding.insert(leg);
+        }
         self.guests.retain(|guest| *guest != leg);
         if leg.call != heir.id {
             heir.guests.push(leg);
@@ -419,7 +432,7 @@ impl Call {
                 if moved {
                     self.open_books(now, site, &stage, out);
                 }
-                let rings = matches!(stage, Stage::Ringing(_));
+                let rings = matches!(stage, Stage::Outgoing(_) | Stage::Ringing(_));
                 self.stage = stage;
                 match self.hears.take() {
                     Some(playback) => {
@@ -469,6 +482,7 @@ impl Call {
             }
         };
         match stage {
+            Stage::Outgoing(outgoing) => self.fact(now, out, outgoing.began().clone()),
             Stage::Ringing(ringing) => offers(&ringing.legs, None),
             Stage::Waiting(waiting) => {
                 offers(&waiting.rung(), Some(&waiting.queue));

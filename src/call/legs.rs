@@ -34,7 +34,13 @@ impl Call {
         let referred_by = self.transfer.as_ref().and_then(Transfer::referred_by);
         let referred_by = referred_by.map(str::to_owned);
         let rings = queue.as_ref().and_then(|queue| self.plan.acd.queues.get(queue));
-        let alert = rings.map_or_else(String::new, |queue| queue.alert.clone());
+        let alert = rings.map(|queue| &queue.alert).filter(|alert| !alert.is_empty());
+        let is_outside = self.legs.get(&self.party).is_some_and(|party| party.trunk.is_some());
+        let usual = match is_outside {
+            true => &self.plan.calls.alert_external,
+            false => &self.plan.calls.alert_internal,
+        };
+        let alert = alert.unwrap_or(usual).clone();
         let diverted = if agent.is_none() { self.diverted.clone() } else { Vec::new() };
         let manner = Manner {
             // Who was sent on is shown as the one who was called, and is known there.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::acd;
 use crate::call::call::{Call, Output, Stage};
+use crate::call::leg::Leg;
 use crate::call::queueing::HOLD_MUSIC;
 use crate::call::site::Site;
 use crate::cdr::entry::Fact;
@@ -94,12 +95,28 @@ impl Call {
     pub(super) fn held(&mut self, now: Instant, leg: LegId, held: bool, out: &mut Vec<Output>) {
         let fact = if held { Fact::HoldBegan { leg } } else { Fact::HoldEnded { leg } };
         self.fact(now, out, fact);
+        if held {
+            self.holding.insert(leg);
+        } else {
+            self.holding.remove(&leg);
+        }
         let Stage::Talking(talking) = &self.stage else { return };
         let other = if leg == self.party { talking.peer } else { self.party };
         if held {
             self.play_hold_music(other, out);
         } else if !self.is_held_by_us(other) {
             self.order(Command::Stop { leg: other }, out);
+        }
+    }
+
+    /// Who leaves holds nobody any more.
+    pub(super) fn end_holds(&mut self, now: Instant, out: &mut Vec<Output>) {
+        let legs = &self.legs;
+        let left = |leg: &LegId| legs.get(leg).is_none_or(Leg::is_leaving);
+        let ended: Vec<LegId> = self.holding.iter().copied().filter(left).collect();
+        for leg in ended {
+            self.holding.remove(&leg);
+            self.fact(now, out, Fact::HoldEnded { leg });
         }
     }
 

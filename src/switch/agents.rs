@@ -124,6 +124,13 @@ impl Switch {
         }
     }
 
+    /// Whether an agent who is free gets no queue calls, since the phone where he sits is not to be
+    /// disturbed.
+    pub(super) fn wants_no_calls(&self, view: &acd::AgentSnapshot) -> bool {
+        let services = view.extension.as_ref().and_then(|seat| self.services.get(seat));
+        view.state == acd::State::Available && services.is_some_and(|services| services.dnd)
+    }
+
     /// Tells the ACD what is known of the phone where an agent has just sat down.
     pub(super) fn look_at_seat(&mut self, now: Instant, agent: &AgentId) {
         let acd = &self.parts.acd;

@@ -98,11 +98,12 @@ impl Switch {
     }
 
     fn agent_view(&self, view: acd::AgentSnapshot) -> AgentView {
+        let undisturbed = self.wants_no_calls(&view).then(|| DND.to_owned());
         AgentView {
             agent: view.agent,
             name: view.name,
             state: state_of(view.state),
-            reason: view.reason,
+            reason: view.reason.or(undisturbed),
             since: self.wall(view.since),
             extension: view.extension,
             queues: view.queues,
@@ -241,6 +242,9 @@ impl Switch {
         }
     }
 }
+
+/// The reason of an agent who gets no queue calls because his phone is not to be disturbed.
+const DND: &str = "do-not-disturb";
 
 fn answered(reply: Result<Reply, Refusal>) -> Reply {
     reply.unwrap_or_else(Reply::Refused)

@@ -108,7 +108,8 @@ impl Switch {
                 }
                 CallOutput::Services { extension, services } => {
                     out.push(keep_services(&extension, &services));
-                    self.serve(now, extension, services);
+                    self.serve(now, extension.clone(), services);
+                    self.follow_services(now, &extension, out);
                 }
                 CallOutput::Respond { key, response } => {
                     self.transact(now, Transact::Respond { key, response }, out);

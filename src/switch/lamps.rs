@@ -9,8 +9,9 @@
 //!                         dialog (a key's lamp)                    presence
 //! extension  1001         its calls: trying, early, confirmed      open while registered
 //! agent      agent-17     early: rings. confirmed: on a call, in   closed: logged out.
-//!                         after-call work or away. Else off        What he does as activity
-//! place      park-1, *701  confirmed: somebody is parked. Else off  always open
+//!                         after-call work, away, on DND. Else off  What he does as activity
+//! place      park-1       confirmed: somebody is parked. Else off  always open
+//!            or *701
 //! queue      queue-sales  early: callers wait. confirmed: it is    closed: nobody is logged in
 //!            or its number  full. Else off
 //! ```
@@ -244,6 +245,22 @@ impl Switch {
         }
     }
 
+    /// A phone is not to be disturbed from now on, or is again.
+    pub(super) fn follow_services(
+        &mut self,
+        now: Instant,
+        at: &ExtensionId,
+        out: &mut Vec<Output>,
+    ) {
+        if self.lamps.notifier.is_empty() {
+            return;
+        }
+        self.touch(now, Resource::Extension(at.clone()), out);
+        if let Some(agent) = self.parts.acd.seated(at) {
+            self.touch(now, Resource::Agent(agent), out);
+        }
+    }
+
     fn follow_at(&mut self, now: Instant, id: CallId, place: &ExtensionId, out: &mut Vec<Output>) {
         let call = self.calls.get(&id);
         let fresh = call.map(|call| lines_of(call, place, &self.plan)).unwrap_or_default();
@@ -372,6 +389,9 @@ impl Switch {
             Some(CallState::Confirmed) => Some((Activity::OnThePhone, "On the phone")),
             Some(CallState::Early) => Some((Activity::Busy, "Ringing")),
             Some(_) => Some((Activity::Busy, "Calling")),
+            None if self.services.get(extension).is_some_and(|services| services.dnd) => {
+                Some((Activity::Busy, UNDISTURBED))
+            }
             None => None,
         };
         Shown::Presence(Presence {
@@ -385,6 +405,7 @@ impl Switch {
         let view = self.parts.acd.agent(agent)?;
         if package == Package::Dialog {
             let state = match view.state {
+                acd::State::Available if self.wants_no_calls(&view) => CallState::Confirmed,
                 acd::State::Available | acd::State::LoggedOut => CallState::Terminated,
                 acd::State::Away | acd::State::OnCall | acd::State::WrapUp => CallState::Confirmed,
                 acd::State::Ringing => CallState::Early,
@@ -395,6 +416,9 @@ impl Switch {
             return Some(one_line(format!("agent-{agent}"), state, remote));
         }
         let (open, activity, note) = match view.state {
+            acd::State::Available if self.wants_no_calls(&view) => {
+                (true, Some(Activity::Busy), UNDISTURBED.to_owned())
+            }
             acd::State::Available => (true, None, "Available".to_owned()),
             acd::State::Away => {
                 let reason = view.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -516,6 +540,9 @@ fn exists(plan: &Plan, resource: &Resource) -> bool {
 fn has_place(plan: &Plan, slot: u16) -> bool {
     !plan.codes.park.is_empty() && (1..=plan.park.slots).contains(&slot)
 }
+
+/// What a phone that is not to be disturbed shows.
+const UNDISTURBED: &str = "Do not disturb";
 
 /// Calls that one document tells of; it fits a datagram then (RFC 3261 §18.1.1) or nearly.
 const CALLS_SHOWN_MAX: usize = 4;

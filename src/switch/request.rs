@@ -133,7 +133,7 @@ pub struct AgentView {
     /// The person's name.
     pub name: String,
     pub state: AgentState,
-    /// Why away.
+    /// Why away; `do-not-disturb` if he is available, but his phone is not.
     pub reason: Option<String>,
     /// When the state began.
     pub since: Wall,

@@ -1,11 +1,13 @@
 //! The third still rings when the transfer is completed (RFC 5589 §7.6).
 
 use crate::answered::talking;
-use crate::attended_transfer::complete;
+use crate::attended_transfer::{complete, records};
 use crate::blind_transfer::hold;
 use crate::site::SITE;
+use crate::transfer_any_moment::ringing_outside;
 use crate::world::World;
 use crate::world::phone::{Manner, Phone, Stage};
+use strowger::cdr::entry::OfferOutcome;
 use strowger::time::Duration;
 
 #[test]
@@ -27,6 +29,27 @@ fn nobody_answers_then() {
         world.act("1006", |phone, now| phone.refuse(now, 486));
         world.until("the first is told", |world| world.stage("1001") == Stage::Over);
     });
+}
+
+/// The third rings over a trunk: the older call's record goes on with the attempt.
+#[test]
+fn over_a_trunk() {
+    let mut world = ringing_outside();
+    complete(&mut world, "1002", 0, 1);
+    world.until("he is through", |world| {
+        world.phone("1002").lines.iter().all(|line| line.stage == Stage::Over)
+    });
+    world.until("the first hears it ring", |world| world.hears_prompt("1001", "ringback"));
+    world.answer("itsp");
+    world.until("they talk", |world| world.talk("1001", "itsp"));
+    world.settle();
+    world.hang_up("1001");
+    world.close();
+    let [first, second] = &records(&world)[..] else { panic!("two calls") };
+    assert_eq!(first.attempts[0].outcome, Some(OfferOutcome::Answered));
+    assert_eq!(second.attempts[0].outcome, Some(OfferOutcome::Moved));
+    assert_eq!(first.attempts[0].number, second.attempts[0].number);
+    assert!(first.holds.iter().all(|hold| hold.ended.is_some()));
 }
 
 #[test]

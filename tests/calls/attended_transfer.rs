@@ -284,7 +284,7 @@ fn refer(world: &mut World, by: &str, line: usize, replaces: &str) {
 }
 
 /// The records of all calls, oldest first, folded from the ledger's entries.
-fn records(world: &World) -> Vec<CallRecord> {
+pub fn records(world: &World) -> Vec<CallRecord> {
     let mut calls: Vec<CallId> = world.entries.iter().filter_map(|entry| entry.call).collect();
     calls.sort_unstable();
     calls.dedup();

@@ -1,9 +1,11 @@
 //! Do not disturb: busy for everyone, no queue calls; kept over a restart.
 
+use crate::blf_ringing::watch;
 use crate::forward::code;
 use crate::site::SITE;
 use crate::world::phone::Stage;
 use crate::world::{World, in_all_weathers};
+use strowger::switch::request::{Reply, Request};
 use strowger::time::Duration;
 
 #[test]
@@ -28,8 +30,14 @@ fn callers_are_told_that_it_is_busy() {
 #[test]
 fn no_queue_calls() {
     let mut world = World::new(SITE);
+    watch(&mut world, "1002", "agent-a", "dialog");
+    watch(&mut world, "1002", "agent-a", "presence");
     code(&mut world, "1003", "*78", "service-on");
     world.run(Duration::from_secs(40));
+    assert_eq!(world.shows("1002", 0), "confirmed");
+    assert!(world.phone("1002").lamps[1].body().contains("<note>Do not disturb</note>"));
+    let Reply::Agents(agents) = world.ask(Request::Agents) else { panic!("asked for agents") };
+    assert_eq!(agents.iter().find_map(|it| it.reason.as_deref()), Some("do-not-disturb"));
     for _ in 0..2 {
         world.dial("1001", "604");
         world.until("he waits", |world| world.stage("1001") == Stage::Talking);
@@ -41,6 +49,7 @@ fn no_queue_calls() {
     }
     world.entries.clear();
     code(&mut world, "1003", "*79", "service-off");
+    world.until("he is shown as free", |world| world.shows("1002", 0) == "off");
     world.dial("1001", "604");
     world.until("the agent rings", |world| world.rings("1003"));
     world.hang_up("1001");

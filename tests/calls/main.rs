@@ -10,6 +10,7 @@ mod site;
 
 mod access;
 mod agent_rejects;
+mod alert;
 mod all_phones;
 mod answered;
 mod any_moment;
@@ -78,6 +79,7 @@ mod subscribe_packages;
 mod subscribe_restart;
 mod t38_refused;
 mod torture;
+mod transfer_any_moment;
 mod transfer_recall;
 mod transfer_to_queue;
 mod transfer_to_trunk;

@@ -397,7 +397,7 @@ impl World {
 
     /// Every call has one beginning and one end, every offer and talk too.
     fn check_books(&self) {
-        let mut counts: BTreeMap<CallId, [i32; 7]> = BTreeMap::new();
+        let mut counts: BTreeMap<CallId, [i32; 8]> = BTreeMap::new();
         for entry in &self.entries {
             let Some(call) = entry.call else { continue };
             let count = counts.entry(call).or_default();
@@ -410,6 +410,8 @@ impl World {
                 Fact::TalkEnded { .. } => count[3] -= 1,
                 Fact::Transferred { .. } => count[5] += 1,
                 Fact::TransferEnded { .. } => count[5] -= 1,
+                Fact::HoldBegan { .. } => count[7] += 1,
+                Fact::HoldEnded { .. } => count[7] -= 1,
                 Fact::Parked { .. } => count[6] += 1,
                 Fact::Unparked { .. } => count[6] -= 1,
                 Fact::Queued { .. } => count[4] += 1,
@@ -418,7 +420,7 @@ impl World {
             }
         }
         for (call, count) in counts {
-            assert_eq!(count, [1, 1, 0, 0, 0, 0, 0], "call {call}:\n{}", self.ladder);
+            assert_eq!(count, [1, 1, 0, 0, 0, 0, 0, 0], "call {call}:\n{}", self.ladder);
         }
     }
 

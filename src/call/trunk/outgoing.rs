@@ -31,6 +31,8 @@ use crate::time::Instant;
 pub struct Outgoing {
     /// The leg that is called.
     leg: LegId,
+    /// What the record says of the attempt.
+    began: Fact,
     /// When the server must have said something; none once it has.
     silent_until: Option<Instant>,
     /// When the caller is told that nobody answers.
@@ -59,6 +61,11 @@ impl Outgoing {
     /// The leg that is called.
     pub fn leg(&self) -> LegId {
         self.leg
+    }
+
+    /// What the record says of the attempt that is under way.
+    pub fn began(&self) -> &Fact {
+        &self.began
     }
 
     pub fn next_tick(&self) -> Instant {
@@ -199,14 +206,15 @@ impl Call {
         leg.trunk = Some(trunk.clone());
         prepare(&mut leg, &config, &steps);
         site.lines.began(&trunk);
+        let server = flow.to_string();
+        let fact = Fact::Attempt { leg: id, trunk, server, number, shown };
         self.stage = Stage::Outgoing(Box::new(Outgoing {
             leg: id,
+            began: fact.clone(),
             silent_until: Some(now + config.try_timeout),
             ring_until: now + config.ring_timeout,
             way,
         }));
-        let server = flow.to_string();
-        let fact = Fact::Attempt { leg: id, trunk, server, number, shown };
         // Who hears us already would hear nothing more of a server that is left.
         if self.legs.get(&self.party).is_some_and(|party| party.audio().agreed().is_some()) {
             self.play(self.party, vec![Sound::Prompt(RINGBACK.into())], true, out);

@@ -91,11 +91,18 @@ fn extensions(config: &Config, findings: &mut Vec<Finding>) {
 
 /// Names of ringing tones that would break the header which they stand in.
 fn alerts(config: &Config, findings: &mut Vec<Finding>) {
-    for (id, queue) in &config.acd.queues {
-        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        if !queue.alert.bytes().all(is_token) {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let calls = &config.calls;
+    let queues = config.acd.queues.iter();
+    let of_queues = queues.map(|(id, queue)| (vec!["queues", id.as_str(), "alert"], &queue.alert));
+    let usual = [
+        (vec!["calls", "alert_external"], &calls.alert_external),
+        (vec!["calls", "alert_internal"], &calls.alert_internal),
+    ];
+    for (path, alert) in of_queues.chain(usual) {
+        if !alert.bytes().all(is_token) {
             let text = "phones cannot read this; write letters, digits, `-`, `.` and `_`";
-            findings.push(error(&["queues", id.as_str(), "alert"], text));
+            findings.push(error(&path, text));
         }
     }
 }
