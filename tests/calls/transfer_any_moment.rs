@@ -1,4 +1,4 @@
-//! Somebody leaves at any moment of a transfer: after each single step of it, to all kinds of place.
+//! Somebody leaves at any moment of a transfer: after each single step of it, to any kind of place.
 
 use crate::answered::talking;
 use crate::attended_transfer::complete;
