@@ -15,6 +15,10 @@ const CALLS: u32 = 3000;
 const PER_SECOND: u32 = 100;
 /// Whom everybody calls: SIPp signs one URI for all its calls.
 const CALLEE: u32 = 2100;
+/// The rate that the machine is to bear.
+const FAST: u32 = 1000;
+/// How often the caller of `caller_reinvites` asks.
+const ASKS: u32 = 20;
 const LIMIT: Duration = Duration::from_secs(180);
 
 pub fn measure(table: &mut Table) {
@@ -34,6 +38,7 @@ pub fn measure(table: &mut Table) {
         resident.push(node.resident_kib() / 1024);
     }
     let left = left_over(&node);
+    let asked = asks_again(&node, &phones, pid) - seconds;
 
     table.row(
         &format!("call A→B at {PER_SECOND}/s, no audio, CPU-s per 1000"),
@@ -59,26 +64,74 @@ pub fn measure(table: &mut Table) {
         "44 idle, 310–880 after load",
     );
     table.row("left over after the last call", left, "", "");
+    table.row(
+        "re-INVITE in a call, CPU-s per 1000",
+        format!("{:.3}", asked / f64::from(ASKS)),
+        "",
+        "",
+    );
+    fast(table);
+}
+
+/// Calls begun at a rate that leaves SIPp and the node just the two cores.
+fn fast(table: &mut Table) {
+    let mut node = Daemon::start(&format!("{QUIET}{}", extensions(2000..2101)));
+    let phones = Place::new();
+    register(&node, &phones, CALLEE..CALLEE + 1);
+    let pid = node.pid();
+    let before = Cpu::of(pid);
+    let failed = calls(&node, &phones, FAST * 30, FAST, "500");
+    let seconds = Cpu::of(pid).since(before) / f64::from(FAST * 30) * 1000.0;
+    table.row(
+        &format!("call A→B at {FAST}/s for 30 s: CPU-s per 1000; failed"),
+        format!("{seconds:.3}; {failed}"),
+        "5.1–6.1 (250/s at most)",
+        "8–10 (120/s at most)",
+    );
 }
 
 /// One round of calls; every one must succeed.
 fn round(node: &Daemon, phones: &Place) -> Report {
-    let far = Scenario::quiet("callee", phones, 5060, node.sip())
-        .calls(CALLS, PER_SECOND)
-        .option(&["-d", "0"])
-        .patient()
-        .start(LIMIT);
-    let near = Place::new();
-    let lines: Vec<String> = (2000..2100).map(line).collect();
-    let report = Scenario::quiet("caller", &near, 5060, node.sip())
-        .users(&lines)
-        .dials(&CALLEE.to_string(), node.sip())
-        .calls(CALLS, PER_SECOND)
+    let far = answering(node, phones, CALLS, PER_SECOND).start(LIMIT);
+    let report = calling(node, "caller", CALLS, PER_SECOND)
         .option(&["-d", "2000", "-trace_rtt", "-rtt_freq", "1"])
-        .patient()
         .succeeds(LIMIT);
     far.succeeds();
     report
+}
+
+/// Calls at a rate: how many failed.
+fn calls(node: &Daemon, phones: &Place, count: u32, rate: u32, stay: &str) -> u32 {
+    let far = answering(node, phones, count, rate).start(LIMIT);
+    let near = calling(node, "caller", count, rate).option(&["-d", stay]).start(LIMIT).ends();
+    far.ends();
+    near.failed()
+}
+
+/// CPU-s per 1000 calls in each of which the caller asks for the session again and again.
+fn asks_again(node: &Daemon, phones: &Place, pid: u32) -> f64 {
+    let (count, rate) = (500, 50);
+    let far = answering(node, phones, count, rate).start(LIMIT);
+    let before = Cpu::of(pid);
+    calling(node, "caller_reinvites", count, rate).option(&["-d", "50"]).succeeds(LIMIT);
+    far.succeeds();
+    Cpu::of(pid).since(before) * 1000.0 / f64::from(count)
+}
+
+fn answering(node: &Daemon, phones: &Place, count: u32, rate: u32) -> Scenario {
+    let callee = Scenario::quiet("callee", phones, 5060, node.sip());
+    callee.calls(count, rate).option(&["-d", "0"]).patient()
+}
+
+fn calling(node: &Daemon, scenario: &str, count: u32, rate: u32) -> Scenario {
+    let near = Place::new();
+    let lines: Vec<String> = (2000..2100).map(line).collect();
+    Scenario::quiet(scenario, &near, 5060, node.sip())
+        .users(&lines)
+        .dials(&CALLEE.to_string(), node.sip())
+        .calls(count, rate)
+        .patient()
+        .keep(near)
 }
 
 /// The same two SIPps without a switch between them, in milliseconds.

@@ -89,6 +89,8 @@ fn flood(node: std::net::SocketAddrV4, seen: &str) -> Tally {
     let bursts = TIME.as_secs() as u32 * PER_SECOND / BURST;
     for burst in 0..bursts {
         wait::pause((began + gap * burst).saturating_duration_since(wait::now()));
+        wires.reverse(); // none of them is first for ever: the first are answered more
+        nonces.reverse();
         for ((exists, wire), nonce) in wires.iter_mut().zip(&mut nonces) {
             for response in wire.responses() {
                 *tally.entry(*exists).or_default().entry(status(Some(&response))).or_default() += 1;

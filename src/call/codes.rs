@@ -3,11 +3,12 @@
 use crate::acd::Change;
 use crate::call::call::{Call, Output, Stage};
 use crate::call::site::Site;
-use crate::cdr::entry::{ForwardWhy, HungUpBy};
+use crate::cdr::entry::{Fact, ForwardWhy, HungUpBy};
 use crate::id::{AgentId, PromptId};
 use crate::ivr::collect::{Ask, Collect, Digits, Input, Output as Asked};
 use crate::media::control::{Command, Sound};
 use crate::route::config::Code;
+use crate::sip::digest::locks::Lengths;
 use crate::time::Instant;
 
 /// A question that the caller answers with digits.
@@ -60,6 +61,7 @@ impl Call {
                 self.play(self.party, vec![Sound::Prompt("echo".into())], false, out);
                 self.stage = Stage::Echo;
             }
+            (Code::AgentLogin, _) if self.guesses(now, site) => self.deny(now, site, out),
             (Code::AgentLogin, _) => self.ask(now, site, Question::AgentId, 0, out),
             (Code::AgentAway, Some(agent)) => {
                 self.ask(now, site, Question::Reason { agent }, 0, out);
@@ -153,10 +155,10 @@ impl Call {
                 // An unknown id and a wrong PIN sound alike.
                 if pin.is_some_and(|pin| same(pin.as_str(), digits.as_str())) {
                     self.log_in(now, site, &agent, out);
-                } else if failures + 1 < LOGIN_TRIES {
-                    self.ask(now, site, Question::AgentId, failures + 1, out);
-                } else {
+                } else if self.has_guessed(now, site, out) || failures + 1 >= LOGIN_TRIES {
                     self.deny(now, site, out);
+                } else {
+                    self.ask(now, site, Question::AgentId, failures + 1, out);
                 }
             }
             Question::Reason { agent } => {
@@ -171,6 +173,25 @@ impl Call {
                 }
             }
         }
+    }
+
+    /// Whether too many wrong PINs were dialled at the caller's phone lately.
+    fn guesses(&self, now: Instant, site: &Site<'_>) -> bool {
+        self.caller.extension().is_none_or(|phone| site.pins.left(now, phone).is_some())
+    }
+
+    /// Counts a wrong PIN: whether it was one too many for this phone.
+    fn has_guessed(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) -> bool {
+        let Some(phone) = self.caller.extension().cloned() else { return true };
+        let defence = &self.plan.defence;
+        let lengths = Lengths { first: defence.lock, longest: defence.lock_max };
+        let lock = site.pins.failed(now, phone, defence.failures_max, lengths);
+        if let (Some(length), Some(leg)) = (lock, self.legs.get(&self.party)) {
+            let address = leg.flow().remote.ip().to_canonical().to_string();
+            let seconds = length.as_secs();
+            self.fact(now, out, Fact::LockedOut { address, seconds, every_account: false });
+        }
+        lock.is_some()
     }
 
     /// Changes an agent's state and says so.
@@ -197,6 +218,7 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         let Some(extension) = self.caller.extension().cloned() else { return };
+        site.pins.forget(&extension);
         let reachable = !site.phones.targets(&extension).is_empty();
         let seat = [Change::BusyElsewhere(true), Change::Reachable(reachable)];
         let logged_out = (site.acd.agent(agent))

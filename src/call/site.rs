@@ -22,6 +22,7 @@ use crate::route::emergency::Emergency;
 use crate::route::rules::Routes;
 use crate::sdp::Codec;
 use crate::sip::dialog::session_timer::Limits;
+use crate::sip::digest::locks::Locks;
 use crate::sip::flow::Flow;
 use crate::sip::registrar::Registrar;
 use crate::sip::subscription::Config as LampsConfig;
@@ -130,6 +131,8 @@ pub struct Site<'a> {
     /// The places where calls are parked.
     pub lot: &'a mut Lot,
     pub phones: &'a Registrar,
+    /// Phones where wrong PINs of agents were dialled.
+    pub pins: &'a mut Locks<ExtensionId>,
     pub ports: &'a mut Ports,
     pub rng: &'a mut Rng,
     pub services: &'a Book,

@@ -15,7 +15,8 @@ pub struct Config {
     /// Networks that may not, even if `allow` has them. Default `[]`.
     pub deny: Vec<Network>,
     /// Wrong passwords for one account from one source (an address, or an IPv6 /64) until that
-    /// source is locked out of that account. Default 10.
+    /// source is locked out of that account; wrong PINs of agents dialled at one phone, until it is
+    /// locked out of logging agents in. Default 10.
     pub failures_max: u32,
     /// Wrong passwords from one source for all accounts until it is locked out of every account
     /// but those that its phones have proven. Default 100.

@@ -65,6 +65,7 @@ impl Switch {
             lines: &mut self.trunks.lines,
             lot: &mut self.lot,
             phones: &parts.registrar,
+            pins: &mut self.pins,
             ports: &mut self.ports,
             rng: &mut parts.rng,
             services: &self.services,

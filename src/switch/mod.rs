@@ -31,6 +31,7 @@ use crate::id::{AgentId, CallId, CallIds, ExtensionId, LegId};
 use crate::media::control::{Command, Event};
 use crate::rng::Rng;
 use crate::route::access::MINUTES_A_DAY;
+use crate::sip::digest::locks::Locks;
 use crate::sip::digest::{Auth, Secret};
 use crate::sip::flow::Flow;
 use crate::sip::locate::{Answer, Locator, LookupId, Question, QuestionId};
@@ -154,6 +155,8 @@ pub struct Switch {
     lamps: Lamps,
     /// Where calls are parked.
     lot: Lot,
+    /// Phones where wrong PINs of agents were dialled.
+    pins: Locks<ExtensionId>,
     ports: Ports,
     /// What the persons of accounts want when they are called.
     services: Book,
@@ -199,6 +202,7 @@ impl Switch {
             limits: Limits::default(),
             seekers: HashMap::new(),
             lot: Lot::default(),
+            pins: Locks::new(PINS_MAX),
             ports: Ports::default(),
             services: Book::new(),
             occupied: HashMap::new(),
@@ -392,3 +396,6 @@ impl Switch {
         self.parts.settings.epoch.wall(at)
     }
 }
+
+/// Phones with wrong PINs that are remembered; beyond it the oldest are forgotten.
+const PINS_MAX: usize = 10_000;

@@ -4,7 +4,7 @@ use crate::site::SITE;
 use crate::world::phone::{Manner, Stage};
 use crate::world::studio::Heard;
 use crate::world::{World, in_all_weathers};
-use strowger::cdr::entry::AgentState;
+use strowger::cdr::entry::{AgentState, Fact};
 use strowger::time::Duration;
 
 #[test]
@@ -21,17 +21,28 @@ fn an_agent_logs_in_and_out() {
 #[test]
 fn three_wrong_pins_are_denied() {
     let mut world = World::new(SITE);
-    world.dial("1006", "*11");
-    for _ in 0..3 {
-        world.until("the id is asked for", |world| world.hears_prompt("1006", "agent-id"));
-        keys(&mut world, "1006", "17#");
-        world.until("the PIN is asked for", |world| world.hears_prompt("1006", "agent-pin"));
-        keys(&mut world, "1006", "1111#");
-    }
-    assert!(world.hears_prompt("1006", "agent-denied"));
-    world.until("it is over", |world| world.stage("1006") == Stage::Over);
+    guess(&mut world, "1006", 3);
     world.close();
     assert_eq!(world.agent("17"), AgentState::LoggedOut);
+}
+
+/// A phone where PINs are guessed is not asked any more for a while; others are.
+#[test]
+fn ten_wrong_pins_lock_the_phone_out() {
+    let mut world = World::new(SITE);
+    for tries in [3, 3, 3, 1] {
+        guess(&mut world, "1006", tries);
+    }
+    let locked = |fact: &&Fact| matches!(fact, Fact::LockedOut { seconds: 60, .. });
+    assert_eq!(world.facts().filter(locked).count(), 1);
+
+    code(&mut world, "1006", "*11", "agent-denied");
+    log_in(&mut world, "1001");
+    code(&mut world, "1001", "*12", "agent-out");
+    world.run(Duration::from_secs(60));
+    log_in(&mut world, "1006");
+    world.close();
+    assert_eq!(world.agent("17"), AgentState::Available);
 }
 
 #[test]
@@ -83,6 +94,19 @@ fn the_echo_test_sends_back_what_is_said() {
         world.settle();
         world.hang_up("1001");
     });
+}
+
+/// Agent 17's PIN is guessed, until it is said that it was wrong too often.
+fn guess(world: &mut World, seat: &str, tries: usize) {
+    world.dial(seat, "*11");
+    for _ in 0..tries {
+        world.until("the id is asked for", |world| world.hears_prompt(seat, "agent-id"));
+        keys(world, seat, "17#");
+        world.until("the PIN is asked for", |world| world.hears_prompt(seat, "agent-pin"));
+        keys(world, seat, "1111#");
+    }
+    assert!(world.hears_prompt(seat, "agent-denied"));
+    world.until("it is over", |world| world.stage(seat) == Stage::Over);
 }
 
 /// Agent 17 logs in at a phone.

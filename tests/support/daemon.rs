@@ -120,7 +120,7 @@ impl Daemon {
              [sip]\ndomain = \"{ip}\"\nlisten = [\"udp://{ip}:5060\", \
              \"tcp://{ip}:5060\"{more}]\n{files}\
              expires_min = \"1s\"\n\n\
-             [media]\nlisten = \"{ip}\"\nports = \"20000-23999\"\n\n\
+             [media]\nlisten = \"{ip}\"\nports = \"10000-48999\"\n\n\
              [grpc]\nlisten = \"{ip}:50051\"\n\n[http]\nlisten = \"{ip}:8080\"\n\n{log}{toml}"
         );
         fs::write(self.config(), text).expect("a scratch folder can be written");

@@ -197,6 +197,13 @@ pub struct Traced {
 }
 
 impl Report {
+    /// How many calls failed, by its last screen.
+    pub fn failed(&self) -> u32 {
+        let line = self.screen.lines().rfind(|line| line.contains("Failed call"));
+        let count = line.and_then(|line| line.split('|').nth(2)?.trim().parse().ok());
+        count.unwrap_or(u32::MAX)
+    }
+
     /// The messages in order.
     pub fn trace(&self) -> Vec<Traced> {
         let mut found = Vec::new();

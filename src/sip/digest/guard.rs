@@ -12,7 +12,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::sip::recent::Recent;
+use super::locks::{Lengths, Locks};
 use crate::time::{Duration, Instant};
 
 /// How many guesses are borne, and what follows.
@@ -69,25 +69,16 @@ enum Suspect {
     SourceAndUser(IpAddr, Box<str>),
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Failures {
-    count: u32,
-    /// Locks so far.
-    locks: u32,
-    last: Instant,
-    locked_until: Instant,
-}
-
 /// Who failed how often, lately.
 #[derive(Debug)]
 pub struct Guard {
     limits: Limits,
-    suspects: Recent<Suspect, Failures>,
+    suspects: Locks<Suspect>,
 }
 
 impl Guard {
     pub fn new(limits: Limits) -> Self {
-        let suspects = Recent::new(limits.suspects_max);
+        let suspects = Locks::new(limits.suspects_max);
         Self { limits, suspects }
     }
 
@@ -126,35 +117,17 @@ impl Guard {
     }
 
     fn left(&self, now: Instant, suspect: &Suspect) -> Option<Duration> {
-        let until = self.suspects.peek(suspect)?.locked_until;
-        (now < until).then(|| until.since(now))
+        self.suspects.left(now, suspect)
     }
 
-    /// Counts a failure; tells how long the lock is that it begins.
     fn add(&mut self, now: Instant, suspect: Suspect, max: u32) -> Option<Duration> {
-        let Limits { lock, lock_max, .. } = self.limits;
-        let none = || Failures { count: 0, locks: 0, last: now, locked_until: now };
-        let failures = self.suspects.touch(suspect, none);
-        if now >= failures.last + lock {
-            failures.count = 0;
-        }
-        if now >= failures.locked_until + lock_max {
-            failures.locks = 0;
-        }
-        failures.last = now;
-        failures.count += 1;
-        if failures.count < max {
-            return None;
-        }
-        let length = lock.saturating_mul(1_u32.checked_shl(failures.locks).unwrap_or(u32::MAX));
-        let length = length.min(lock_max);
-        *failures = Failures {
-            count: 0,
-            locks: failures.locks.saturating_add(1),
-            last: now,
-            locked_until: now + length,
-        };
-        Some(length)
+        self.suspects.failed(now, suspect, max, self.limits.lengths())
+    }
+}
+
+impl Limits {
+    fn lengths(&self) -> Lengths {
+        Lengths { first: self.lock, longest: self.lock_max }
     }
 }
 
