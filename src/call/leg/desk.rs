@@ -19,6 +19,7 @@ use crate::media::control::{Command, Port};
 use crate::rng::Rng;
 use crate::sdp::{Codec, Session};
 use crate::sip::dialog::session_timer::{EXPIRES_MIN, Limits};
+use crate::sip::digest::locks::Locks;
 use crate::sip::flow::{ConnectionId, Flow, Transport};
 use crate::sip::message::{Message, Name, Request, Response};
 use crate::sip::registrar::nat::Path;
@@ -109,6 +110,7 @@ impl Desk {
             lines: &mut Lines::default(),
             lot: &mut Lot::default(),
             phones: &phones,
+            pins: &mut Locks::new(1),
             ports: &mut ports,
             rng: &mut rng,
             services: &Book::new(),
@@ -161,6 +163,7 @@ impl Desk {
             lines: &mut Lines::default(),
             lot: &mut Lot::default(),
             phones: &self.phones,
+            pins: &mut Locks::new(1),
             ports: &mut self.ports,
             rng: &mut self.rng,
             services: &Book::new(),
