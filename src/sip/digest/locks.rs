@@ -84,7 +84,8 @@ impl<K: Clone + Eq + Hash> Locks<K> {
     }
 
     /// How many are remembered.
-    pub fn len(&self) -> usize {
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
         self.suspects.len()
     }
 }
