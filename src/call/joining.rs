@@ -117,9 +117,9 @@ pub fn join(
     }
     let acd = older.then(|| heir.inherit(rest));
     heir.plays = heir.plays.max(rest.plays);
-    let (call, other) = (rest.id, heir.id);
-    heir.fact(now, out, Fact::Joined { leg: guest, place, call, why });
-    rest.fact(now, out, Fact::Joined { leg: guest, place, call: other, why });
+    let joined = |other| Fact::Joined { leg: guest, place, other, why };
+    heir.fact(now, out, joined(rest.id));
+    rest.fact(now, out, joined(heir.id));
     if let Some(place) = dismissed {
         let call = if older { &mut *rest } else { &mut *heir };
         call.dismiss(now, site, place, why, out);

@@ -80,7 +80,8 @@ pub enum Fact {
     Joined {
         leg: LegId,
         place: LegId,
-        call: CallId,
+        /// The other call.
+        other: CallId,
         why: JoinWhy,
     },
     /// A leg's hold began, asked by its own phone.

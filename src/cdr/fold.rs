@@ -351,8 +351,8 @@ impl CallRecord {
                 let forward = Forward { at, extension, to, why: *why };
                 add(&mut self.forwards, &mut self.omitted, forward);
             }
-            Fact::Joined { leg, place, call, why } => {
-                let join = Join { at, leg: *leg, place: *place, call: *call, why: *why };
+            Fact::Joined { leg, place, other, why } => {
+                let join = Join { at, leg: *leg, place: *place, call: *other, why: *why };
                 add(&mut self.joins, &mut self.omitted, join);
             }
             _ => {}
@@ -450,7 +450,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::cdr::entry::{AgentState, Direction, Quality};
+    use crate::cdr::entry::{AgentState, Direction, ForwardWhy, JoinWhy, Quality};
     use crate::id::{CallId, Target};
 
     #[test]
@@ -485,7 +485,7 @@ mod tests {
 
     #[test]
     fn entries_read_back_from_json() {
-        for entry in every_fact() {
+        for entry in facts_of_many_kinds() {
             let json = serde_json::to_string(&entry).unwrap();
             assert_eq!(serde_json::from_str::<Entry>(&json).unwrap(), entry, "{json}");
         }
@@ -528,7 +528,7 @@ mod tests {
     #[test]
     fn another_calls_entries_change_nothing() {
         let mut record = CallRecord::new(CallId::from_u64(9), "hq");
-        for entry in every_fact() {
+        for entry in facts_of_many_kinds() {
             record.apply(&entry);
         }
         assert_eq!(record, CallRecord::new(CallId::from_u64(9), "hq"));
@@ -539,7 +539,7 @@ mod tests {
         fn any_order_gives_a_record(
             order in prop::collection::vec((0usize..100, 0i64..1000), 0..200),
         ) {
-            let facts = every_fact();
+            let facts = facts_of_many_kinds();
             let mut record = CallRecord::new(CALL, "hq");
             for (pick, moment) in order {
                 let mut entry = facts[pick % facts.len()].clone();
@@ -556,6 +556,7 @@ mod tests {
     }
 
     const CALL: CallId = CallId::from_u64(7);
+    const OTHER: CallId = CallId::from_u64(8);
     const CALLER: LegId = LegId { call: CALL, index: 0 };
     const AGENT: LegId = LegId { call: CALL, index: 1 };
 
@@ -636,10 +637,12 @@ mod tests {
     }
 
     /// One entry of each kind that `queue_call` lacks, and that call's.
-    fn every_fact() -> Vec<Entry> {
+    fn facts_of_many_kinds() -> Vec<Entry> {
         let mut all = queue_call();
         let path = "2026/11/22/7.wav".to_owned();
         let values = [("topic".to_owned(), "vpn".to_owned())].into();
+        let (extension, to) = ("1002".into(), "1006".to_owned());
+        let forwarded = Fact::Forwarded { extension, to, why: ForwardWhy::Busy };
         all.extend([
             at(1, Fact::Collected { values }),
             at(3, Fact::PositionTold { queue: "sales".into(), position: 2 }),
@@ -665,6 +668,10 @@ mod tests {
                     extension: Some("1002".into()),
                 },
             ),
+            at(12, forwarded),
+            at(12, Fact::Joined { leg: CALLER, place: AGENT, other: OTHER, why: JoinWhy::Pickup }),
+            at(12, Fact::Transferred { leg: AGENT, extension: None, agent: None, to: "9".into() }),
+            at(12, Fact::TransferEnded { leg: AGENT, outcome: TransferOutcome::Completed }),
             at(12, Fact::Parked { leg: CALLER, slot: 3, extension: Some("1002".into()) }),
             at(13, Fact::Unparked { leg: CALLER, slot: 3, why: ParkLeft::Fetched }),
             at(20, Fact::WrapUpBegan { agent: "17".into() }),

@@ -18,5 +18,6 @@ mod scanners;
 mod secure;
 mod sessions;
 mod site;
+mod transfers;
 mod trunks;
 mod volume;

@@ -17,7 +17,7 @@ use crate::support::wait;
 fn calls_go_out_and_come_in_over_kamailio() {
     let outside = Place::new();
     let provider = Kamailio::start(&outside);
-    let node = Daemon::start(&site(&provider, &format!("register = true\n{ACCOUNT}")));
+    let node = Daemon::start(&site(&provider.place, &format!("register = true\n{ACCOUNT}")));
     let mut consumer = Consumer::start(node.grpc(), "billing");
     consumer.subscribed(LIMIT);
     let trunk = registered(&node);
@@ -63,7 +63,7 @@ fn a_server_that_fails_is_passed_by() {
         "targets = [\"{}\", \"{}\"]\nqualify_every = \"0s\"\n{ACCOUNT}",
         broken.ip, provider.place.ip
     );
-    let node = Daemon::start(&site(&provider, &more));
+    let node = Daemon::start(&site(&provider.place, &more));
     let mut consumer = Consumer::start(node.grpc(), "billing");
     consumer.subscribed(LIMIT);
     let fails = Scenario::new("server_fails", &broken, 5060, node.sip()).calls(1, 10).start(LIMIT);
@@ -82,6 +82,23 @@ fn a_server_that_fails_is_passed_by() {
     assert_eq!(statuses, [503, 200], "{record:#}");
 }
 
+/// RFC 3261 §13.2.2.4: two phones behind a provider's proxy ring and answer; one hears a BYE.
+#[test]
+fn of_two_answers_of_a_provider_one_is_kept() {
+    let provider = Place::new();
+    let node = Daemon::start(&site(&provider, "qualify_every = \"0s\""));
+    let mut consumer = Consumer::start(node.grpc(), "billing");
+    consumer.subscribed(LIMIT);
+    let forks = Scenario::new("callee_forks", &provider, 5060, node.sip()).calls(1, 1).start(LIMIT);
+
+    caller(&node, "caller", 1001, "02112345678", 1, 1500).succeeds(LIMIT);
+
+    forks.succeeds();
+    let record = consumer.wait_for(1, LIMIT).remove(0);
+    assert_eq!(record["talks"].as_array().map(Vec::len), Some(1), "{record:#}");
+    assert_eq!(record["attempts"][0]["outcome"], "OFFER_OUTCOME_ANSWERED");
+}
+
 /// The trunk as `strowger trunks` shows it, once it is up.
 fn registered(node: &Daemon) -> Value {
     wait::until("the trunk is up", Duration::from_secs(20), || {
@@ -90,7 +107,7 @@ fn registered(node: &Daemon) -> Value {
     })
 }
 
-fn site(provider: &Kamailio, more: &str) -> String {
+fn site(provider: &Place, more: &str) -> String {
     format!(
         r#"{}
         [[routes]]
@@ -106,7 +123,7 @@ fn site(provider: &Kamailio, more: &str) -> String {
         {more}
         "#,
         extensions([1001, 1002]),
-        provider.place.ip
+        provider.ip
     )
 }
 

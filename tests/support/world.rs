@@ -485,7 +485,7 @@ impl World {
                 Output::Answer { .. } => {}
                 Output::Entry(entry) => {
                     self.ladder.fact(self.now, &entry.fact);
-                    self.entries.push(entry);
+                    self.entries.push(as_kept(&entry));
                 }
                 Output::Media(thread, command) => {
                     self.ladder.order(self.now, &command);
@@ -557,6 +557,14 @@ impl World {
             self.input(Input::Media(Event::Spare { port }));
         }
     }
+}
+
+/// An entry as the ledger gives it back.
+fn as_kept(entry: &Entry) -> Entry {
+    let row = serde_json::to_string(entry).expect("an entry can be written");
+    let kept: Entry = serde_json::from_str(&row).unwrap_or_else(|e| panic!("{e} in {row}"));
+    assert_eq!(&kept, entry, "{row}");
+    kept
 }
 
 fn start(config: &Config, now: Instant, rng: &mut Rng) -> Switch {

@@ -337,10 +337,10 @@ fn told_of_transfers(fact: Fact) -> Told {
             to,
             why: forward_why(why),
         }),
-        Fact::Joined { leg, place, call, why } => Told::Joined(proto::Joined {
+        Fact::Joined { leg, place, other, why } => Told::Joined(proto::Joined {
             leg_id: leg.to_string(),
             place_leg_id: place.to_string(),
-            call_id: call.to_string(),
+            call_id: other.to_string(),
             why: join_why(why),
         }),
         Fact::Ordered { order, by, leg, to } => Told::Ordered(proto::Ordered {
