@@ -137,7 +137,7 @@ impl Session {
             if line.len() > LINE_BYTES_MAX {
                 return Err(ParseError::LineTooLong { line: line_number });
             }
-            let line = line.trim_matches([' ', '\t', '\r', '\0']);
+            let line = line.trim_matches(|c: char| c.is_control() || c.is_whitespace());
             let Some((kind, value)) = line.split_once('=') else { continue };
             if !versioned && (kind, value.trim()) != ("v", "0") {
                 return Err(ParseError::NotSdp);

@@ -4,12 +4,12 @@ use bytes::{Buf as _, Bytes};
 use memchr::{memchr2, memmem};
 use smallvec::SmallVec;
 
-use super::header::{CSeq, NameAddr, Via};
+use super::header::{CSeq, NameAddr, Params, Via};
 use super::headers::{Headers, Line};
 use super::normal::normalised;
 use super::text::{Values, decimal, is_blank, is_token, is_token_byte};
 use super::uri::is_uri_text;
-use super::{HEADERS_MAX, MESSAGE_BYTES_MAX, Method, Name, ParseError};
+use super::{HEADERS_MAX, MESSAGE_BYTES_MAX, Method, Name, PARAMS_MAX, ParseError};
 
 /// The first line, as positions in the message.
 pub(super) enum StartLine {
@@ -140,7 +140,7 @@ fn read(bytes: Bytes, lines: Lines, has_via: bool) -> Result<(StartLine, Headers
     if has_via && headers.via.is_none() {
         return Err(ParseError::Missing(Name::Via));
     }
-    check(&start, &mut headers)?;
+    check(&start, &mut headers, has_via)?;
     if let Some(length) = places.content_length {
         cut_body(&mut headers, length)?;
     }
@@ -148,16 +148,24 @@ fn read(bytes: Bytes, lines: Lines, has_via: bool) -> Result<(StartLine, Headers
 }
 
 /// Checks the values that accessors give without a `Result`.
-fn check(start: &StartLine, headers: &mut Headers) -> Result<(), ParseError> {
+fn check(start: &StartLine, headers: &mut Headers, received: bool) -> Result<(), ParseError> {
     let call_id = headers.value_at(headers.call_id);
     if call_id.is_empty() || !call_id.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(ParseError::Header(Name::CallId));
     }
-    NameAddr::parse(Name::From, headers.value_at(headers.from))?;
-    NameAddr::parse(Name::To, headers.value_at(headers.to))?;
+    let leaves_room = |params: Params<'_>| !received || params.iter().count() <= PARAMS_MAX;
+    for (name, line) in [(Name::From, headers.from), (Name::To, headers.to)] {
+        let address = NameAddr::parse(name, headers.value_at(line))?;
+        if !leaves_room(address.params()) {
+            return Err(ParseError::Header(name));
+        }
+    }
     if let Some(line) = headers.via {
         let top = Values::new(headers.value_at(line), true).next();
-        Via::parse(top.ok_or(ParseError::Header(Name::Via))?)?;
+        let via = Via::parse(top.ok_or(ParseError::Header(Name::Via))?)?;
+        if !leaves_room(via.params()) {
+            return Err(ParseError::Header(Name::Via));
+        }
     }
     let (cseq, method) = CSeq::parse(headers.value_at(headers.cseq_line))?;
     if let StartLine::Request(line) = start {

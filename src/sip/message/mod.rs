@@ -49,6 +49,9 @@ pub const MESSAGE_BYTES_MAX: usize = 65_535;
 pub const HEADERS_MAX: usize = 200;
 /// Parameters of one header value or one URI.
 pub const PARAMS_MAX: usize = 64;
+/// The parameters that we add to a value of a received message (`received`, `rport`, `tag`): so
+/// many more are borne in what we write.
+const ADDED_PARAMS_MAX: usize = 4;
 
 /// A request or a response.
 #[derive(Clone, PartialEq, Eq)]

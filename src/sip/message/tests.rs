@@ -128,6 +128,23 @@ fn one_more_parameter_than_the_limit_is_refused() {
     assert_eq!(refused, Err(ParseError::Header(Name::Via)));
 }
 
+/// What we add to a value that is full already does not make it malformed.
+#[test]
+fn a_request_with_as_many_parameters_as_are_read_is_answered() {
+    let full = ";p".repeat(PARAMS_MAX - 2);
+    let text = INVITE.replace(";rport", &format!(";rport{full}"));
+    let asked = request(&text).received_from("192.0.2.1:5062".parse().unwrap());
+    assert_eq!(asked.via().param("rport"), Some("5062"));
+
+    let text = ["From", "To"].into_iter().fold(text, |text, name| {
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+        let (address, _) = line.split_once(";tag").unwrap_or((&line, ""));
+        text.replace(&line, &format!("{address}{}", ";p".repeat(PARAMS_MAX)))
+    });
+    let answer = Response::build(&request(&text), 200, Some("ours")).response();
+    assert_eq!(answer.to_tag(), Some("ours"));
+}
+
 fn request(text: &str) -> Request {
     match Message::parse(Bytes::from(text.to_owned())) {
         Ok(Message::Request(request)) => request,

@@ -1,7 +1,7 @@
 //! Parameters: `;name=value` (RFC 3261 §7.3.1).
 
-use crate::sip::message::PARAMS_MAX;
 use crate::sip::message::text::{find_outside, is_token, quoted_end, trim, trim_start};
+use crate::sip::message::{ADDED_PARAMS_MAX, PARAMS_MAX};
 
 /// The parameters of one header value or URI, in order. Cheap to copy.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,8 @@ impl<'a> Params<'a> {
             let end = find_outside(inside.as_bytes(), b';').unwrap_or(inside.len());
             let (name, value) = split(&inside[..end]);
             count += 1;
-            if !is_token(name.as_bytes()) || !value.is_none_or(is_value) || count > PARAMS_MAX {
+            let is_one = is_token(name.as_bytes()) && value.is_none_or(is_value);
+            if !is_one || count > PARAMS_MAX + ADDED_PARAMS_MAX {
                 return None;
             }
             rest = &inside[end..];
