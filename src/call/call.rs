@@ -38,6 +38,7 @@ use crate::sdp::{Codec, Session};
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 use crate::sip::message::{Request, Response};
+use crate::sip::registrar::Phone;
 use crate::sip::transaction::{ClientId, ServerKey};
 use crate::time::{Duration, Epoch, Instant};
 
@@ -156,6 +157,8 @@ pub struct Call {
     pub(super) first: LegId,
     /// The leg that goes through the stages: the caller's, until he hands his place on.
     pub(super) party: LegId,
+    /// The one phone of its account that is meant (RFC 5627).
+    pub(super) meant: Option<Phone>,
     /// The phones that ring are the caller's own.
     pub(super) summons: Option<Summons>,
     pub(super) legs: BTreeMap<LegId, Leg>,
@@ -258,6 +261,7 @@ impl Call {
             caller,
             first,
             party: first,
+            meant: None,
             summons: None,
             legs: BTreeMap::new(),
             stage: Stage::Routing,

@@ -35,4 +35,5 @@ pub use invite::{AGENT, ALLOW, RETRY_AFTER_S, SUPPORTED, not_understood};
 pub use joining::{Joined, Place, join};
 pub use leg::{Event as LegEvent, Input as LegInput, Leg};
 pub use park::{Lot, Parked};
+pub use services::GRUU_RULE;
 pub use site::{Plan, Ports, Settings, Site};

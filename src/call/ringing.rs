@@ -39,7 +39,10 @@ impl Call {
         let here = self.legs.values().filter(|leg| !leg.is_leaving());
         let own = here.filter(|leg| leg.extension.as_ref() == Some(extension));
         let own: Vec<Flow> = own.map(leg::Leg::flow).collect();
-        let phones = site.phones.targets(extension);
+        let mut phones = site.phones.targets(extension);
+        if let Some(meant) = self.meant.as_ref().filter(|meant| meant.extension == *extension) {
+            phones.retain(|phone| meant.has(phone));
+        }
         let mut legs = Vec::new();
         let mut why = (480, 20, "not_registered");
         for phone in phones.iter().filter(|phone| !own.contains(&phone.path.flow)) {

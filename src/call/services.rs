@@ -18,6 +18,7 @@ use crate::id::{ExtensionId, LegId, Target};
 use crate::ivr::collect::Digits;
 use crate::route::config::Code;
 use crate::route::rules::{Call as Dialled, Dest};
+use crate::sip::registrar::Phone;
 use crate::time::{Duration, Instant};
 
 /// The services of one account; `Default` is none.
@@ -162,6 +163,11 @@ impl Call {
         self.announce(now, site, prompt.into(), "code_done", out);
     }
 
+    /// One phone of an account is meant by where the call is about to go, not all of them.
+    pub fn mean(&mut self, phone: Option<Phone>) {
+        self.meant = phone;
+    }
+
     /// A call for an account: its phones ring, unless its person wants something else.
     pub(super) fn call_extension(
         &mut self,
@@ -171,7 +177,8 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         let services = site.services.get(extension);
-        if let Some(number) = services.and_then(|services| services.always.clone()) {
+        let always = services.and_then(|services| services.always.clone());
+        if let Some(number) = always.filter(|_| !self.means(extension)) {
             self.forward(now, site, (extension, ForwardWhy::Always), &number, out);
         } else if services.is_some_and(|services| services.dnd) {
             let why = (486, 17, "do_not_disturb");
@@ -181,6 +188,12 @@ impl Call {
             let wait = account.map_or(Duration::ZERO, |account| account.ring_timeout);
             self.ring(now, site, extension, wait, out);
         }
+    }
+
+    /// Whether one phone of an account is meant: its person wants calls for himself elsewhere, not
+    /// those for a phone.
+    fn means(&self, extension: &ExtensionId) -> bool {
+        self.meant.as_ref().is_some_and(|phone| phone.extension == *extension)
     }
 
     /// An account did not take a call: it goes on if its person wants that, else it fails.
@@ -195,7 +208,8 @@ impl Call {
         let services = site.services.get(extension).cloned();
         let number = services.and_then(|mut services| services.number(kind)?.take());
         let is_recall = self.transfer.as_ref().is_some_and(|transfer| transfer.is_recall());
-        match number.filter(|_| !is_recall && self.summons.is_none()) {
+        let is_free = !is_recall && self.summons.is_none() && !self.means(extension);
+        match number.filter(|_| is_free) {
             Some(number) => self.forward(now, site, (extension, kind), &number, out),
             None => {
                 let callee = matches!(why.2, "busy" | "rejected" | "unreachable");
@@ -255,6 +269,20 @@ impl Call {
         }
     }
 
+    /// What an account may not dial it may not have dialled for it.
+    pub(super) fn is_allowed(
+        &self,
+        now: Instant,
+        extension: &ExtensionId,
+        (number, target): (&str, &Target),
+    ) -> Result<(), u16> {
+        let (plan, at) = (&self.plan, self.epoch.wall(now));
+        let classes = plan.access.classes_of(number, target);
+        let account = plan.extensions.get(extension).ok_or(404_u16)?;
+        let refusal = plan.access.forbids(account, &classes, at);
+        refusal.map_or(Ok(()), |_| Err(403))
+    }
+
     /// Where a number leads for an account; codes and refusals are no place for a call.
     pub(super) fn reached_from(
         &self,
@@ -272,19 +300,17 @@ impl Call {
         match decision.target {
             Dest::Target(Target::Hangup(status)) => Err(status),
             Dest::Target(target) => {
-                let (plan, at) = (&self.plan, self.epoch.wall(now));
-                let classes = plan.access.classes_of(number, &target);
-                let account = plan.extensions.get(extension).ok_or(404_u16)?;
-                match plan.access.forbids(account, &classes, at) {
-                    None => Ok((decision.rule, target)),
-                    Some(_) => Err(403), // what he may not dial he may not have dialled for him
-                }
+                self.is_allowed(now, extension, (number, &target))?;
+                Ok((decision.rule, target))
             }
             // Whoever needs help calls himself.
             Dest::Code(_) | Dest::Emergency => Err(403),
         }
     }
 }
+
+/// What records call the rule by which a GRUU leads to its phone.
+pub const GRUU_RULE: &str = "gruu";
 
 /// Forwards of one call before it is taken for a loop.
 const FORWARDS_MAX: usize = 5;

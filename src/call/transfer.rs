@@ -14,6 +14,7 @@ use crate::acd::Change;
 use crate::call::call::{Call, Output, Stage};
 use crate::call::leg::{self, Leg};
 use crate::call::ringing::RINGBACK;
+use crate::call::services::GRUU_RULE;
 use crate::call::site::Site;
 use crate::call::talking::Talking;
 use crate::cdr::entry::{Fact, HungUpBy, TransferOutcome};
@@ -21,6 +22,8 @@ use crate::id::{ExtensionId, LegId, PromptId, Target};
 use crate::ivr::speech;
 use crate::media::control::{Command, Sound};
 use crate::sip::dialog::refer::{Progress, Refer};
+use crate::sip::message::Uri;
+use crate::sip::registrar::Phone;
 use crate::time::{Duration, Instant};
 
 /// Somebody is on his way to where a phone has sent him.
@@ -67,8 +70,15 @@ pub(super) struct Sent {
 
 /// Where somebody is sent.
 pub(super) enum Way {
-    Park { slot: u16 },
-    Target { rule: String, target: Target },
+    Park {
+        slot: u16,
+    },
+    /// One phone of an account.
+    Phone(Phone),
+    Target {
+        rule: String,
+        target: Target,
+    },
 }
 
 impl Transfer {
@@ -131,7 +141,10 @@ impl Call {
             return Err(LOOP);
         }
         let owner = self.legs.get(&by).and_then(|leg| leg.extension.clone()).ok_or(FORBIDDEN)?;
-        let way = self.way_to(now, site, &owner, &refer.number)?;
+        let way = match refer.gruu.as_deref().and_then(|uri| Uri::parse(uri).ok()) {
+            Some(uri) => self.way_to_phone(now, site, &owner, &uri)?,
+            None => self.way_to(now, site, &owner, &refer.number)?,
+        };
         Ok((owner, way))
     }
 
@@ -148,6 +161,21 @@ impl Call {
         }
         let (rule, target) = self.reached_from(now, owner, number)?;
         Ok(Way::Target { rule, target: target.with_number(number) })
+    }
+
+    /// Where a GRUU leads for an account that sends somebody there: to the phone, as far as the
+    /// account may dial its number.
+    fn way_to_phone(
+        &self,
+        now: Instant,
+        site: &Site<'_>,
+        owner: &ExtensionId,
+        uri: &Uri<'_>,
+    ) -> Result<Way, u16> {
+        let phone = site.phones.at_gruu(uri).unwrap_or(Err(404))?;
+        let target = Target::Extension(phone.extension.clone());
+        self.is_allowed(now, owner, (phone.extension.as_str(), &target))?;
+        Ok(Way::Phone(phone))
     }
 
     /// Whether it is taken for a loop of machines.
@@ -178,6 +206,7 @@ impl Call {
         self.play(other, vec![Sound::Prompt(music.clone())], true, out);
         self.play(by, vec![Sound::Prompt(RINGBACK.into())], true, out);
         self.transfers += 1;
+        self.meant = None;
         self.transfer = Some(Transfer {
             by,
             referred_by,
@@ -191,6 +220,13 @@ impl Call {
         self.diverted.clear();
         match way {
             Way::Park { slot } => self.park(now, site, (slot, owner, music), false, out),
+            Way::Phone(phone) => {
+                let target = Target::Extension(phone.extension.clone());
+                let rule = GRUU_RULE.to_owned();
+                self.fact(now, out, Fact::Routed { rule, target: target.clone() });
+                self.mean(Some(phone));
+                self.go(now, site, target, out);
+            }
             Way::Target { rule, target } => {
                 self.fact(now, out, Fact::Routed { rule, target: target.clone() });
                 self.go(now, site, target, out);
@@ -345,6 +381,7 @@ impl Call {
         self.play(self.party, vec![Sound::Prompt(transfer.music.clone())], true, out);
         let phase = if transfer.is_recall() { transfer.phase } else { Phase::Recall };
         self.transfer = Some(Transfer { phase, ..transfer });
+        self.meant = None;
         let Some(owner) = owner.filter(|_| !wait.is_zero()) else {
             self.fail(now, site, HungUpBy::Switch, (480, 19, "transfer_failed"), out);
             return;

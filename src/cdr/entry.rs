@@ -229,7 +229,7 @@ pub enum Fact {
         a: LegId,
         b: LegId,
     },
-    /// A leg's phone sent the other side on, to the number `to`.
+    /// A leg's phone sent the other side on, to the number `to`; empty if it named a dialog only.
     Transferred {
         leg: LegId,
         /// Whose phone it is, and who sat there.

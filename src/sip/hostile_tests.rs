@@ -213,7 +213,14 @@ impl Site {
             let extension = "1".into();
             let mut out = Vec::new();
             let registrar = &mut self.registrar;
-            let ok = registrar.handle_register(self.now, &extension, flow, request, "t", &mut out);
+            let ok = registrar.handle_register(
+                self.now,
+                &mut self.rng,
+                &extension,
+                (flow, request),
+                "t",
+                &mut out,
+            );
             assert!(registrar.targets(&extension).len() <= Config::default().contacts_max);
             for binding in registrar.targets(&extension) {
                 let _ = binding.flow();

@@ -10,7 +10,7 @@ use crate::call::{
     is_hidden,
 };
 use crate::id::{CallId, ExtensionId};
-use crate::route::rules::{Call as Dialled, Dest};
+use crate::route::rules::Dest;
 use crate::sip::digest::Verdict;
 use crate::sip::flow::Flow;
 use crate::sip::message::{Message, Method, Name, Request, Response};
@@ -18,6 +18,7 @@ use crate::sip::registrar::nat;
 use crate::sip::subscription::ALLOW_EVENTS;
 use crate::sip::transaction::{self, ServerKey};
 use crate::switch::defence::overload::{retry_after, sheds};
+use crate::switch::destination::Destination;
 use crate::switch::kept::keep_limits;
 use crate::switch::trunks::caller_over;
 use crate::switch::wanted::{Names, SDP, Unserved, acceptable, may_go_on, wanted};
@@ -262,8 +263,10 @@ impl Switch {
         }
         let mut changes = Vec::new();
         let tag = self.tag();
-        let registrar = &mut self.parts.registrar;
-        let response = registrar.handle_register(now, account, flow, request, &tag, &mut changes);
+        let parts = &mut self.parts;
+        let (rng, asked) = (&mut parts.rng, (flow, request));
+        let response =
+            parts.registrar.handle_register(now, rng, account, asked, &tag, &mut changes);
         self.respond(now, key, response, out);
         self.registrations_changed(now, changes, out);
     }
@@ -289,17 +292,14 @@ impl Switch {
             }
         };
         let id = self.call_ids.next(self.wall(now).as_micros());
-        let Some(caller) = self.caller(origin, &request, wanted.dialled) else {
-            self.refuse(now, key, &request, 404, out);
-            return;
+        let found = self.destination(now, origin, &request, &wanted);
+        let Destination { caller, decision, phone } = match found {
+            Ok(destination) => destination,
+            Err(status) => {
+                self.refuse(now, key, &request, status, out);
+                return;
+            }
         };
-        let decision = self.plan.routes.find(&Dialled {
-            from: &caller.number,
-            to: &caller.dialled,
-            extension: caller.extension(),
-            trunk: caller.trunk(),
-            at: self.wall(now),
-        });
         let is_emergency = decision.target == Dest::Emergency;
         let has_room = is_emergency && !self.stopping || self.has_room(&caller);
         let answer_to = (key, request.clone());
@@ -339,7 +339,10 @@ impl Switch {
         };
         self.with_call(id, |call, site| match (wanted.replaces, refusal) {
             (Some(replaces), _) => call.take_over(replaces, &mut steps),
-            (None, None) => call.route(now, site, route, &mut steps),
+            (None, None) => {
+                call.mean(phone);
+                call.route(now, site, route, &mut steps);
+            }
             (None, Some(reason)) => call.refuse(now, site, reason, &mut steps),
         });
         self.carry_out(now, steps, out);
@@ -354,7 +357,12 @@ impl Switch {
     }
 
     /// Who calls, and whom; `None` if the trunk is gone.
-    fn caller(&self, origin: Origin, request: &Request, dialled: String) -> Option<Caller> {
+    pub(super) fn caller(
+        &self,
+        origin: Origin,
+        request: &Request,
+        dialled: String,
+    ) -> Option<Caller> {
         let extension = match &origin {
             Origin::Extension(extension) => extension,
             Origin::Trunk(trunk) => {

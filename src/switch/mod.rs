@@ -11,6 +11,7 @@ mod answers;
 mod calls;
 mod control;
 mod defence;
+mod destination;
 mod joining;
 mod kept;
 mod lamps;

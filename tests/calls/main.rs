@@ -41,6 +41,7 @@ mod emergency;
 mod forward;
 mod glare;
 mod greeting;
+mod gruu;
 mod hold;
 mod holds_in_queue;
 mod late_offer;

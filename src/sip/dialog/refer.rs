@@ -11,8 +11,11 @@ use crate::sip::message::{Method, Name, Request, Scheme, reason_phrase};
 /// What a REFER asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refer {
-    /// The user part of the Refer-To URI, without escapes.
+    /// The user part of the Refer-To URI, without escapes. Empty if there is none, which only the
+    /// place of a dialog can be asked for.
     pub number: String,
+    /// The Refer-To URI, if it is a GRUU (RFC 5627).
+    pub gruu: Option<String>,
     /// The dialog whose place is to be taken: an attended transfer.
     pub replaces: Option<Replaces>,
     /// Referred-By as written, for the one who is called next.
@@ -62,17 +65,22 @@ impl Refer {
         if !method.eq_ignore_ascii_case(Method::Invite.text()) {
             return Err(ReferError::Method);
         }
-        let number = uri.user_unescaped().ok_or(ReferError::Malformed)?.into_owned();
         let replaces = match uri.header("Replaces") {
             Some(text) => Some(Replaces::parse(&text).ok_or(ReferError::Malformed)?),
             None => None,
         };
+        let number = match uri.user_unescaped() {
+            Some(user) => user.into_owned(),
+            None if replaces.is_some() => String::new(),
+            None => return Err(ReferError::Malformed),
+        };
+        let gruu = uri.param("gr").map(|_| uri.text().to_owned());
         let wants = request.header(Name::ReferSub).map(|value| {
             let value = value.split(';').next().unwrap_or_default();
             !value.trim().eq_ignore_ascii_case("false")
         });
         let referred_by = request.header(Name::ReferredBy).map(str::to_owned);
-        Ok(Self { number, replaces, referred_by, subscribes: wants.unwrap_or(true) })
+        Ok(Self { number, gruu, replaces, referred_by, subscribes: wants.unwrap_or(true) })
     }
 }
 

@@ -192,6 +192,11 @@ impl<'a> Uri<'a> {
         self.params.get(name)
     }
 
+    /// A URI parameter with `%` escapes resolved.
+    pub fn param_unescaped(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.param(name).map(unescaped)
+    }
+
     /// All URI parameters.
     pub const fn params(&self) -> Params<'a> {
         self.params

@@ -37,6 +37,9 @@ pub struct Binding {
     /// Which of its flows this is, if the phone keeps several (RFC 5626 §4.2).
     #[serde(default)]
     pub reg_id: Option<u32>,
+    /// The users of its temporary GRUUs, the newest last (RFC 5627 §3.1.2).
+    #[serde(default)]
+    pub temporary: Vec<String>,
     pub user_agent: Option<String>,
     pub call_id: String,
     pub cseq: u32,

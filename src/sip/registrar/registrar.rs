@@ -1,6 +1,7 @@
 //! The registrar: takes REGISTER requests whose sender is known, and keeps the bindings.
 //!
-//! Spec:     RFC 3261 §10.3; RFC 3581; RFC 3327 §5.3 (Path); RFC 5626 §4.1, §6 (Outbound).
+//! Spec:     RFC 3261 §10.3; RFC 3581; RFC 3327 §5.3 (Path); RFC 5626 §4.1, §6 (Outbound);
+//!           RFC 5627 §5 (GRUU).
 //! In:       REGISTER requests, lost connections, the passing of time.
 //! Out:      responses; `Change`s of bindings.
 //! Not here: who the sender is (`sip::digest`), whether the account exists, the way back (`way`).
@@ -15,12 +16,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::id::ExtensionId;
+use crate::rng::Rng;
 use crate::sip::flow::{ConnectionId, Flow};
 use crate::sip::locate::{Target, TargetHost};
 use crate::sip::message::{Name, NameAddr, Quoted, Request, Response, Uri};
 use crate::time::{Deadlines, Duration, Epoch, Instant};
 
 use super::binding::{Binding, Bindings, StoredBinding};
+use super::gruu::{self, Temporary};
 use super::way::{self, Way, WayError};
 
 /// `[sip.registrar]`: how long and how often phones register.
@@ -96,10 +99,12 @@ pub struct Registrar {
     deadlines: Deadlines<ExtensionId>,
     /// Who registered over which stream connection, until that is closed.
     connections: BTreeSet<(ConnectionId, ExtensionId)>,
+    /// Whose the temporary GRUUs are.
+    pub(super) temporary: Temporary,
 }
 
 /// What a REGISTER may require.
-const EXTENSIONS: [&str; 2] = ["path", "outbound"];
+const EXTENSIONS: [&str; 3] = ["path", "outbound", gruu::TAG];
 /// How often a phone that keeps its flow open must be heard of (RFC 5626 §4.4): below the time
 /// after which common NATs forget a stream.
 const FLOW_TIMER: Duration = Duration::from_secs(120);
@@ -127,6 +132,8 @@ enum Refusal {
     Extension(String),
     /// 439: the proxy before the phone does not keep flows (RFC 5626 §6).
     FirstHop,
+    /// 403: a Contact leads to the account itself (RFC 5627 §5.1).
+    Own,
     /// 500: an older request came late.
     OutOfOrder,
     /// 423.
@@ -140,6 +147,7 @@ impl Registrar {
             bindings: Arc::default(),
             deadlines: Deadlines::default(),
             connections: BTreeSet::new(),
+            temporary: Temporary::new(),
         }
     }
 
@@ -190,9 +198,9 @@ impl Registrar {
     pub fn handle_register(
         &mut self,
         now: Instant,
+        rng: &mut Rng,
         extension: &ExtensionId,
-        flow: Flow,
-        request: &Request,
+        (flow, request): (Flow, &Request),
         to_tag: &str,
         out: &mut Vec<Change>,
     ) -> Response {
@@ -201,7 +209,7 @@ impl Registrar {
             Ok((wishes, way)) => {
                 let is_one = wishes.len() == 1;
                 let granted = wishes.first().filter(|_| is_one).map(|wish| wish.expires);
-                self.carry_out(now, extension, &way, request, wishes, out);
+                self.carry_out((now, rng), extension, (&way, request), wishes, out);
                 self.answer(now, extension, request, to_tag, (granted, &way))
             }
             Err(Refusal::Bad(reason)) => {
@@ -213,6 +221,7 @@ impl Registrar {
             Err(Refusal::FirstHop) => Response::build(request, 439, Some(to_tag))
                 .reason("First Hop Lacks Outbound Support")
                 .response(),
+            Err(Refusal::Own) => Response::build(request, 403, Some(to_tag)).response(),
             Err(Refusal::OutOfOrder) => Response::build(request, 500, Some(to_tag)).response(),
             Err(Refusal::TooBrief) => Response::build(request, 423, Some(to_tag))
                 .header(Name::MinExpires, self.config.expires_min.as_secs())
@@ -334,6 +343,7 @@ impl Registrar {
                 continue;
             }
             let contact = binding.contact.clone();
+            self.learn_names(&extension, &binding.temporary);
             self.bindings.entry(extension.clone()).or_default().push(binding);
             self.arm(&extension);
             out.push(Change::Registered { extension, contact });
@@ -418,8 +428,10 @@ impl Registrar {
 
     fn wish(&self, contact: &NameAddr<'_>, expires: Option<u32>) -> Result<Wish, Refusal> {
         let uri = contact.uri_text();
-        if contact.uri().is_err() || uri.len() > CONTACT_BYTES_MAX {
-            return Err(Refusal::Bad("Bad Contact"));
+        let read = contact.uri().ok().filter(|_| uri.len() <= CONTACT_BYTES_MAX);
+        let read = read.ok_or(Refusal::Bad("Bad Contact"))?;
+        if self.at_gruu(&read).is_some_and(|phone| phone.is_ok()) {
+            return Err(Refusal::Own);
         }
         let own = contact.param("expires").and_then(|seconds| seconds.parse().ok());
         let asked = own.or(expires.map(u64::from)).map(Duration::from_secs);
@@ -438,10 +450,9 @@ impl Registrar {
 
     fn carry_out(
         &mut self,
-        now: Instant,
+        (now, rng): (Instant, &mut Rng),
         extension: &ExtensionId,
-        way: &Way,
-        request: &Request,
+        (way, request): (&Way, &Request),
         wishes: Vec<Wish>,
         out: &mut Vec<Change>,
     ) {
@@ -461,12 +472,13 @@ impl Registrar {
                 route: way.route.clone(),
                 instance: wish.instance.clone(),
                 reg_id: wish.reg_id,
+                temporary: Vec::new(),
                 user_agent: user_agent.clone(),
                 call_id: request.call_id().to_owned(),
                 cseq: request.cseq().number,
                 contact: wish.contact.clone(),
             };
-            self.put(extension, &wish, binding, out);
+            self.put(rng, extension, (&wish, request), binding, out);
         }
         self.arm(extension);
     }
@@ -474,9 +486,10 @@ impl Registrar {
     /// Puts one binding in the place of the phone's former, or of the one heard longest ago.
     fn put(
         &mut self,
+        rng: &mut Rng,
         extension: &ExtensionId,
-        wish: &Wish,
-        binding: Binding,
+        (wish, request): (&Wish, &Request),
+        mut binding: Binding,
         out: &mut Vec<Change>,
     ) {
         let contact = binding.contact.clone();
@@ -492,7 +505,10 @@ impl Registrar {
             }
             None => None,
         };
-        account.push(binding);
+        drop(account);
+        self.name_anew(rng, request, replaced.as_ref(), &mut binding);
+        self.learn_names(extension, &binding.temporary);
+        self.bindings.entry(extension.clone()).or_default().push(binding);
         let extension = extension.clone();
         if let Some(replaced) = replaced {
             if replaced.contact == contact {
@@ -514,12 +530,21 @@ impl Registrar {
         (granted, way): (Option<Duration>, &Way),
     ) -> Response {
         let mut response = Response::build(request, 200, Some(to_tag));
+        let has_gruus = request.has_value(Name::Supported, gruu::TAG);
+        let aor = request.to().uri_text().split(';').next().unwrap_or_default();
         for binding in self.all(extension) {
             let left = binding.expires_at.since(now).as_secs();
             let (whole, part) = (binding.q / 1000, binding.q % 1000);
             let mut value = format!("<{}>;expires={left};q={whole}.{part:03}", binding.contact);
-            if let (Some(instance), Some(reg_id)) = (&binding.instance, binding.reg_id) {
-                value += &format!(";+sip.instance={};reg-id={reg_id}", Quoted(instance));
+            let is_named = has_gruus || binding.reg_id.is_some();
+            if let Some(instance) = binding.instance.as_ref().filter(|_| is_named) {
+                value += &format!(";+sip.instance={}", Quoted(instance));
+            }
+            if let (Some(_), Some(reg_id)) = (&binding.instance, binding.reg_id) {
+                value += &format!(";reg-id={reg_id}");
+            }
+            if has_gruus {
+                value += &gruu::told(aor, &binding);
             }
             response = response.header(Name::Contact, value);
         }
@@ -548,9 +573,11 @@ impl Registrar {
         out: &mut Vec<Change>,
         how: impl Fn(&Binding) -> Option<Ended>,
     ) {
+        let mut names = Vec::new();
         if let Some(mut account) = self.bindings.get_mut(extension) {
-            account.retain(|binding| {
+            account.retain_mut(|binding| {
                 let Some(ended) = how(binding) else { return true };
+                names.append(&mut binding.temporary);
                 let (extension, contact) = (extension.clone(), binding.contact.clone());
                 out.push(match ended {
                     Ended::Expired => Change::Expired { extension, contact },
@@ -559,6 +586,7 @@ impl Registrar {
                 false
             });
         }
+        self.forget_names(&names);
         self.arm(extension);
     }
 

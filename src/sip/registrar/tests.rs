@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::id::ExtensionId;
+use crate::rng::Rng;
 use crate::sip::flow::{ConnectionId, Flow, Transport};
 use crate::sip::message::{Message, Name, Request, Response};
 use crate::time::{Duration, Epoch, Instant, Wall};
@@ -271,7 +272,7 @@ const fn address(ip: [u8; 4], port: u16) -> std::net::SocketAddr {
     std::net::SocketAddr::new(std::net::IpAddr::V4(ip), port)
 }
 
-fn at(seconds: u64) -> Instant {
+pub(super) fn at(seconds: u64) -> Instant {
     Instant::START + Duration::from_secs(seconds)
 }
 
@@ -286,8 +287,9 @@ pub(super) struct Site {
     pub(super) now: Instant,
     pub(super) flow: Flow,
     pub(super) sent_by: &'static str,
-    call_id: &'static str,
+    pub(super) call_id: &'static str,
     cseq: u32,
+    rng: Rng,
     out: Vec<Change>,
 }
 
@@ -301,6 +303,7 @@ impl Site {
             sent_by: "phone.example",
             call_id: "c",
             cseq: 1,
+            rng: Rng::from_number(1),
             out: Vec::new(),
         }
     }
@@ -309,7 +312,14 @@ impl Site {
         let request = self.request(headers);
         self.cseq += 1;
         let (now, flow) = (self.now, self.flow);
-        self.registrar.handle_register(now, &self.extension, flow, &request, "us", &mut self.out)
+        self.registrar.handle_register(
+            now,
+            &mut self.rng,
+            &self.extension,
+            (flow, &request),
+            "us",
+            &mut self.out,
+        )
     }
 
     fn request(&self, headers: &str) -> Request {
@@ -325,7 +335,7 @@ impl Site {
         }
     }
 
-    fn ticks(&mut self, second: u64) {
+    pub(super) fn ticks(&mut self, second: u64) {
         self.now = at(second);
         self.registrar.tick(self.now, &mut self.out);
     }

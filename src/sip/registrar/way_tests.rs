@@ -16,7 +16,7 @@ fn a_phone_behind_proxies_is_reached_through_them() {
 
     assert_eq!(ok.status(), 200);
     assert!(ok.values(Name::Path).eq([edge, inner]));
-    assert!(ok.values(Name::Supported).eq(["path", "outbound"]));
+    assert!(ok.values(Name::Supported).eq(["path", "outbound", "gruu"]));
     let target = &site.registrar.targets(&site.extension)[0];
     assert_eq!(target.route, [edge, inner]);
     assert_eq!(target.flow().remote, "192.0.2.50:5070".parse().unwrap());

@@ -111,6 +111,10 @@ pub struct Phone {
     pub registered_contact: Option<String>,
     /// The Path that proxies before it write (RFC 3327).
     pub registered_path: Option<String>,
+    /// It asks for GRUUs (RFC 5627).
+    pub supports_gruu: bool,
+    /// The last final response to its REGISTER.
+    pub register_answer: Option<Response>,
     pub timers: Timers,
     pub rel: Rel,
     /// What it wants kept from those it calls (RFC 3323); empty for nothing.
@@ -163,6 +167,8 @@ impl Phone {
             answers_late: true,
             registered_contact: None,
             registered_path: None,
+            supports_gruu: false,
+            register_answer: None,
             timers: Timers::default(),
             rel: Rel::default(),
             privacy: "",
@@ -269,6 +275,9 @@ impl Phone {
         if let Some(path) = &self.registered_path {
             request = request.header(Name::Path, path);
         }
+        if self.supports_gruu {
+            request = request.header(Name::Supported, "gruu");
+        }
         let request = request.request();
         self.send(now, Sent { request, line: None, tries: 0, status: 0 });
     }
@@ -278,12 +287,22 @@ impl Phone {
         self.dial_with(now, to, body, &[]);
     }
 
-    /// The same, with further headers.
+    /// Calls a whole URI.
+    pub fn dial_uri(&mut self, now: Instant, uri: &str) {
+        let body = self.next_sdp();
+        self.dial_at(now, uri, &body, &[]);
+    }
+
+    /// Calls a number, with further headers.
     pub fn dial_with(&mut self, now: Instant, to: &str, body: &str, more: &[(Name, &str)]) {
+        self.dial_at(now, &format!("sip:{to}@strowger.test"), body, more);
+    }
+
+    fn dial_at(&mut self, now: Instant, uri: &str, body: &str, more: &[(Name, &str)]) {
         let token = self.rng.token(8);
-        let mut invite = Request::build(Method::Invite, &format!("sip:{to}@strowger.test"))
+        let mut invite = Request::build(Method::Invite, uri)
             .header(Name::From, format!("<sip:{}@strowger.test>;tag={token}", self.account))
-            .header(Name::To, format!("<sip:{to}@strowger.test>"))
+            .header(Name::To, format!("<{uri}>"))
             .header(Name::CallId, format!("{token}@{}", self.name))
             .header(Name::CSeq, "1 INVITE")
             .header(Name::Contact, self.contact());
@@ -434,7 +453,7 @@ impl Phone {
         self.table.is_empty()
     }
 
-    fn contact(&self) -> String {
+    pub fn contact(&self) -> String {
         format!("<sip:{}@{}>", self.account, self.address)
     }
 
@@ -609,6 +628,7 @@ impl Phone {
         }
         if response.cseq().method == Method::Register && response.is_final() {
             self.registered = Some(response.status());
+            self.register_answer = Some(response.clone());
         }
         if response.cseq().method == Method::Subscribe && response.is_final() {
             self.subscribe_answered(&sent.request, &response);
