@@ -91,6 +91,13 @@ fn unexpected(expected: &str, written: &str, got: &str) -> String {
             let text = plain(&shown);
             format!("`{shown}` is text; write a list, such as [\"{text}\"]")
         }
+        "a sequence" if written.starts_with("[[") => {
+            let name = written.trim_start_matches('[').split(']').next().unwrap_or_default();
+            format!("`{shown}` is a list of tables; write one table, [{name}]")
+        }
+        "a sequence" if written.starts_with('[') => {
+            format!("`{shown}` is one table; write a list of them, [{shown}]")
+        }
         "a sequence" => format!("`{shown}` is {got}; write a list, such as [{shown}]"),
         "a map" => format!("`{shown}` is {got}; write a table, such as {{ name = 1 }}"),
         "socket address" => {

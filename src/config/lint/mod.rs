@@ -125,11 +125,15 @@ fn sip(config: &Config, findings: &mut Vec<Finding>) {
             findings.push(error(&["sip", key], "nothing could work; write 1 or more"));
         }
     }
-    for (key, text) in [("domain", &sip.domain), ("realm", &sip.realm)] {
-        if text.chars().any(|letter| letter.is_control() || matches!(letter, '"' | '\\')) {
-            let text = "phones cannot read this; write letters, digits, `.` and `-`";
-            findings.push(error(&["sip", key], text));
-        }
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if !sip.domain.chars().all(is_name) && sip.domain.parse::<IpAddr>().is_err() {
+        let text =
+            "no host is called that; write a name such as \"pbx.example.com\", or an address";
+        findings.push(error(&["sip", "domain"], text));
+    }
+    if sip.realm.chars().any(|letter| letter.is_control() || matches!(letter, '"' | '\\')) {
+        let text = "phones cannot read this; write letters, digits, `.` and `-`";
+        findings.push(error(&["sip", "realm"], text));
     }
     for (place, server) in sip.resolvers.iter().enumerate() {
         if server.port() == 0 || server.ip().is_unspecified() {
@@ -182,8 +186,15 @@ fn listeners(config: &Config, findings: &mut Vec<Finding>) {
         let media = SocketAddr::new(config.media.listen, listen.address.port());
         let media = Listen { transport: Transport::Udp, address: media };
         if ports.contains(listen.address.port()) && clash(*listen, media) {
-            let text = format!("this port lies in `ports` of [media], {ports}; write another");
-            findings.push(error(&["sip", "listen", &place.to_string()], text));
+            let text = if config.sip.listen == crate::sip::config::Config::default().listen {
+                let port = listen.address.port();
+                let text = format!("port {port} of [sip] lies in these; write others");
+                error(&["media", "ports"], text)
+            } else {
+                let text = format!("this port lies in `ports` of [media], {ports}; write another");
+                error(&["sip", "listen", &place.to_string()], text)
+            };
+            findings.push(text);
         }
     }
 }
