@@ -4,10 +4,12 @@ pub mod sync {
     pub use loom::sync::atomic::AtomicU64;
 
     /// Whatever is asked for, it is relaxed.
+    #[allow(dead_code, reason = "the protocol may come to use any of them")]
     #[allow(non_snake_case, non_upper_case_globals, reason = "it stands for the type of this name")]
     pub mod Ordering {
-        use loom::sync::atomic::Ordering::Relaxed;
+        pub use loom::sync::atomic::Ordering::Relaxed;
 
+        pub const Release: loom::sync::atomic::Ordering = Relaxed;
         pub const Acquire: loom::sync::atomic::Ordering = Relaxed;
         pub const AcqRel: loom::sync::atomic::Ordering = Relaxed;
         pub const SeqCst: loom::sync::atomic::Ordering = Relaxed;
