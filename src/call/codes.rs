@@ -218,7 +218,6 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         let Some(extension) = self.caller.extension().cloned() else { return };
-        site.pins.forget(&extension);
         let reachable = !site.phones.targets(&extension).is_empty();
         let seat = [Change::BusyElsewhere(true), Change::Reachable(reachable)];
         let logged_out = (site.acd.agent(agent))
