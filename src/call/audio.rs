@@ -161,6 +161,11 @@ impl Audio {
         text
     }
 
+    /// Whether there is an answer to `offer` with some of `codecs`.
+    pub fn can_answer(&self, offer: &Session, codecs: &[Codec]) -> bool {
+        sdp::answer(offer, &Local { codecs, ..self.local() }).is_ok()
+    }
+
     /// Our answer to `offer`.
     ///
     /// # Errors

@@ -318,6 +318,12 @@ impl Call {
         (rule, dest): (String, Dest),
         out: &mut Vec<Output>,
     ) {
+        let hangs_up = matches!(dest, Dest::Target(Target::Hangup(_)));
+        if !hangs_up && !self.can_talk(site) {
+            // Before anybody's phone rings for a call that can never be.
+            self.fail(now, site, HungUpBy::Switch, (488, cause_of(488), "no_common_codec"), out);
+            return;
+        }
         match dest {
             Dest::Target(target) => {
                 let fact = Fact::Routed { rule, target: target.clone() };
@@ -327,6 +333,12 @@ impl Call {
             Dest::Code(code) => self.dial_code(now, site, code, out),
             Dest::Emergency => self.call_emergency(now, site, rule, out),
         }
+    }
+
+    /// Whether the caller's offer, if there is one, has audio that we can take part in.
+    fn can_talk(&self, site: &Site<'_>) -> bool {
+        let codecs = self.codecs_of(self.party, site);
+        self.legs.get(&self.party).is_none_or(|leg| leg.can_talk(&codecs))
     }
 
     /// Sends the caller away who may not call there.

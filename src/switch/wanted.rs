@@ -80,10 +80,11 @@ impl Names<'_> {
     }
 }
 
-/// Looks at what every request must have in order: its URI and what it requires. Trunks are free to
-/// name any host.
+/// Looks at what every request must have in order: its URI, its hops and what it requires. Trunks
+/// are free to name any host.
 pub(super) fn acceptable(request: &Request, names: Option<&Names<'_>>) -> Result<(), Unserved> {
     let uri = request.uri().map_err(|_| Unserved::Status(400))?;
+    request.max_forwards().map_err(|_| Unserved::Status(400))?;
     if uri.scheme() == Scheme::Other {
         return Err(Unserved::Status(416));
     }

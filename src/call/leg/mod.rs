@@ -372,6 +372,11 @@ impl Leg {
         matches!(&self.state, State::Inviting(inviting) if inviting.ringing)
     }
 
+    /// Whether the peer's offer, if it has made one, has audio that can be answered with `codecs`.
+    pub fn can_talk(&self, codecs: &[Codec]) -> bool {
+        self.offer.as_ref().is_none_or(|offer| self.audio.can_answer(offer, codecs))
+    }
+
     /// The codecs that this phone can speak, in its own order, out of `all`.
     pub fn spoken(&self, all: &[Codec]) -> Vec<Codec> {
         match (self.audio.agreed(), &self.offer) {
