@@ -125,16 +125,7 @@ fn sip(config: &Config, findings: &mut Vec<Finding>) {
             findings.push(error(&["sip", key], "nothing could work; write 1 or more"));
         }
     }
-    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
-    if !sip.domain.chars().all(is_name) && sip.domain.parse::<IpAddr>().is_err() {
-        let text =
-            "no host is called that; write a name such as \"pbx.example.com\", or an address";
-        findings.push(error(&["sip", "domain"], text));
-    }
-    if sip.realm.chars().any(|letter| letter.is_control() || matches!(letter, '"' | '\\')) {
-        let text = "phones cannot read this; write letters, digits, `.` and `-`";
-        findings.push(error(&["sip", "realm"], text));
-    }
+    names(config, findings);
     for (place, server) in sip.resolvers.iter().enumerate() {
         if server.port() == 0 || server.ip().is_unspecified() {
             let text = "no name server can be there; write an address such as \"192.0.2.53:53\"";
@@ -144,6 +135,21 @@ fn sip(config: &Config, findings: &mut Vec<Finding>) {
     if sip.external.is_some_and(|address| address.is_unspecified()) {
         let text = "outsiders cannot see this address; write a real one or leave it out";
         findings.push(error(&["sip", "external"], text));
+    }
+}
+
+/// What the node is called.
+fn names(config: &Config, findings: &mut Vec<Finding>) {
+    let sip = &config.sip;
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if !sip.domain.chars().all(is_name) && sip.domain.parse::<IpAddr>().is_err() {
+        let text =
+            "no host is called that; write a name such as \"pbx.example.com\", or an address";
+        findings.push(error(&["sip", "domain"], text));
+    }
+    if sip.realm.chars().any(|letter| letter.is_control() || matches!(letter, '"' | '\\')) {
+        let text = "phones cannot read this; write letters, digits, `.` and `-`";
+        findings.push(error(&["sip", "realm"], text));
     }
 }
 
