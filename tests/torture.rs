@@ -358,7 +358,8 @@ fn a_missing_essential_header_is_refused() {
             .split_inclusive('\n')
             .filter(|line| !line.starts_with(&format!("{name}:")))
             .collect();
-        refused(&text, ParseError::Missing(name), None);
+        let status = (name == Name::From).then_some(400); // the others an answer needs
+        refused(&text, ParseError::Missing(name), status);
     }
 }
 

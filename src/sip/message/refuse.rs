@@ -7,8 +7,9 @@ use super::{MESSAGE_BYTES_MAX, Name, ParseError};
 
 /// The response owed to the sender of a malformed request (RFC 3261 §21.4.1, §16.3).
 ///
-/// `None` is silence: for responses, ACKs, what is not SIP, and requests whose `Via`, `From`, `To`,
-/// `Call-ID` or `CSeq` cannot be found. The same request gets the same tag (§8.2.7).
+/// `None` is silence: for responses, ACKs, what is not SIP, and requests whose `Via`, `To`,
+/// `Call-ID` or `CSeq` cannot be found; where only `From` is missing, that is told. The same
+/// request gets the same tag (§8.2.7).
 pub fn bad_request(datagram: &[u8], error: &ParseError) -> Option<Bytes> {
     let status = error.status()?;
     let datagram = &datagram[..datagram.len().min(MESSAGE_BYTES_MAX)];
@@ -25,7 +26,8 @@ pub fn bad_request(datagram: &[u8], error: &ParseError) -> Option<Bytes> {
     let reason = error.reason();
     let mut text = format!("SIP/2.0 {status} {reason}\r\n").into_bytes();
     text.extend_from_slice(copied.via.as_deref()?);
-    for line in [copied.from?, copied.to?, copied.call_id?, copied.cseq?] {
+    let rest = [Some(copied.to?), Some(copied.call_id?), Some(copied.cseq?)];
+    for line in std::iter::once(copied.from).chain(rest).flatten() {
         text.extend_from_slice(&line);
         text.extend_from_slice(b"\r\n");
     }
@@ -123,5 +125,22 @@ impl<'a> Lines<'a> {
         let line = &self.rest[..end];
         self.rest = &self.rest[end + 1..];
         Some(line.strip_suffix(b"\r").unwrap_or(line))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_without_from_is_told_so() {
+        let lines = "OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP c;branch=z9hG4bK1\r\n\
+                     To: <sip:a@b>\r\nCall-ID: d\r\nCSeq: 1 OPTIONS\r\n\r\n";
+        let error = crate::sip::message::Message::parse(Bytes::from(lines)).unwrap_err();
+        let answer = bad_request(lines.as_bytes(), &error).unwrap();
+        let answer = String::from_utf8(answer.to_vec()).unwrap();
+        assert!(answer.starts_with("SIP/2.0 400 "), "{answer}");
+        assert!(answer.contains("Via: SIP/2.0/UDP c;branch=z9hG4bK1\r\n"), "{answer}");
+        assert!(!answer.contains("From:"), "{answer}");
     }
 }
