@@ -17,6 +17,8 @@ const PER_SECOND: u32 = 100;
 const CALLEE: u32 = 2100;
 /// The rate that the machine is to bear.
 const FAST: u32 = 1000;
+/// Calls whose requests within the dialog are measured.
+const DIALOGS: u32 = 500;
 /// How often the caller of `caller_reinvites` asks.
 const ASKS: u32 = 20;
 const LIMIT: Duration = Duration::from_secs(180);
@@ -38,7 +40,7 @@ pub fn measure(table: &mut Table) {
         resident.push(node.resident_kib() / 1024);
     }
     let left = left_over(&node);
-    let asked = asks_again(&node, &phones, pid) - seconds;
+    drop(node);
 
     table.row(
         &format!("call A→B at {PER_SECOND}/s, no audio, CPU-s per 1000"),
@@ -64,13 +66,31 @@ pub fn measure(table: &mut Table) {
         "44 idle, 310–880 after load",
     );
     table.row("left over after the last call", left, "", "");
+    in_dialog(table);
+    fast(table);
+}
+
+/// What a request within a dialog costs: calls with many of them, less calls without.
+fn in_dialog(table: &mut Table) {
+    let mut node = Daemon::start(&format!("{QUIET}{}", extensions(2000..2101)));
+    let phones = Place::new();
+    register(&node, &phones, CALLEE..CALLEE + 1);
+    let pid = node.pid();
+    let cost = |scenario, stay| {
+        let far = answering(&node, &phones, DIALOGS, PER_SECOND).start(LIMIT);
+        let before = Cpu::of(pid);
+        let near = calling(&node, scenario, DIALOGS, PER_SECOND).option(&["-d", stay]);
+        near.succeeds(LIMIT);
+        far.succeeds();
+        Cpu::of(pid).since(before) * 1000.0 / f64::from(DIALOGS)
+    };
+    let (without, with) = (cost("caller", "1000"), cost("caller_reinvites", "50"));
     table.row(
         "re-INVITE in a call, CPU-s per 1000",
-        format!("{:.3}", asked / f64::from(ASKS)),
+        format!("{:.3}", (with - without) / f64::from(ASKS)),
         "",
         "",
     );
-    fast(table);
 }
 
 /// Calls begun at a rate that leaves SIPp and the node just the two cores.
@@ -106,16 +126,6 @@ fn calls(node: &Daemon, phones: &Place, count: u32, rate: u32, stay: &str) -> u3
     let near = calling(node, "caller", count, rate).option(&["-d", stay]).start(LIMIT).ends();
     far.ends();
     near.failed()
-}
-
-/// CPU-s per 1000 calls in each of which the caller asks for the session again and again.
-fn asks_again(node: &Daemon, phones: &Place, pid: u32) -> f64 {
-    let (count, rate) = (500, 50);
-    let far = answering(node, phones, count, rate).start(LIMIT);
-    let before = Cpu::of(pid);
-    calling(node, "caller_reinvites", count, rate).option(&["-d", "50"]).succeeds(LIMIT);
-    far.succeeds();
-    Cpu::of(pid).since(before) * 1000.0 / f64::from(count)
 }
 
 fn answering(node: &Daemon, phones: &Place, count: u32, rate: u32) -> Scenario {
