@@ -2,6 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use crate::config::{Config, Loaded, generate_password};
 use crate::id::ExtensionId;
 use crate::shell::cli::check;
 use crate::shell::node::Node;
+use crate::shell::sip::{Listen, own_address};
 use crate::shell::{entropy, log, systemd};
 
 /// What `strowger run` is given.
@@ -50,7 +52,7 @@ async fn serve(config: Config, file: Option<PathBuf>) -> anyhow::Result<()> {
     let node = Node::start(config, Box::new(move || read(file.as_deref()))).await?;
     let mut text = format!("Strowger {} is ready.\n", env!("CARGO_PKG_VERSION"));
     for listen in &node.sip {
-        text.push_str(&format!("  phones register at  {listen}\n"));
+        text.push_str(&format!("  phones register at  {}\n", shown(listen)));
     }
     text.push_str(&format!("  records and control grpc://{}\n", node.grpc));
     text.push_str(&format!("  health and metrics  http://{}/health/ready\n{site}", node.http));
@@ -75,6 +77,18 @@ async fn serve(config: Config, file: Option<PathBuf>) -> anyhow::Result<()> {
     }
     node.stop().await;
     Ok(())
+}
+
+/// A listener as somebody types it into a phone.
+fn shown(listen: &Listen) -> String {
+    let address = listen.address;
+    match own_address(address.is_ipv6()).filter(|_| address.ip().is_unspecified()) {
+        Some(ours) => {
+            let address = SocketAddr::new(ours, address.port());
+            format!("{}, or at any other address of ours", Listen { address, ..*listen })
+        }
+        None => listen.to_string(),
+    }
 }
 
 /// Reads the configuration, and the passwords that the built-in site generated before.

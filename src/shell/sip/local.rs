@@ -87,6 +87,17 @@ impl Locals {
     }
 }
 
+/// The address that others on the network are most likely to find us at.
+pub fn own_address(v6: bool) -> Option<IpAddr> {
+    // Of documentation (RFC 5737, RFC 3849): it is routed as any address outside is.
+    let outside = if v6 {
+        IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))
+    } else {
+        IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))
+    };
+    ask_kernel(outside)
+}
+
 /// Connecting a UDP socket sends nothing; it makes the kernel choose our address.
 fn ask_kernel(remote: IpAddr) -> Option<IpAddr> {
     let any: IpAddr = match remote {

@@ -39,6 +39,7 @@ use crate::sip::message::Message;
 use connections::Connections;
 pub use inbox::{Inbox, Outbox, inbox};
 use local::Locals;
+pub use local::own_address;
 use noise::Noise;
 use tls::Tls;
 
