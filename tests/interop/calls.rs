@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use crate::site::{LIMIT, assert_heard, call_line, callee, caller, moment_us};
-use crate::support::baresip::{Account, Baresip, SOON};
-use crate::support::daemon::{Daemon, extensions, password};
+use crate::site::{
+    LIMIT, assert_heard, call_line, callee, caller, connect, moment_us, number, phone,
+};
+use crate::support::baresip::SOON;
+use crate::support::daemon::{Daemon, extensions};
 use crate::support::place::Place;
 use crate::support::records::Consumer;
 use crate::support::sipp::{Report, Scenario};
@@ -17,11 +19,7 @@ fn two_phones_talk_over_udp_and_tcp() {
         let mut caller = phone(&node, 1001, near, 440.0);
         let mut callee = phone(&node, 1002, far, 1000.0);
 
-        caller.dial(&format!("sip:1002@{};transport={near}", node.sip()));
-        callee.wait_for("CALL_INCOMING", SOON);
-        caller.wait_for("CALL_RINGING", SOON);
-        callee.answer();
-        caller.wait_for("CALL_ESTABLISHED", SOON);
+        connect(&mut caller, &mut callee, &number(&node, 1002, near));
         pause(Duration::from_secs(3));
         callee.hang_up();
         caller.wait_for("CALL_CLOSED", SOON);
@@ -31,37 +29,6 @@ fn two_phones_talk_over_udp_and_tcp() {
         caller.quit();
         callee.quit();
     }
-}
-
-/// Hold and resume: silence or music while held, talk after it.
-#[test]
-fn a_held_call_is_resumed() {
-    let node = Daemon::start(&extensions([1001, 1002]));
-    let mut consumer = Consumer::start(node.grpc(), "billing");
-    consumer.subscribed(SOON);
-    let mut caller = phone(&node, 1001, "udp", 440.0);
-    let mut callee = phone(&node, 1002, "udp", 1000.0);
-    caller.dial(&format!("sip:1002@{}", node.sip()));
-    callee.wait_for("CALL_INCOMING", SOON);
-    callee.answer();
-    caller.wait_for("CALL_ESTABLISHED", SOON);
-    callee.wait_for("CALL_ESTABLISHED", SOON);
-
-    // The caller holds: baresip 1.0 resumes calls that it has made only.
-    caller.hold();
-    pause(Duration::from_secs(2));
-    caller.resume();
-    pause(Duration::from_secs(3));
-    callee.hang_up();
-    caller.wait_for("CALL_CLOSED", SOON);
-
-    let after = callee.heard();
-    assert_heard(&after, 0, 440.0, 1.0, "the callee hears the caller after the hold");
-    let record = consumer.wait_for(1, SOON).remove(0);
-    let holds = record["holds"].as_array().cloned().unwrap_or_default();
-    assert_eq!(holds.len(), 1, "{record:#}");
-    let held = moment_us(&holds[0], "end_time") - moment_us(&holds[0], "start_time");
-    assert!((1_500_000..3_000_000).contains(&held), "held for {held} µs");
 }
 
 #[test]
@@ -188,9 +155,4 @@ fn sipp_calls_over_tcp() {
         .succeeds(LIMIT);
 
     callee.succeeds();
-}
-
-fn phone(node: &Daemon, user: u32, transport: &'static str, tone: f64) -> Baresip {
-    let account = Account::new(&user.to_string(), &password(user), Some(node.sip()));
-    Baresip::start(&Account { transport, tone, ..account })
 }

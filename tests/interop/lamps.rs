@@ -8,6 +8,7 @@ use bytes::Bytes;
 use strowger::sip::digest::{Credentials, answer};
 use strowger::sip::message::{Message, Method, Name, Request, Response};
 
+use crate::site::{account, number};
 use crate::support::baresip::{Account, Baresip, SOON};
 use crate::support::daemon::{Daemon, extensions, password};
 use crate::support::place::Place;
@@ -32,29 +33,56 @@ fn sipp_subscribes_refreshes_and_leaves() {
     assert!(node.status("notifies_total") >= 120);
 }
 
-/// Modules `mwi` and `presence`: the mailbox is empty; the colleague comes and goes.
 #[test]
-fn baresip_shows_its_mailbox_and_its_colleague() {
-    let node = Daemon::start(&extensions([1001, 1002]));
-    let account = |user: u32| {
-        let account = Account::new(&user.to_string(), &password(user), Some(node.sip()));
-        let watches = vec![format!("sip:1002@{}", node.sip())];
-        Account { watches: if user == 1001 { watches } else { Vec::new() }, ..account }
-    };
-    let mut phone = Baresip::start(&account(1001));
+fn baresip_shows_its_mailbox_and_its_colleague_over_udp() {
+    baresip_shows_its_mailbox_and_its_colleague("udp");
+}
 
+#[test]
+fn baresip_shows_its_mailbox_and_its_colleague_over_tcp() {
+    baresip_shows_its_mailbox_and_its_colleague("tcp");
+}
+
+/// Not its mailbox: baresip 1.0 asks for that over UDP, whatever its account says.
+#[test]
+fn baresip_shows_its_colleague_over_tls() {
+    let (node, mut phone) = baresip_watches("tls");
+    shows_the_colleague(&node, &mut phone, "tls", 1);
+    // It is killed: it would wait for the answer about its mailbox.
+}
+
+/// Modules `mwi` and `presence`: the mailbox is empty; the colleague comes and goes.
+fn baresip_shows_its_mailbox_and_its_colleague(transport: &'static str) {
+    let (node, mut phone) = baresip_watches(transport);
     let mailbox = phone.wait_for("MWI_NOTIFY", LIMIT);
     assert!(mailbox.param.contains("Messages-Waiting: no"), "{mailbox:?}");
-    shows(&mut phone, "Offline");
-    let colleague = Baresip::start(&account(1002));
-    shows(&mut phone, "Online");
-    assert_eq!(node.status("subscriptions"), 2);
-    colleague.quit();
-    shows(&mut phone, "Offline");
+    shows_the_colleague(&node, &mut phone, transport, 2);
     phone.quit();
     wait::until("its subscriptions end with it", LIMIT, || {
         (node.status("subscriptions") == 0).then_some(())
     });
+}
+
+/// A node, and a phone of 1001 that watches 1002.
+fn baresip_watches(transport: &'static str) -> (Daemon, Baresip) {
+    let node = Daemon::start_secure(&extensions([1001, 1002]));
+    let watches = vec![number(&node, 1002, transport)];
+    let phone = Baresip::start(&Account { watches, ..account(&node, 1001, transport) });
+    (node, phone)
+}
+
+fn shows_the_colleague(
+    node: &Daemon,
+    phone: &mut Baresip,
+    transport: &'static str,
+    subscriptions: u64,
+) {
+    shows(phone, "Offline");
+    let colleague = Baresip::start(&account(node, 1002, transport));
+    shows(phone, "Online");
+    assert_eq!(node.status("subscriptions"), subscriptions);
+    colleague.quit();
+    shows(phone, "Offline");
 }
 
 /// Fifty phones watch twenty others each. Prints how long after its 180 those who watch one phone
@@ -135,6 +163,8 @@ fn watcher(user: u32) -> String {
 /// A phone of a few lines, with a socket of its own.
 struct Phone {
     user: u32,
+    /// The node's, in every URI.
+    host: String,
     socket: UdpSocket,
     count: u32,
     _place: Place,
@@ -146,7 +176,8 @@ impl Phone {
         let socket = UdpSocket::bind((place.ip, 5060)).expect("the address is ours");
         socket.connect(node.sip()).expect("loopback is there");
         socket.set_read_timeout(Some(SOON)).expect("it is not zero");
-        Self { user, socket, count: 0, _place: place }
+        let host = node.sip().ip().to_string();
+        Self { user, host, socket, count: 0, _place: place }
     }
 
     fn local(&self) -> String {
@@ -155,11 +186,11 @@ impl Phone {
 
     fn request(&mut self, method: Method, to: &str, call: &str, lines: &str) -> Request {
         self.count += 1;
-        let (user, count, local) = (self.user, self.count, self.local());
+        let (user, host, count, local) = (self.user, &self.host, self.count, self.local());
         let text = format!(
-            "{method} sip:{to}@test SIP/2.0\r\n\
+            "{method} sip:{to}@{host} SIP/2.0\r\n\
              Via: SIP/2.0/UDP {local};rport;branch=z9hG4bK{count}-{user}\r\n\
-             From: <sip:{user}@test>;tag={user}\r\nTo: <sip:{to}@test>\r\n\
+             From: <sip:{user}@{host}>;tag={user}\r\nTo: <sip:{to}@{host}>\r\n\
              Call-ID: {call}-{user}\r\nCSeq: {count} {method}\r\nMax-Forwards: 70\r\n\
              Contact: <sip:{user}@{local}>\r\n{lines}Content-Length: 0\r\n\r\n"
         );

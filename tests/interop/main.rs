@@ -12,6 +12,7 @@ mod configuration;
 mod crash;
 mod harness;
 mod lamps;
+mod phones;
 mod queues;
 mod registration;
 mod scanners;

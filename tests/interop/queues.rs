@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::site::{LIMIT, assert_heard, callee, caller, moment_us, offers};
-use crate::support::baresip::{Account, Baresip, SOON};
-use crate::support::daemon::{Daemon, agents, extensions, password};
+use crate::site::{LIMIT, assert_heard, callee, caller, moment_us, offers, phone};
+use crate::support::baresip::SOON;
+use crate::support::daemon::{Daemon, agents, extensions};
 use crate::support::records::Consumer;
 use crate::support::tone::Wav;
 use crate::support::wait::{self, pause};
@@ -218,9 +218,4 @@ fn agents_available(node: &Daemon, count: usize) {
         let free = agents.iter().filter(|agent| agent["state"] == "AGENT_STATE_AVAILABLE").count();
         (free >= count).then_some(())
     });
-}
-
-fn phone(node: &Daemon, user: u32, transport: &'static str, tone: f64) -> Baresip {
-    let account = Account::new(&user.to_string(), &password(user), Some(node.sip()));
-    Baresip::start(&Account { transport, tone, ..account })
 }

@@ -1,14 +1,47 @@
 //! The site that most tests use, and what they ask of every record.
 
+use std::net::SocketAddrV4;
+use std::time::Duration;
+
 use serde_json::Value;
 
+use crate::support::baresip::{Account, Baresip, SOON};
 use crate::support::daemon::{Daemon, password};
 use crate::support::place::Place;
 use crate::support::sipp::{Scenario, Sipp};
 use crate::support::tone::Wav;
-use std::time::Duration;
 
 use super::registration::registration;
+
+/// A baresip that is registered over `udp`, `tcp` or `tls`, and says a tone.
+pub fn phone(node: &Daemon, user: u32, transport: &'static str, tone: f64) -> Baresip {
+    Baresip::start(&Account { tone, ..account(node, user, transport) })
+}
+
+/// The account of a baresip over `udp`, `tcp` or `tls`.
+pub fn account(node: &Daemon, user: u32, transport: &'static str) -> Account {
+    let registrar = Some(listener(node, transport));
+    Account { transport, ..Account::new(&user.to_string(), &password(user), registrar) }
+}
+
+/// A number as a phone over this transport dials it.
+pub fn number(node: &Daemon, user: u32, transport: &str) -> String {
+    format!("sip:{user}@{};transport={transport}", listener(node, transport))
+}
+
+fn listener(node: &Daemon, transport: &str) -> SocketAddrV4 {
+    if transport == "tls" { node.place.at(5061) } else { node.sip() }
+}
+
+/// One baresip calls another, which answers.
+pub fn connect(caller: &mut Baresip, callee: &mut Baresip, uri: &str) {
+    caller.dial(uri);
+    callee.wait_for("CALL_INCOMING", SOON);
+    caller.wait_for("CALL_RINGING", SOON);
+    callee.answer();
+    caller.wait_for("CALL_ESTABLISHED", SOON);
+    callee.wait_for("CALL_ESTABLISHED", SOON);
+}
 
 /// How long a small scenario may take on a busy machine.
 pub const LIMIT: Duration = Duration::from_secs(60);

@@ -1,5 +1,5 @@
-//! baresip as a phone: registers, calls, presses keys, holds; says a tone and records what it
-//! hears.
+//! baresip as a phone: registers, calls, presses keys, holds, sends calls on; says
+//! a tone and records what it hears.
 //!
 //! It is controlled over its `ctrl_tcp` module: JSON in netstrings. Its own traps: the SIP port
 //! plus one is its TLS port; audio leaves from 127.0.0.1 whatever the SIP address is, so a phone
@@ -32,7 +32,7 @@ pub struct Account {
     pub password: String,
     /// Where it registers; none for a phone that is called by its address.
     pub registrar: Option<SocketAddrV4>,
-    /// `udp` or `tcp`.
+    /// `udp`, `tcp` or `tls`.
     pub transport: &'static str,
     /// In baresip's spelling: `PCMU/8000/1`, `PCMA/8000/1`, `G722/16000/1`.
     pub codecs: &'static str,
@@ -152,6 +152,11 @@ impl Baresip {
 
     pub fn resume(&mut self) {
         self.command("resume", "");
+    }
+
+    /// Sends the other side on (blind).
+    pub fn transfer(&mut self, uri: &str) {
+        self.command("transfer", uri);
     }
 
     /// Presses keys (RFC 4733).
