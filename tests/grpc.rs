@@ -406,7 +406,7 @@ async fn the_contract_can_be_asked_for() {
     let answer = answers.next().await.unwrap().unwrap().message_response.unwrap();
     let MessageResponse::ListServicesResponse(list) = answer else { panic!("{answer:?}") };
     let names: Vec<&str> = list.service.iter().map(|service| service.name.as_str()).collect();
-    for name in ["Agents", "Calls", "Node", "Phones", "Queues", "Records"] {
+    for name in ["Agents", "Calls", "Node", "Phones", "Queues", "Records", "Trunks"] {
         assert!(names.contains(&format!("strowger.v1.{name}").as_str()), "{names:?}");
     }
 }
@@ -429,7 +429,7 @@ async fn the_contract_can_be_asked_for_in_the_old_way_too() {
     let answer = answers.next().await.unwrap().unwrap().message_response.unwrap();
     let MessageResponse::ListServicesResponse(list) = answer else { panic!("{answer:?}") };
     let names: Vec<&str> = list.service.iter().map(|service| service.name.as_str()).collect();
-    for name in ["Agents", "Calls", "Node", "Phones", "Queues", "Records"] {
+    for name in ["Agents", "Calls", "Node", "Phones", "Queues", "Records", "Trunks"] {
         assert!(names.contains(&format!("strowger.v1.{name}").as_str()), "{names:?}");
     }
 }

@@ -191,7 +191,7 @@ async fn tell(reporter: &HealthReporter, healthy: bool) {
 }
 
 /// The services whose health is told; the empty name stands for the whole node.
-const SERVICES: [&str; 7] = [
+const SERVICES: [&str; 8] = [
     "",
     "strowger.v1.Agents",
     "strowger.v1.Calls",
@@ -199,6 +199,7 @@ const SERVICES: [&str; 7] = [
     "strowger.v1.Phones",
     "strowger.v1.Queues",
     "strowger.v1.Records",
+    "strowger.v1.Trunks",
 ];
 
 /// What a client must show; kept as its hash, so that comparing takes the same time for all.
