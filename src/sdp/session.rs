@@ -149,7 +149,11 @@ impl Session {
     }
 
     fn line(&mut self, kind: &str, value: &str, line: usize) -> Result<(), ParseError> {
+        let is_text = !value.contains(|c: char| c.is_control() && c != '\t');
         match kind {
+            "c" if !is_text => return Err(ParseError::Connection { line }),
+            "m" if !is_text => return Err(ParseError::Media { line }),
+            _ if !is_text => {}
             "o" => self.origin = Origin::parse(value),
             "c" => {
                 let connection = Connection::parse(value).ok_or(ParseError::Connection { line })?;
@@ -206,8 +210,7 @@ impl Connection {
             family if family.eq_ignore_ascii_case("IP6") => true,
             _ => return None,
         };
-        let address = words.next().filter(|address| !address.contains(char::is_control))?;
-        Some(Self { address: address.to_owned(), v6 })
+        Some(Self { address: words.next()?.to_owned(), v6 })
     }
 }
 

@@ -43,46 +43,29 @@ fn baresip_shows_its_mailbox_and_its_colleague_over_tcp() {
     baresip_shows_its_mailbox_and_its_colleague("tcp");
 }
 
-/// Not its mailbox: baresip 1.0 asks for that over UDP, whatever its account says.
 #[test]
-fn baresip_shows_its_colleague_over_tls() {
-    let (node, mut phone) = baresip_watches("tls");
-    shows_the_colleague(&node, &mut phone, "tls", 1);
-    // It is killed: it would wait for the answer about its mailbox.
+fn baresip_shows_its_mailbox_and_its_colleague_over_tls() {
+    baresip_shows_its_mailbox_and_its_colleague("tls");
 }
 
 /// Modules `mwi` and `presence`: the mailbox is empty; the colleague comes and goes.
 fn baresip_shows_its_mailbox_and_its_colleague(transport: &'static str) {
-    let (node, mut phone) = baresip_watches(transport);
+    let node = Daemon::start_secure(&extensions([1001, 1002]));
+    let watches = vec![number(&node, 1002, transport)];
+    let mut phone = Baresip::start(&Account { watches, ..account(&node, 1001, transport) });
+
     let mailbox = phone.wait_for("MWI_NOTIFY", LIMIT);
     assert!(mailbox.param.contains("Messages-Waiting: no"), "{mailbox:?}");
-    shows_the_colleague(&node, &mut phone, transport, 2);
+    shows(&mut phone, "Offline");
+    let colleague = Baresip::start(&account(&node, 1002, transport));
+    shows(&mut phone, "Online");
+    assert_eq!(node.status("subscriptions"), 2);
+    colleague.quit();
+    shows(&mut phone, "Offline");
     phone.quit();
     wait::until("its subscriptions end with it", LIMIT, || {
         (node.status("subscriptions") == 0).then_some(())
     });
-}
-
-/// A node, and a phone of 1001 that watches 1002.
-fn baresip_watches(transport: &'static str) -> (Daemon, Baresip) {
-    let node = Daemon::start_secure(&extensions([1001, 1002]));
-    let watches = vec![number(&node, 1002, transport)];
-    let phone = Baresip::start(&Account { watches, ..account(&node, 1001, transport) });
-    (node, phone)
-}
-
-fn shows_the_colleague(
-    node: &Daemon,
-    phone: &mut Baresip,
-    transport: &'static str,
-    subscriptions: u64,
-) {
-    shows(phone, "Offline");
-    let colleague = Baresip::start(&account(node, 1002, transport));
-    shows(phone, "Online");
-    assert_eq!(node.status("subscriptions"), subscriptions);
-    colleague.quit();
-    shows(phone, "Offline");
 }
 
 /// Fifty phones watch twenty others each. Prints how long after its 180 those who watch one phone

@@ -306,9 +306,14 @@ fn account_line(account: &Account, ports: &Ports) -> String {
     let domain = registrar.unwrap_or(SocketAddrV4::new(Ipv4Addr::LOCALHOST, ports.first));
     let interval = if registrar.is_some() { 60 } else { 0 };
     let mwi = if account.watches.is_empty() { "no" } else { "yes" };
+    // Its `mwi` subscribes without the transport of the account, but by way of its proxy.
+    let proxy = match registrar {
+        Some(at) => format!(";outbound=\"sip:{at};transport={transport}\""),
+        None => String::new(),
+    };
     format!(
         "<sip:{user}@{domain};transport={transport}>;auth_pass={password};answermode={answer};\
-         regint={interval};audio_codecs={codecs};ptime=20;mwi={mwi}"
+         regint={interval};audio_codecs={codecs};ptime=20;mwi={mwi}{proxy}"
     )
 }
 
