@@ -89,7 +89,7 @@ impl Locals {
 
 /// The address that others on the network are most likely to find us at.
 pub fn own_address(v6: bool) -> Option<IpAddr> {
-    // Of documentation (RFC 5737, RFC 3849): it is routed as any address outside is.
+    // Nobody's, kept for documentation: it is routed as any address outside is.
     let outside = if v6 {
         IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))
     } else {
