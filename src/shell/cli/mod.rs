@@ -65,7 +65,7 @@ pub struct Where {
     /// [default: conf/strowger.toml if it is there]
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Address of the node's gRPC, such as 127.0.0.1:50051 or https://pbx.example.com:50051
+    /// Address of the node's gRPC, such as 127.0.0.1:50051, or pbx.example.com:50051 after https://
     #[arg(long, value_name = "ADDRESS")]
     pub node: Option<String>,
     /// Certificate to trust [default: the configuration's]
