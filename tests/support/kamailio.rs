@@ -64,6 +64,16 @@ impl Kamailio {
     }
 }
 
+/// Asked to end, it ends its children too; killed, it would leave them.
+impl Drop for Kamailio {
+    fn drop(&mut self) {
+        if self.process.ended().is_none() {
+            self.process.signal("TERM");
+            self.process.end(Duration::from_secs(20));
+        }
+    }
+}
+
 /// Everybody's password.
 pub const SECRET: &str = "secret";
 
