@@ -64,13 +64,16 @@ impl Kamailio {
     }
 }
 
-/// Asked to end, it ends its children too; killed, it would leave them.
+/// Its children would outlive it: all are killed.
 impl Drop for Kamailio {
     fn drop(&mut self) {
-        if self.process.ended().is_none() {
-            self.process.signal("TERM");
-            self.process.end(Duration::from_secs(20));
-        }
+        let pid = self.process.pid();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        self.process.kill();
+        // An error means that they have ended by themselves.
+        let children = children.unwrap_or_default();
+        let _ =
+            Command::new("kill").args(["-s", "KILL"]).args(children.split_whitespace()).output();
     }
 }
 
