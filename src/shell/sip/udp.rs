@@ -106,10 +106,15 @@ fn receive(outlet: &Outlet, shared: &Shared, stop: &OwnedFd) {
         if stops || !pause.is_zero() && stops_within(stop, pause) {
             return;
         }
-        if drain(outlet, shared, &mut buffer) {
-            look_at = now.max(look_at) + PACE;
-        } else if stops_within(stop, ERROR_PAUSE) {
-            return;
+        match drain(outlet, shared, &mut buffer) {
+            Ok(true) => look_at = now.max(look_at) + PACE,
+            Ok(false) => {} // there is more: it does not wait
+            Err(error) => {
+                debug!(%error, "cannot receive");
+                if stops_within(stop, ERROR_PAUSE) {
+                    return;
+                }
+            }
         }
     }
 }
@@ -121,23 +126,20 @@ fn stops_within(stop: &OwnedFd, time: Duration) -> bool {
     poll(&mut one, Some(&time)).is_ok() && !one[0].revents().is_empty()
 }
 
-/// Takes what there is, a burst at most: whether the socket is well.
-fn drain(outlet: &Outlet, shared: &Shared, buffer: &mut [u8]) -> bool {
+/// Takes what there is, a burst at most: whether that was all.
+fn drain(outlet: &Outlet, shared: &Shared, buffer: &mut [u8]) -> io::Result<bool> {
     for _ in 0..BURST {
         match outlet.socket.recv_from(buffer) {
             Ok((size, source)) => datagram(shared, outlet, source, &buffer[..size]),
             Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock => return true,
+                io::ErrorKind::WouldBlock => return Ok(true),
                 // An ICMP error that an earlier datagram caused, or a signal.
                 io::ErrorKind::ConnectionRefused | io::ErrorKind::Interrupted => {}
-                _ => {
-                    debug!(%error, "cannot receive");
-                    return false;
-                }
+                _ => return Err(error),
             },
         }
     }
-    true
+    Ok(false)
 }
 
 fn datagram(shared: &Shared, outlet: &Outlet, source: SocketAddr, bytes: &[u8]) {
