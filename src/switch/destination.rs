@@ -1,10 +1,13 @@
-//! Where an INVITE goes: by rules, or to the one phone that it names (RFC 5627 §5.2).
+//! Where an INVITE goes: by rules, or to the one phone that it names (RFC 5627 §6.1).
+//! And where our own requests go whose phone has told such a name as its Contact.
 
 use crate::call::{Caller, GRUU_RULE, Origin};
 use crate::id::Target;
 use crate::route::rules::{Call as Dialled, Decision, Dest};
-use crate::sip::message::{Request, Uri};
+use crate::sip::flow::Flow;
+use crate::sip::message::{Name, Request, Uri};
 use crate::sip::registrar::Phone;
+use crate::sip::transaction::Input;
 use crate::switch::Switch;
 use crate::switch::wanted::Wanted;
 use crate::time::Instant;
@@ -61,6 +64,37 @@ impl Switch {
             Some(Err(status)) if self.is_extension(&uri) => Err(status),
             Some(_) => Err(NOT_FOUND),
         }
+    }
+
+    /// Our requests to a phone that gave its GRUU as Contact go where it is registered, by the way
+    /// of its registration if no Record-Route gave another (RFC 5627 §6.1).
+    pub(super) fn to_registered(&self, input: Input) -> Input {
+        match input {
+            Input::Ack { flow, request } => {
+                let (flow, request) = self.retargeted(flow, request);
+                Input::Ack { flow, request }
+            }
+            Input::Request { client, flow, request } => {
+                let (flow, request) = self.retargeted(flow, request);
+                Input::Request { client, flow, request }
+            }
+            other => other,
+        }
+    }
+
+    fn retargeted(&self, flow: Flow, request: Request) -> (Flow, Request) {
+        let registrar = &self.parts.registrar;
+        let named = request.uri().ok().and_then(|uri| registrar.at_gruu(&uri));
+        // A phone that is not registered any more is reached where it was heard last.
+        let Some(Ok(phone)) = named else { return (flow, request) };
+        let mut bindings = registrar.targets(&phone.extension).into_iter();
+        let Some(binding) = bindings.find(|binding| phone.has(binding)) else {
+            return (flow, request);
+        };
+        if request.header(Name::Route).is_some() {
+            return (flow, request.forwarded_to(&binding.contact, &[]));
+        }
+        (binding.path.flow, request.forwarded_to(&binding.contact, &binding.route))
     }
 
     fn is_extension(&self, uri: &Uri<'_>) -> bool {

@@ -338,6 +338,7 @@ impl Switch {
 
     /// Gives the transactions an input and carries out what they ask.
     fn transact(&mut self, now: Instant, input: transaction::Input, out: &mut Vec<Output>) {
+        let input = self.to_registered(input);
         self.transact_for(now, input, None, out);
     }
 

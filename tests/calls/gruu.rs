@@ -1,4 +1,4 @@
-//! A URI that names one phone of an account reaches that phone alone (RFC 5627 §4.3, §5.2).
+//! A URI that names one phone of an account reaches that phone alone (RFC 5627 §6.1).
 
 use crate::answered::talking;
 use crate::blind_transfer::{outcomes, told};
@@ -145,6 +145,34 @@ fn an_attended_transfer_to_our_contact() {
         world.hang_up("1001");
         world.until("the third is told", |world| world.stage("1006") == Stage::Over);
     });
+}
+
+/// A phone may give its GRUU for its Contact (RFC 5627 §4.4): what follows goes to where it is.
+#[test]
+fn a_phone_that_calls_and_is_called_by_it() {
+    in_all_weathers(SITE, |world| {
+        for name in ["pub-gruu", "temp-gruu"] {
+            let gruu = two_phones(world, name);
+            world.set("1002b", |phone| phone.contact_of_calls = Some(format!("<{gruu}>")));
+            call(world, &gruu);
+            world.until("it rings", |world| world.rings("1002b"));
+            world.answer("1002b");
+            is_hung_up(world);
+            world.dial("1002b", "1001");
+            world.until("it rings", |world| world.rings("1001"));
+            world.answer("1001");
+            is_hung_up(world);
+        }
+    });
+}
+
+/// 1001 ends its call with 1002b, whose phone would not take a request to a GRUU.
+fn is_hung_up(world: &mut World) {
+    world.until("they talk", |world| world.talk("1001", "1002b"));
+    world.settle();
+    world.hang_up("1001");
+    world.until("it is told", |world| world.stage("1002b") == Stage::Over);
+    world.settle();
 }
 
 /// A second phone of 1002 that knows GRUUs; says one of its own.

@@ -1,5 +1,5 @@
-//! The daemon as other programs see it: SIPp and baresip as phones, Kamailio as a provider, a
-//! Python gRPC client as the downstream system. `cargo xtask test` installs them.
+//! The daemon as other programs see it: SIPp, baresip and Linphone as phones, Kamailio as a
+//! provider, a Python gRPC client as the downstream system. `cargo xtask test` installs them.
 //!
 //! Faults that were seen in another switch are tests here, named in their comments.
 
@@ -12,6 +12,7 @@ mod configuration;
 mod crash;
 mod harness;
 mod lamps;
+mod linphone;
 mod phones;
 mod queues;
 mod registration;

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use super::wait;
@@ -23,10 +23,21 @@ impl Running {
     ///
     /// If it cannot be started: a peer that is not installed fails the test.
     pub fn start(name: &str, command: &mut Command, log: PathBuf) -> Self {
+        Self::spawn(name, command.stdin(Stdio::null()), log)
+    }
+
+    /// As `start`, for a program that reads commands.
+    pub fn start_with_input(name: &str, command: &mut Command, log: PathBuf) -> (Self, ChildStdin) {
+        let mut running = Self::spawn(name, command.stdin(Stdio::piped()), log);
+        let input = running.child.stdin.take().expect("its input is a pipe");
+        (running, input)
+    }
+
+    fn spawn(name: &str, command: &mut Command, log: PathBuf) -> Self {
         let out = File::options().create(true).append(true).open(&log);
         let out = out.expect("a scratch folder can be written");
         let err = out.try_clone().expect("a file can be shared");
-        let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn();
+        let child = command.stdout(out).stderr(err).spawn();
         let hint = "`cargo xtask test` installs what the tests need";
         let child = child.unwrap_or_else(|error| panic!("cannot run {name}: {error}; {hint}"));
         Self { child, name: name.to_owned(), log }

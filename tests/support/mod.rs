@@ -1,11 +1,12 @@
-//! What the tests with real peers share: the daemon, SIPp, baresip, Kamailio, a Python gRPC client,
-//! tones.
+//! What the tests with real peers share: the daemon, SIPp, baresip, Linphone, Kamailio, a Python
+//! gRPC client, tones.
 
 pub mod authority;
 pub mod baresip;
 pub mod child;
 pub mod daemon;
 pub mod kamailio;
+pub mod linphone;
 pub mod place;
 pub mod records;
 pub mod sipp;

@@ -1,5 +1,5 @@
-//! Installs the programs that the tests talk to: SIPp, baresip, Kamailio, sox, and a Python with
-//! grpcio and SIPVicious.
+//! Installs the programs that the tests talk to: SIPp, baresip, Linphone, Kamailio, sox, and a
+//! Python with grpcio and SIPVicious.
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use crate::steps::{command, exists, run, succeeds, target};
 const PROGRAMS: &[(&str, &str)] = &[
     ("baresip", "baresip-core"),
     ("kamailio", "kamailio"),
+    ("linphonec", "linphone-cli"),
     ("python3", "python3"),
     ("sipp", "sip-tester"),
     ("sox", "sox"),

@@ -490,6 +490,7 @@ mod tests {
             (true, "<sip:a@phone.example:5070>", "udp:192.0.2.9:5060"),
             (true, "<sip:a@[2001:db8::1]>", "udp:192.0.2.9:5060"),
             (true, "<sip:a@0.0.0.0>", "udp:192.0.2.9:5060"),
+            (true, "<sip:a@192.0.2.50;gr=urn:uuid:1>", "udp:192.0.2.9:5060"),
             (true, "<sip:a@192.0.2.9:5070;transport=sctp>", "udp:192.0.2.9:5060"),
             (true, "<tel:+123>", "udp:192.0.2.9:5060"),
             // Behind a NAT: the flow.

@@ -68,6 +68,17 @@ impl Request {
         self.spliced(at, at, &format!("Via: {value}\r\n"))
     }
 
+    /// A copy for another Request-URI, through these proxies first (RFC 3261 §16.6).
+    pub fn forwarded_to(&self, uri: &str, route: &[String]) -> Self {
+        let (at, end) = (self.line.uri_at as usize, self.line.uri_end as usize);
+        let line = self.headers.bytes.iter().position(|b| *b == b'\n').map_or(end, |lf| lf + 1);
+        let mut text = format!("{uri}{}", self.text(end, line));
+        for proxy in route {
+            text += &format!("Route: {proxy}\r\n");
+        }
+        self.spliced(at, line, &text)
+    }
+
     /// A copy whose top `Via` says where the request came from, so that responses copy it.
     ///
     /// `received` is set if the sender's own address is another or `rport` asks for it; a value

@@ -39,7 +39,7 @@ pub(super) type Temporary = HashMap<String, ExtensionId>;
 
 impl Registrar {
     /// The phone that a URI names if it is a GRUU, or the status that refuses it; `None` if it is
-    /// none (RFC 5627 §5.2).
+    /// none (RFC 5627 §6.1).
     pub fn at_gruu(&self, uri: &Uri<'_>) -> Option<Result<Phone, u16>> {
         let gr = uri.param_unescaped("gr")?;
         let user = uri.user_unescaped().unwrap_or_default();

@@ -48,7 +48,10 @@ impl Path {
     /// The path's own flow, unless nothing translates addresses in between and `uri` names another
     /// address: then that address, by the transport that `uri` names.
     pub fn towards(&self, uri: &Uri<'_>) -> Flow {
-        if !self.direct || !matches!(uri.scheme(), Scheme::Sip | Scheme::Sips) {
+        // A GRUU names a phone, not the place where it is (RFC 5627 §3.1).
+        let is_place =
+            matches!(uri.scheme(), Scheme::Sip | Scheme::Sips) && uri.param("gr").is_none();
+        if !self.direct || !is_place {
             return self.flow;
         }
         let host = match uri.param("maddr").and_then(|maddr| maddr.parse().ok()) {

@@ -109,6 +109,8 @@ pub struct Phone {
     pub answers_late: bool,
     /// The Contact that it registers, if it is another than where it is.
     pub registered_contact: Option<String>,
+    /// The Contact of its calls, if it is another than where it is.
+    pub contact_of_calls: Option<String>,
     /// The Path that proxies before it write (RFC 3327).
     pub registered_path: Option<String>,
     /// It asks for GRUUs (RFC 5627).
@@ -166,6 +168,7 @@ impl Phone {
             acks: true,
             answers_late: true,
             registered_contact: None,
+            contact_of_calls: None,
             registered_path: None,
             supports_gruu: false,
             register_answer: None,
@@ -454,7 +457,8 @@ impl Phone {
     }
 
     pub fn contact(&self) -> String {
-        format!("<sip:{}@{}>", self.account, self.address)
+        let here = format!("<sip:{}@{}>", self.account, self.address);
+        self.contact_of_calls.clone().unwrap_or(here)
     }
 
     fn send(&mut self, now: Instant, sent: Sent) {
@@ -491,6 +495,7 @@ impl Phone {
     }
 
     fn requested(&mut self, now: Instant, key: ServerKey, request: Request) {
+        assert!(!request.uri_text().contains(";gr"), "a phone is no registrar: {request:?}");
         if self.answers_as_provider(now, key, &request) {
             return;
         }
