@@ -7,7 +7,7 @@ use crate::support::baresip::SOON;
 use crate::support::daemon::{Daemon, extensions};
 use crate::support::linphone::Linphone;
 use crate::support::records::Consumer;
-use crate::support::wait::pause;
+use crate::support::wait::{self, pause};
 
 #[test]
 fn linphone_calls_and_is_called_over_udp() {
@@ -73,6 +73,8 @@ fn linphone_calls_and_is_called(transport: &'static str) {
     let held = moment_us(&holds[0], "end_time") - moment_us(&holds[0], "start_time");
     assert!((800_000..3_000_000).contains(&held), "held for {held} µs");
     assert_heard(&linphone.quit(), 0, 1000.0, 3.0, "Linphone hears the other in both calls");
-    assert_eq!(node.status("registrations"), 1);
+    wait::until("its registration ends with it", SOON, || {
+        (node.status("registrations") == 1).then_some(())
+    });
     other.quit();
 }

@@ -14,6 +14,7 @@ mod harness;
 mod lamps;
 mod linphone;
 mod phones;
+mod proxied;
 mod queues;
 mod registration;
 mod scanners;

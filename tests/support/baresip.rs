@@ -32,6 +32,10 @@ pub struct Account {
     pub password: String,
     /// Where it registers; none for a phone that is called by its address.
     pub registrar: Option<SocketAddrV4>,
+    /// The proxy that all passes; without it the registrar.
+    pub proxy: Option<SocketAddrV4>,
+    /// For how many seconds it registers: it does so anew after 9/10 of them.
+    pub expires: u32,
     /// `udp`, `tcp` or `tls`.
     pub transport: &'static str,
     /// In baresip's spelling: `PCMU/8000/1`, `PCMA/8000/1`, `G722/16000/1`.
@@ -51,6 +55,8 @@ impl Account {
             user: user.to_owned(),
             password: password.to_owned(),
             registrar,
+            proxy: None,
+            expires: 60,
             transport: "udp",
             codecs: "PCMU/8000/1,PCMA/8000/1",
             auto_answer: false,
@@ -186,6 +192,11 @@ impl Baresip {
         self.said.clone()
     }
 
+    /// Every message sent and received, each after a line `UDP FROM -> TO`.
+    pub fn trace(&self) -> String {
+        self.process.output()
+    }
+
     /// What the phone has heard in its latest call; complete once the call is closed.
     pub fn heard(&self) -> Wav {
         let newest = wait::until("the phone's recording", SOON, || self.recordings().pop());
@@ -301,13 +312,13 @@ fn write_files(folder: &TempDir, ports: &Ports, account: &Account) {
 
 /// The account in the form of baresip's `accounts` file.
 fn account_line(account: &Account, ports: &Ports) -> String {
-    let Account { user, password, registrar, transport, codecs, auto_answer, .. } = account;
+    let Account { user, password, registrar, proxy, transport, codecs, auto_answer, .. } = account;
     let answer = if *auto_answer { "auto" } else { "manual" };
     let domain = registrar.unwrap_or(SocketAddrV4::new(Ipv4Addr::LOCALHOST, ports.first));
-    let interval = if registrar.is_some() { 60 } else { 0 };
+    let interval = if registrar.is_some() { account.expires } else { 0 };
     let mwi = if account.watches.is_empty() { "no" } else { "yes" };
     // Its `mwi` subscribes without the transport of the account, but by way of its proxy.
-    let proxy = match registrar {
+    let proxy = match proxy.or(*registrar) {
         Some(at) => format!(";outbound=\"sip:{at};transport={transport}\""),
         None => String::new(),
     };

@@ -1,4 +1,5 @@
-//! Kamailio: a provider's proxy and registrar, with one account and one number behind it.
+//! Kamailio: a provider's proxy and registrar, with one account and one number behind it; or the
+//! proxy of phones that register elsewhere (Path, RFC 3327).
 
 use std::fs;
 use std::process::Command;
@@ -26,11 +27,23 @@ impl Kamailio {
     ///
     /// If it does not listen within a few seconds.
     pub fn start(outside: &Place) -> Self {
+        Self::run(&format!("{COMMON}{PROVIDER}").replace("@OUTSIDE@", &outside.ip.to_string()))
+    }
+
+    /// The proxy of phones whose accounts are at `registrar`: it writes itself into Path and stays
+    /// in every dialog.
+    ///
+    /// # Panics
+    ///
+    /// As `start`.
+    pub fn start_at_the_edge(registrar: &Place) -> Self {
+        Self::run(&format!("{COMMON}{EDGE}").replace("@REGISTRAR@", &registrar.ip.to_string()))
+    }
+
+    fn run(config: &str) -> Self {
         let (place, folder) = (Place::new(), tempfile::tempdir().expect("a folder can be made"));
         let file = folder.path().join("kamailio.cfg");
-        let text = CONFIG
-            .replace("@IP@", &place.ip.to_string())
-            .replace("@OUTSIDE@", &outside.ip.to_string());
+        let text = config.replace("@IP@", &place.ip.to_string());
         fs::write(&file, text).expect("a scratch folder can be written");
         let path = |name: &str| folder.path().join(name).display().to_string();
         let mut command = Command::new("kamailio");
@@ -80,13 +93,14 @@ impl Drop for Kamailio {
 /// Everybody's password.
 pub const SECRET: &str = "secret";
 
-/// The password stands in a variable: `pv_auth_check` and its kin take no text.
-const CONFIG: &str = r#"#!KAMAILIO
+const COMMON: &str = r#"#!KAMAILIO
 debug=2
 log_stderror=yes
 children=2
+tcp_children=2
 auto_aliases=no
 listen=udp:@IP@:5060
+listen=tcp:@IP@:5060
 mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules/"
 loadmodule "sl.so"
 loadmodule "tm.so"
@@ -95,13 +109,9 @@ loadmodule "pv.so"
 loadmodule "maxfwd.so"
 loadmodule "textops.so"
 loadmodule "siputils.so"
-loadmodule "usrloc.so"
-loadmodule "registrar.so"
-loadmodule "auth.so"
-modparam("usrloc", "db_mode", 0)
-request_route {
+route[ANY] {
     if (!mf_process_maxfwd_header("10")) { sl_send_reply("483", "Too Many Hops"); exit; }
-    if (is_method("OPTIONS") && !has_totag()) { sl_send_reply("200", "OK"); exit; }
+    if (is_method("OPTIONS") && uri == myself) { sl_send_reply("200", "OK"); exit; }
     if (is_method("CANCEL")) { if (t_check_trans()) { t_relay(); } exit; }
     if (has_totag()) {
         if (loose_route()) { t_relay(); exit; }
@@ -109,6 +119,17 @@ request_route {
         sl_send_reply("404", "Not here");
         exit;
     }
+}
+"#;
+
+/// The password stands in a variable: `pv_auth_check` and its kin take no text.
+const PROVIDER: &str = r#"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+loadmodule "auth.so"
+modparam("usrloc", "db_mode", 0)
+request_route {
+    route(ANY);
     $var(password) = "secret";
     if (is_method("REGISTER")) {
         if (!pv_www_authenticate("itsp", "$var(password)", "0")) {
@@ -131,6 +152,19 @@ request_route {
     }
     consume_credentials();
     $du = "sip:@OUTSIDE@:5060";
+    t_relay();
+}
+"#;
+
+/// What comes from the registrar has the Path as its Route, and the phone's Contact as its URI. Of
+/// a Route outside a dialog `loose_route` says false, and takes it off.
+const EDGE: &str = r#"
+loadmodule "path.so"
+request_route {
+    route(ANY);
+    if (is_method("REGISTER")) { add_path(); } else { record_route(); }
+    loose_route();
+    if ($si != "@REGISTRAR@") { $du = "sip:@REGISTRAR@:5060"; }
     t_relay();
 }
 "#;
