@@ -88,7 +88,11 @@ impl Switch {
                 let busy = Response::build(&received, 503, Some(&self.parts.auth.tag(&received)));
                 Admission::Answered(busy.header(Name::RetryAfter, wait).response())
             }
-            Method::Invite if let Some(trunk) = self.trunk_of(flow, request) => {
+            // One with a To tag names a dialog that is not here: it begins no call.
+            Method::Invite
+                if request.to_tag().is_none()
+                    && let Some(trunk) = self.trunk_of(flow, request) =>
+            {
                 Admission::Admitted(Some(Origin::Trunk(trunk)))
             }
             method

@@ -4,8 +4,11 @@ use crate::acd;
 use crate::call::{Call, Input as CallInput, LegInput, Output as CallOutput, Site};
 use crate::cdr::entry::{Entry, Fact};
 use crate::id::{CallId, LegId};
-use crate::sip::message::Request;
-use crate::sip::transaction;
+use crate::sip::dialog::Dialog;
+use crate::sip::flow::Flow;
+use crate::sip::message::{Method, Request, Response};
+use crate::sip::registrar::nat::Path;
+use crate::sip::transaction::{self, ClientId};
 use crate::switch::kept::{keep_dialog, keep_limits, keep_services};
 use crate::switch::{Output, Switch};
 use crate::time::Instant;
@@ -16,6 +19,40 @@ impl Switch {
         if let Some(leg) = self.leg_of(&request) {
             self.leg(now, leg, LegInput::Acked(request), out);
         }
+    }
+
+    /// A response to a request of ours.
+    pub(super) fn responded(
+        &mut self,
+        now: Instant,
+        client: ClientId,
+        (response, flow): (Response, Flow),
+        out: &mut Vec<Output>,
+    ) {
+        let leg = self.clients.get(&client).copied();
+        let here = |leg: &LegId| {
+            self.calls.get(&self.home(*leg)).is_some_and(|call| call.leg_state(*leg).is_some())
+        };
+        if let Some(leg) = leg.filter(here) {
+            self.leg(now, leg, LegInput::Response { client, response, flow }, out);
+        } else if response.is_success() && response.cseq().method == Method::Invite {
+            self.end_stray(now, &response, flow, out);
+        } else {
+            self.notify_answered(now, client, &response, out);
+            self.trunk_answered(now, client, response, out);
+        }
+    }
+
+    /// A phone accepts an INVITE of ours that nobody waits for any more, as a late fork does: it is
+    /// acknowledged and told to leave (RFC 3261 §13.2.2.4).
+    fn end_stray(&mut self, now: Instant, response: &Response, flow: Flow, out: &mut Vec<Output>) {
+        let mut stray = Dialog::as_uac_of_stray(Path { flow, direct: false }, response);
+        let request = stray.ack(response.cseq().number).request();
+        let flow = stray.next_hop();
+        self.transact(now, transaction::Input::Ack { flow, request }, out);
+        let client = self.parts.transactions.client_id();
+        let request = stray.request(Method::Bye).request();
+        self.transact(now, transaction::Input::Request { client, flow, request }, out);
     }
 
     /// The leg whose dialog a request names.

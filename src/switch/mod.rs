@@ -378,13 +378,7 @@ impl Switch {
                 }
                 Step::Response { client, flow, response } => {
                     self.note_health(now, &flow, response.status());
-                    if let Some(leg) = self.clients.get(&client).copied() {
-                        let input = crate::call::LegInput::Response { client, response, flow };
-                        self.leg(now, leg, input, out);
-                    } else {
-                        self.notify_answered(now, client, &response, out);
-                        self.trunk_answered(now, client, response, out);
-                    }
+                    self.responded(now, client, (response, flow), out);
                 }
                 Step::ServerEnded { key, .. } => {
                     self.invites.remove(&key);

@@ -75,6 +75,7 @@ mod session_timer;
 mod silence;
 mod slow_seal;
 mod stranger;
+mod strays;
 mod subscribe_lifetime;
 mod subscribe_packages;
 mod subscribe_restart;

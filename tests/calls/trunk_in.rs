@@ -1,10 +1,12 @@
 //! Somebody outside calls in over a trunk: by its address, by our Contact, by its password.
 
 use crate::site::SITE;
+use crate::stranger::{request, say};
 use crate::trunk_out::record;
 use crate::world::phone::{Manner, Stage};
 use crate::world::{World, in_all_weathers};
 use strowger::cdr::entry::{Direction, Fact};
+use strowger::sip::message::Method;
 use strowger::time::Duration;
 
 #[test]
@@ -48,6 +50,23 @@ fn codes_are_not_for_outsiders() {
     world.close();
 
     assert_eq!(world.status_of("itsp"), 404);
+}
+
+/// A To tag names a dialog (RFC 3261 §12.2.2): an invented one begins no call and costs nothing.
+#[test]
+fn an_invite_with_an_invented_tag_costs_no_transaction() {
+    let mut world = begun(&site(""));
+    world.run(Duration::from_secs(40));
+    let before = world.node().transactions;
+    let provider = world.phone("itsp").address;
+    for n in 0..20 {
+        let tag = format!(";tag=junk{n}");
+        let junk = say(&mut world, provider, request(Method::Invite, &n.to_string(), &tag));
+        assert_eq!(junk.map(|it| it.status()), Some(481));
+    }
+
+    assert_eq!(world.node().transactions, before);
+    assert_eq!(world.ends(), []);
 }
 
 #[test]

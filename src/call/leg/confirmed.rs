@@ -1,15 +1,15 @@
 //! A leg whose dialog stands: hold and resume, digits, leaving.
 
+use super::inviting::end_fork;
 use super::keys::send_key;
 use super::{Confirmed, Event, Input, Leg, Output, State, Unacknowledged, respond};
 use crate::call::audio::Hold;
 use crate::call::invite::{self, SDP};
 use crate::call::site::Site;
 use crate::sdp::{Refusal, Session};
-use crate::sip::dialog::{Accepted, Dialog, Wish, accepted, modification};
+use crate::sip::dialog::{Accepted, Wish, accepted, modification};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Name, Request, Response};
-use crate::sip::registrar::nat::Path;
 use crate::sip::transaction::{ClientId, ServerKey};
 use crate::time::Instant;
 
@@ -27,7 +27,7 @@ impl Leg {
             Input::AnswerRefer(status) => self.answer_refer(&mut confirmed, status, out),
             Input::HangUp(reason) => {
                 if confirmed.accepted.is_none() {
-                    return self.depart(site, confirmed, reason, out);
+                    return self.leave(site, confirmed.dialog, reason, out);
                 }
                 self.close_media(out);
                 confirmed.leaving = Some(reason);
@@ -89,7 +89,7 @@ impl Leg {
             return State::Confirmed(confirmed); // a copy
         }
         if let Some(reason) = confirmed.leaving {
-            return self.depart(site, confirmed, reason, out);
+            return self.leave(site, confirmed.dialog, reason, out);
         }
         let initial = !std::mem::replace(&mut self.answered, true);
         if self.audio.is_offering() {
@@ -98,7 +98,7 @@ impl Leg {
                 Ok(hold) => self.agreed(hold, out),
                 Err(_) => {
                     out.push(Output::Event(Event::Lost("offer_not_answered")));
-                    return self.depart(site, confirmed, None, out);
+                    return self.leave(site, confirmed.dialog, None, out);
                 }
             }
         }
@@ -130,7 +130,7 @@ impl Leg {
                     if confirmed.leaving.is_none() {
                         out.push(Output::Event(Event::Lost("no_ack")));
                     }
-                    return self.depart(site, confirmed, None, out);
+                    return self.leave(site, confirmed.dialog, None, out);
                 }
             }
         }
@@ -300,11 +300,7 @@ fn another_success(
     };
     if response.to_tag() == ack.to_tag() {
         out.push(Output::Ack { flow: confirmed.dialog.next_hop(), request: ack.clone() });
-    } else if let Ok(mut fork) = Dialog::as_uac(Path { flow, direct: false }, invite, response) {
-        let ack = fork.ack(invite.cseq().number).request();
-        out.push(Output::Ack { flow: fork.next_hop(), request: ack });
-        let bye = fork.request(Method::Bye).header(Name::Reason, invite::COMPLETED_ELSEWHERE);
-        let request = bye.request();
-        out.push(Output::Request { client: site.client(), flow: fork.next_hop(), request });
+    } else {
+        end_fork(site, (flow, response), Some(invite), out);
     }
 }

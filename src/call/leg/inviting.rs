@@ -1,7 +1,7 @@
 //! A leg that we call, until the phone accepts, refuses, or has left again.
 
 use super::challenged::with_credentials_of;
-use super::{Confirmed, Event, Input, Leg, Output, Referral, State, respond};
+use super::{Confirmed, Event, Input, Leg, Output, Referral, State, respond, say_bye};
 use crate::call::invite;
 use crate::call::leg::early::Early;
 use crate::call::site::Site;
@@ -119,7 +119,7 @@ impl Leg {
             }
             None => (Dialog::as_uac(path, &invite, &response), None),
         };
-        let Ok(mut dialog) = dialog else {
+        let Ok(dialog) = dialog else {
             out.push(Output::Event(Event::Refused(502)));
             return self.acknowledge_and_leave(site, path, (&invite, &response), None, out);
         };
@@ -132,7 +132,7 @@ impl Leg {
         out.push(Output::Ack { flow: dialog.next_hop(), request: ack.clone() });
         if !agreed {
             out.push(Output::Event(Event::Refused(488)));
-            return self.leave(site, &mut dialog, None, out);
+            return self.leave(site, dialog, None, out);
         }
         self.flow = flow;
         self.learn(&response);
@@ -188,10 +188,10 @@ impl Leg {
         reason: Option<&'static str>,
         out: &mut Vec<Output>,
     ) -> State {
-        let mut dialog = Dialog::as_uac_at_best(path, invite, response);
+        let dialog = Dialog::as_uac_at_best(path, invite, response);
         let request = with_credentials_of(invite, dialog.ack(invite.cseq().number)).request();
         out.push(Output::Ack { flow: dialog.next_hop(), request });
-        self.leave(site, &mut dialog, reason, out)
+        self.leave(site, dialog, reason, out)
     }
 
     pub(super) fn cancelling_step(
@@ -245,10 +245,32 @@ fn redirection(response: &Response) -> Option<String> {
     Some(number.into_owned())
 }
 
+/// A 2xx to an INVITE of ours from another phone than the one that answered: it is acknowledged, and
+/// told to leave (RFC 3261 §13.2.2.4).
+pub(super) fn end_fork(
+    site: &mut Site<'_>,
+    (flow, response): (Flow, &Response),
+    invite: Option<&Request>,
+    out: &mut Vec<Output>,
+) {
+    let path = Path { flow, direct: false };
+    let mut fork = match invite {
+        Some(invite) => Dialog::as_uac_at_best(path, invite, response),
+        None => Dialog::as_uac_of_stray(path, response),
+    };
+    let mut ack = fork.ack(response.cseq().number);
+    if let Some(invite) = invite {
+        ack = with_credentials_of(invite, ack);
+    }
+    out.push(Output::Ack { flow: fork.next_hop(), request: ack.request() });
+    say_bye(site, &mut fork, Some(invite::COMPLETED_ELSEWHERE), out);
+}
+
 /// Waits for the answer to our BYE.
 pub(super) fn leaving_step(
+    site: &mut Site<'_>,
     client: ClientId,
-    reinvited: Option<Box<Dialog>>,
+    dialog: Box<Dialog>,
     input: Input,
     out: &mut Vec<Output>,
 ) -> State {
@@ -257,12 +279,15 @@ pub(super) fn leaving_step(
             return State::Gone;
         }
         Input::Failed(of, _) if of == client => return State::Gone,
-        Input::Response { response, .. } if response.is_success() => {
-            // The 2xx to a re-INVITE crossed our BYE.
-            let cseq = response.cseq();
-            if let Some(dialog) = reinvited.as_ref().filter(|_| cseq.method == Method::Invite) {
-                let request = dialog.ack(cseq.number).request();
+        Input::Response { response, flow, .. }
+            if response.is_success() && response.cseq().method == Method::Invite =>
+        {
+            if response.to_tag().unwrap_or_default() == &*dialog.id().remote_tag {
+                // A copy, whose ACK was lost, or a re-INVITE's that crossed our BYE.
+                let request = dialog.ack(response.cseq().number).request();
                 out.push(Output::Ack { flow: dialog.next_hop(), request });
+            } else {
+                end_fork(site, (flow, &response), None, out);
             }
         }
         Input::Request { key, request, .. } => {
@@ -287,5 +312,5 @@ pub(super) fn leaving_step(
         | Input::Silent
         | Input::Tick => {} // absorbed
     }
-    State::Leaving { client, reinvited }
+    State::Leaving { client, dialog }
 }

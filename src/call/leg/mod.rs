@@ -157,11 +157,10 @@ enum State {
     },
     /// The dialog stands.
     Confirmed(Box<Confirmed>),
-    /// Our BYE waits for its answer. With the dialog if a re-INVITE of ours is still under way: its
-    /// 2xx wants an ACK all the same.
+    /// Our BYE waits for its answer. A 2xx to an INVITE of ours wants its ACK all the same.
     Leaving {
         client: ClientId,
-        reinvited: Option<Box<Dialog>>,
+        dialog: Box<Dialog>,
     },
     #[default]
     Gone,
@@ -435,8 +434,8 @@ impl Leg {
             (State::Confirmed(confirmed), input) => {
                 self.confirmed_step(now, site, confirmed, input, out)
             }
-            (State::Leaving { client, reinvited }, input) => {
-                inviting::leaving_step(client, reinvited, input, out)
+            (State::Leaving { client, dialog }, input) => {
+                inviting::leaving_step(site, client, dialog, input, out)
             }
             (State::Gone, Input::Request { key, request, .. }) => {
                 out.push(respond(key, &request, 481, ""));
@@ -494,39 +493,17 @@ impl Leg {
         self.allows_update = allows_update(message).unwrap_or(self.allows_update);
     }
 
-    /// The way out of a dialog that stands.
-    fn depart(
-        &mut self,
-        site: &mut Site<'_>,
-        mut confirmed: Box<Confirmed>,
-        reason: Option<&'static str>,
-        out: &mut Vec<Output>,
-    ) -> State {
-        let is_busy = confirmed.modification.is_busy();
-        match self.leave(site, &mut confirmed.dialog, reason, out) {
-            State::Leaving { client, .. } if is_busy => {
-                State::Leaving { client, reinvited: Some(Box::new(confirmed.dialog)) }
-            }
-            state => state,
-        }
-    }
-
     /// The way out: asks the phone to leave, and gives the audio back.
     fn leave(
         &mut self,
         site: &mut Site<'_>,
-        dialog: &mut Dialog,
+        mut dialog: Dialog,
         reason: Option<&'static str>,
         out: &mut Vec<Output>,
     ) -> State {
-        let mut bye = dialog.request(Method::Bye);
-        if let Some(reason) = reason {
-            bye = bye.header(Name::Reason, reason);
-        }
-        let client = site.client();
-        out.push(Output::Request { client, flow: dialog.next_hop(), request: bye.request() });
+        let client = say_bye(site, &mut dialog, reason, out);
         self.close_media(out);
-        State::Leaving { client, reinvited: None }
+        State::Leaving { client, dialog: Box::new(dialog) }
     }
 
     /// The end without a word.
@@ -548,6 +525,22 @@ impl Leg {
             out.push(Output::Media(Command::Connect { leg: self.id, audio }));
         }
     }
+}
+
+/// Asks the peer to leave a dialog.
+fn say_bye(
+    site: &mut Site<'_>,
+    dialog: &mut Dialog,
+    reason: Option<&'static str>,
+    out: &mut Vec<Output>,
+) -> ClientId {
+    let mut bye = dialog.request(Method::Bye);
+    if let Some(reason) = reason {
+        bye = bye.header(Name::Reason, reason);
+    }
+    let client = site.client();
+    out.push(Output::Request { client, flow: dialog.next_hop(), request: bye.request() });
+    client
 }
 
 /// Whether the sender understands UPDATE; `None` if it does not say what it understands.

@@ -50,7 +50,7 @@ impl Leg {
                 let Ok(hold) = answer.and_then(|answer| self.audio.accept(&answer)) else {
                     // The peer believes in an agreement that there is not (RFC 3261 §13.2.2.4).
                     out.push(Output::Event(Event::Lost("offer_not_answered")));
-                    return self.depart(site, confirmed, None, out);
+                    return self.leave(site, confirmed.dialog, None, out);
                 };
                 self.agreed(hold, out);
             }
@@ -82,7 +82,7 @@ impl Leg {
                     if confirmed.leaving.is_none() {
                         out.push(Output::Event(Event::Lost("no_answer_in_dialog")));
                     }
-                    return self.depart(site, confirmed, None, out);
+                    return self.leave(site, confirmed.dialog, None, out);
                 }
                 Step::Postponed => self.audio.withdraw_offer(),
                 Step::Refused(wish, status) => {

@@ -123,17 +123,39 @@ impl Dialog {
         dialog
     }
 
+    /// The dialog of a 2xx to an INVITE of ours that is not at hand any more: enough to acknowledge
+    /// and end it.
+    ///
+    /// `path` is how the response came; a Contact or Record-Route that cannot be read counts as
+    /// missing.
+    pub fn as_uac_of_stray(path: Path, response: &Response) -> Self {
+        let mut dialog = Self::of_response(path, response);
+        let _ = dialog.confirm(response); // as in `as_uac_at_best`
+        dialog
+    }
+
     /// What our INVITE and the tag of a response say, without the response's routes and target.
     fn of_invite(path: Path, invite: &Request, response: &Response) -> Self {
         Self {
-            id: DialogRef::of_response(response).to_id(),
             local: invite.header(Name::From).unwrap_or_default().to_owned(),
-            remote: response.header(Name::To).unwrap_or_default().to_owned(),
             local_cseq: invite.cseq().number,
-            remote_cseq: None,
-            route_set: Vec::new(),
             target: invite.uri_text().to_owned(),
             secure: invite.uri().is_ok_and(|uri| uri.scheme() == Scheme::Sips),
+            ..Self::of_response(path, response)
+        }
+    }
+
+    /// What a response repeats of our INVITE; the target is where it came from.
+    fn of_response(path: Path, response: &Response) -> Self {
+        Self {
+            id: DialogRef::of_response(response).to_id(),
+            local: response.header(Name::From).unwrap_or_default().to_owned(),
+            remote: response.header(Name::To).unwrap_or_default().to_owned(),
+            local_cseq: response.cseq().number,
+            remote_cseq: None,
+            route_set: Vec::new(),
+            target: format!("sip:{}", path.flow.remote),
+            secure: false,
             confirmed: false,
             path,
             revision: 0,

@@ -108,6 +108,8 @@ const EXTENSIONS: [&str; 3] = ["path", "outbound", gruu::TAG];
 /// How often a phone that keeps its flow open must be heard of (RFC 5626 §4.4): below the time
 /// after which common NATs forget a stream.
 const FLOW_TIMER: Duration = Duration::from_secs(120);
+/// Seconds that a Contact lives whose `expires` is no number (RFC 3261 §20.10).
+const EXPIRES_MALFORMED: u64 = 3600;
 /// Bytes of a Contact URI; longer ones are refused.
 const CONTACT_BYTES_MAX: usize = 1024;
 /// Characters of a User-Agent or instance that are kept.
@@ -433,7 +435,8 @@ impl Registrar {
         if self.at_gruu(&read).is_some_and(|phone| phone.is_ok()) {
             return Err(Refusal::Own);
         }
-        let own = contact.param("expires").and_then(|seconds| seconds.parse().ok());
+        // A malformed one counts as 3600, whatever Expires says (RFC 3261 §20.10).
+        let own = contact.param("expires").map(|it| it.parse().unwrap_or(EXPIRES_MALFORMED));
         let asked = own.or(expires.map(u64::from)).map(Duration::from_secs);
         let asked = asked.unwrap_or(self.config.expires_default);
         if !asked.is_zero() && asked < self.config.expires_min {

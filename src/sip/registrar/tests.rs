@@ -75,6 +75,16 @@ fn too_brief_is_told_what_would_do_and_too_long_gets_the_most() {
     assert_eq!(odd.header(Name::Expires), Some("3600"));
 }
 
+/// RFC 3261 §20.10: not what Expires says, least of all the end.
+#[test]
+fn a_contact_whose_expires_is_no_number_lives_an_hour() {
+    let mut site = Site::new();
+    for odd in ["soon", "-1", "", "99999999999999999999999"] {
+        let ok = site.registers(&format!("Contact: <sip:a@h>;expires={odd}\r\nExpires: 0"));
+        assert_eq!(contacts(&ok), ["<sip:a@h>;expires=3600;q=1.000"], "{odd:?}");
+    }
+}
+
 #[test]
 fn a_phone_takes_itself_out() {
     let mut site = Site::new();
