@@ -113,10 +113,11 @@ impl Call {
     ) {
         let Stage::Ringing(ringing) = &mut self.stage else { return };
         ringing.legs.retain(|it| *it != leg);
-        // A 6xx speaks for the person; busy says more than "not here" (RFC 3261 §16.7, step 6).
+        // A 6xx speaks for the person; busy, or nothing to talk in, says more than "not here"
+        // (RFC 3261 §16.7, step 6).
         let says = |status: u16| match status {
             600..=699 => 3,
-            486 => 2,
+            486 | 488 => 2,
             _ => 1,
         };
         if ringing.refusal.is_none_or(|before| says(status) > says(before)) {
@@ -131,6 +132,10 @@ impl Call {
             let (status, reason, kind) = match outcome_of(refusal) {
                 OfferOutcome::Busy => (refusal, "busy", ForwardWhy::Busy),
                 OfferOutcome::Rejected => (refusal, "rejected", ForwardWhy::Busy),
+                // The caller may come with another offer (RFC 3261 §21.4.26).
+                _ if matches!(refusal, 488 | 606) => {
+                    (refusal, "not_acceptable", ForwardWhy::NoAnswer)
+                }
                 _ => (480, "unreachable", ForwardWhy::NoAnswer),
             };
             let why = (status, cause_of(status), reason);

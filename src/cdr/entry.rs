@@ -255,7 +255,7 @@ pub enum Fact {
     /// A trunk was not called, for a limit or because it is down.
     TrunkSkipped {
         trunk: TrunkId,
-        /// `calls_max`, `cps_max` or `down`.
+        /// `calls_max`, `cps_max`, `down` or `retry_after`.
         why: String,
     },
     /// An agent's after-call work began; the call itself may be over.

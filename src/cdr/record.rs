@@ -185,7 +185,7 @@ pub struct Attempt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leg: Option<LegId>,
     pub trunk: TrunkId,
-    /// Why it was passed over: `calls_max`, `cps_max`, `down`.
+    /// Why it was passed over: `calls_max`, `cps_max`, `down`, `retry_after`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,
     #[serde(default, skip_serializing_if = "String::is_empty")]

@@ -247,6 +247,10 @@ impl<'a> Reader<'a> {
         let mut file: S = build(&layers).ok()?;
         for (name, value) in self.environment {
             let Some(key) = name.strip_prefix("STROWGER__") else { continue };
+            if value.contains(char::is_control) {
+                self.refuse(name, source::CONTROL.to_owned());
+                continue;
+            }
             let layer = self.variable(key, value, &layers);
             let mut with = layers.clone();
             with.push(layer.0);

@@ -68,6 +68,7 @@ impl Source {
             return (source, read);
         }
         read.is_toml = true;
+        source.refuse_controls(table.get_mut(), &mut read);
         collect(table.get_ref(), &mut Vec::new(), &mut source.marks);
         loop {
             let error = match S::deserialize(toml::Deserializer::from(table.clone())) {
@@ -100,6 +101,18 @@ impl Source {
             source.marks.clear();
             collect(table.get_ref(), &mut Vec::new(), &mut source.marks);
             source.unusable.push(mark.path);
+        }
+    }
+
+    /// Takes out every value with a line break or another control character in it or its name:
+    /// much of what is configured is written into messages, where it would begin another line.
+    fn refuse_controls(&mut self, table: &mut DeTable<'_>, read: &mut Read) {
+        while let Some((path, at)) = control_in(table, &mut Vec::new()) {
+            read.problems.push(self.problem(at, CONTROL.to_owned()));
+            if !remove(table, &path) {
+                return;
+            }
+            self.unusable.push(path);
         }
     }
 
@@ -228,6 +241,39 @@ fn collect_inside(value: &Spanned<DeValue<'_>>, path: &mut Path, marks: &mut Vec
     }
 }
 
+/// The first key or text with a control character, and where it is written.
+fn control_in(table: &DeTable<'_>, path: &mut Path) -> Option<(Path, usize)> {
+    table.iter().find_map(|(key, value)| {
+        path.push(key.get_ref().to_string());
+        let found = match key.get_ref().contains(char::is_control) {
+            true => Some((path.clone(), key.span().start)),
+            false => control_inside(value, path),
+        };
+        path.pop();
+        found
+    })
+}
+
+fn control_inside(value: &Spanned<DeValue<'_>>, path: &mut Path) -> Option<(Path, usize)> {
+    match value.get_ref() {
+        DeValue::Table(table) => control_in(table, path),
+        DeValue::Array(array) => array.iter().enumerate().find_map(|(place, element)| {
+            path.push(place.to_string());
+            let found = control_inside(element, path);
+            path.pop();
+            found
+        }),
+        DeValue::String(text) if text.contains(char::is_control) => {
+            Some((path.clone(), value.span().start))
+        }
+        DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Float(_)
+        | DeValue::Integer(_)
+        | DeValue::String(_) => None,
+    }
+}
+
 /// Takes out what stands at `path`; says whether something did.
 fn remove(table: &mut DeTable<'_>, path: &[String]) -> bool {
     let Some((last, way)) = path.split_last() else { return false };
@@ -301,6 +347,10 @@ fn child<'a, 'i>(table: &'a mut DeTable<'i>, name: &str) -> Option<&'a mut DeVal
 fn take(table: &mut DeTable<'_>, name: &str) -> bool {
     table.remove(name).is_some()
 }
+
+/// What is said of a value or name that would begin another line of a message.
+pub(super) const CONTROL: &str =
+    "this has a line break, a tab or another control character; leave it out";
 
 /// Problems reported of one file.
 const PROBLEMS_MAX: usize = 100;

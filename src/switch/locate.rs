@@ -5,8 +5,9 @@ use crate::id::ExtensionId;
 use crate::sip::flow::Flow;
 use crate::sip::locate::locator::Output as Step;
 use crate::sip::locate::{Answer, Located, QuestionId, Target};
+use crate::sip::message::{Method, Response};
 use crate::switch::{Output, Switch};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// Who wants to know where a target is: `Switch::located` gets the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,11 +48,25 @@ impl Switch {
     }
 
     /// What a response says about the server that it came from (RFC 3263 §4.3).
-    pub(super) fn note_health(&mut self, now: Instant, flow: &Flow, status: u16) {
-        match status {
-            503 => self.parts.locator.failed(now, flow),
-            _ => self.parts.locator.worked(flow),
+    pub(super) fn note_health(&mut self, now: Instant, flow: &Flow, response: &Response) {
+        if response.status() == 503 {
+            let wait = response.retry_after().map(|wait| Duration::from_secs(wait.into()));
+            self.note_failure(now, flow, wait);
+            return;
         }
+        self.parts.locator.worked(flow);
+        // Calls in progress are served by a server that has no room for further ones.
+        let asks =
+            matches!(response.cseq().method, Method::Invite | Method::Options | Method::Register);
+        if asks && matches!(response.status(), 200..=407 | 409..=499 | 600..=699) {
+            self.trunks.lines.worked(flow);
+        }
+    }
+
+    /// A server did not answer in time, could not be reached, or wants to be left alone.
+    pub(super) fn note_failure(&mut self, now: Instant, flow: &Flow, wait: Option<Duration>) {
+        self.parts.locator.failed(now, flow);
+        self.trunks.lines.failed(now, flow, wait);
     }
 
     fn follow(&mut self, now: Instant, steps: Vec<Step>, out: &mut Vec<Output>) {

@@ -364,7 +364,7 @@ impl Switch {
                 }
                 Step::Failed { client, flow, why } => {
                     if let Some(flow) = flow {
-                        self.parts.locator.failed(now, &flow);
+                        self.note_failure(now, &flow, None);
                     }
                     if let Some(leg) = self.clients.get(&client).copied() {
                         self.leg(now, leg, crate::call::LegInput::Failed(client, why), out);
@@ -377,7 +377,7 @@ impl Switch {
                     self.requested(now, (key, flow, request), origin.take(), out);
                 }
                 Step::Response { client, flow, response } => {
-                    self.note_health(now, &flow, response.status());
+                    self.note_health(now, &flow, &response);
                     self.responded(now, client, (response, flow), out);
                 }
                 Step::ServerEnded { key, .. } => {

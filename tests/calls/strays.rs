@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use crate::answered::talking;
 use crate::site::SITE;
-use crate::world::phone::Stage;
 use crate::world::World;
+use crate::world::phone::Stage;
 use strowger::sip::flow::{ConnectionId, Flow, Transport};
 use strowger::sip::message::{Message, Method, Name, Request, Response};
 use strowger::switch::Input;

@@ -55,7 +55,7 @@ impl Leg {
                 self.agreed(hold, out);
             }
         }
-        let wait = retry_after(response);
+        let wait = response.retry_after().map(|wait| Duration::from_secs(wait.into()));
         let input = modification::Input::Response(client, response.status(), wait);
         self.modify(now, site, confirmed, input, out)
     }
@@ -168,13 +168,6 @@ impl Leg {
         };
         request.body(invite::SDP, offer.as_bytes()).request()
     }
-}
-
-/// The seconds of a Retry-After (RFC 3261 §20.33); its comment and parameters do not count.
-fn retry_after(response: &Response) -> Option<Duration> {
-    let text = response.header(Name::RetryAfter)?;
-    let digits = text.split(|letter: char| !letter.is_ascii_digit()).next()?;
-    digits.parse::<u32>().ok().map(|seconds| Duration::from_secs(seconds.into()))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::config::Trunk;
+use super::rest::Rest;
 use crate::cdr::entry::TrunkState;
 use crate::id::TrunkId;
 use crate::rng::Rng;
@@ -74,6 +75,8 @@ pub enum Unavailable {
     CpsMax,
     /// No server answers, none is known, or it is not registered.
     Down,
+    /// Every server has asked to be left alone for a while.
+    RetryAfter,
 }
 
 impl Unavailable {
@@ -83,6 +86,7 @@ impl Unavailable {
             Self::CallsMax => "calls_max",
             Self::CpsMax => "cps_max",
             Self::Down => "down",
+            Self::RetryAfter => "retry_after",
         }
     }
 }
@@ -119,6 +123,7 @@ struct Server {
     flow: Flow,
     /// None if the trunk's servers are not asked.
     probe: Option<Probe>,
+    rest: Rest,
 }
 
 /// One server as people see it.
@@ -260,8 +265,9 @@ impl Line {
     /// Why it takes none. Emergency calls are taken whatever the limits say, and also if nobody
     /// seems to be there.
     pub fn admit(&mut self, now: Instant, is_emergency: bool) -> Result<Vec<Flow>, Unavailable> {
-        let (up, down): (Vec<&Server>, Vec<&Server>) =
+        let (mut up, down): (Vec<&Server>, Vec<&Server>) =
             self.servers.iter().partition(|server| server.is_up());
+        up.sort_by_key(|server| server.rest.since(now));
         if is_emergency {
             let all: Vec<Flow> = up.iter().chain(&down).map(|server| server.flow).collect();
             return if all.is_empty() { Err(Unavailable::Down) } else { Ok(all) };
@@ -270,14 +276,33 @@ impl Line {
             return Err(Unavailable::CallsMax);
         }
         let registered = self.registration.is_none() || self.registered_until().is_some();
-        let flows: Vec<Flow> = up.iter().map(|server| server.flow).collect();
-        if flows.is_empty() || !registered || self.stopping {
+        if up.is_empty() || !registered || self.stopping {
             return Err(Unavailable::Down);
+        }
+        let open = up.iter().filter(|server| !server.rest.is_closed(now));
+        let flows: Vec<Flow> = open.map(|server| server.flow).collect();
+        if flows.is_empty() {
+            return Err(Unavailable::RetryAfter);
         }
         if !self.bucket.take(now) {
             return Err(Unavailable::CpsMax);
         }
         Ok(flows)
+    }
+
+    /// A request over this flow was not answered in time, could not be sent, or got a 503 with this
+    /// Retry-After: calls try other servers first.
+    pub fn failed(&mut self, now: Instant, flow: &Flow, retry_after: Option<Duration>) {
+        for server in self.servers.iter_mut().filter(|server| key(&server.flow) == key(flow)) {
+            server.rest.failed(now, retry_after);
+        }
+    }
+
+    /// A request over this flow was answered.
+    pub fn worked(&mut self, flow: &Flow) {
+        for server in self.servers.iter_mut().filter(|server| key(&server.flow) == key(flow)) {
+            server.rest.worked();
+        }
     }
 
     /// Whether a further call may come in.
@@ -383,9 +408,10 @@ impl Line {
                 if self.servers.iter().any(|server| key(&server.flow) == key(&flow)) {
                     continue; // named twice
                 }
-                let probe = known.remove(&key(&flow)).and_then(|server| server.probe);
+                let before = known.remove(&key(&flow)).map(|server| (server.probe, server.rest));
+                let (probe, rest) = before.unwrap_or_default();
                 let fresh = || pace(&self.config).map(|pace| Probe::new(now, pace));
-                self.servers.push(Server { flow, probe: probe.or_else(fresh) });
+                self.servers.push(Server { flow, probe: probe.or_else(fresh), rest });
             }
         }
         let flows = self.servers.iter().map(|server| server.flow).collect();

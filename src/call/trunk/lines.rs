@@ -11,7 +11,7 @@ use crate::id::TrunkId;
 use crate::rng::Rng;
 use crate::sip::flow::Flow;
 use crate::sip::registration::Kept;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// All trunks of a node. As many as the configuration has.
 #[derive(Debug, Default)]
@@ -121,6 +121,20 @@ impl Lines {
     pub fn ended(&mut self, id: &TrunkId) {
         if let Some(line) = self.lines.get_mut(id) {
             line.ended();
+        }
+    }
+
+    /// A server failed: see `Line::failed`.
+    pub fn failed(&mut self, now: Instant, flow: &Flow, retry_after: Option<Duration>) {
+        for line in self.lines.values_mut() {
+            line.failed(now, flow, retry_after);
+        }
+    }
+
+    /// A server answered.
+    pub fn worked(&mut self, flow: &Flow) {
+        for line in self.lines.values_mut() {
+            line.worked(flow);
         }
     }
 

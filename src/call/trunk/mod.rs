@@ -6,6 +6,7 @@ pub mod line;
 pub mod lines;
 pub mod outgoing;
 pub mod peer;
+mod rest;
 
 pub use config::Trunk;
 pub use line::{Job, Line, LineInput, LineKey, LineOutput, Unavailable};

@@ -14,7 +14,7 @@ use crate::call::call::{Call, Output, Stage, cause_of};
 use crate::call::caller::Origin;
 use crate::call::identity::Manner;
 use crate::call::invite::{Dial, Outside};
-use crate::call::leg;
+use crate::call::leg::{self, Leg};
 use crate::call::ringing::{RINGBACK, outcome_of};
 use crate::call::site::Site;
 use crate::cdr::entry::{Fact, HungUpBy, OfferOutcome};
@@ -319,6 +319,9 @@ impl Call {
             let outcome = OfferOutcome::Unreachable;
             self.fact(now, out, Fact::AttemptEnded { leg, outcome, status: None });
             let Stage::Outgoing(outgoing) = self.take_stage() else { return };
+            if let Some(flow) = self.legs.get(&leg).map(Leg::flow) {
+                site.lines.failed(now, &flow, None);
+            }
             self.drive(now, site, leg, leg::Input::HangUp(None), out);
             self.attempt(now, site, outgoing.way, FAILED, out);
         } else if now >= outgoing.ring_until {

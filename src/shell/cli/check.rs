@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use rustix::fs::{Access, access};
 use serde_json::json;
 
 use crate::config::problem::{Place, Problem, Severity};
@@ -23,10 +24,13 @@ pub struct Args {
 
 /// Runs the verb: 0 if there is no mistake, 1 if there is one.
 pub fn run(args: &Args) -> ExitCode {
-    let (problems, good) = match load(args.config.as_deref()) {
+    let (mut problems, good) = match load(args.config.as_deref()) {
         Ok(loaded) => (loaded.warnings.clone(), Some(loaded)),
         Err(problems) => (problems, None),
     };
+    if let Some(loaded) = &good {
+        problems.extend(not_writable(&loaded.config.node.data));
+    }
     for problem in &problems {
         if args.json {
             println!("{}", object(problem));
@@ -68,6 +72,24 @@ fn has_prompt(config: &Config, prompt: &PromptId) -> bool {
         bytes_max: config.media.prompts_bytes.0,
     };
     source.has(prompt)
+}
+
+/// What keeps the one who checks from writing into the data folder, or from making it.
+fn not_writable(folder: &Path) -> Option<Problem> {
+    let here = |path: &&Path| path.as_os_str().is_empty() || path.exists();
+    let there = folder.ancestors().find(here)?;
+    let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
+    let why = match access(there, Access::WRITE_OK | Access::EXEC_OK) {
+        _ if !there.is_dir() => "it is no folder".to_owned(),
+        Ok(()) => return None,
+        Err(error) => std::io::Error::from(error).to_string(),
+    };
+    let text = format!(
+        "nothing can be written into `data` of [node]: {why}; make it writable, and check as the \
+         user that the daemon runs as"
+    );
+    let place = Place::File(there.display().to_string());
+    Some(Problem { place, severity: Severity::Error, text })
 }
 
 fn object(problem: &Problem) -> serde_json::Value {
@@ -115,6 +137,8 @@ const FILE: &str = "conf/strowger.toml";
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -128,6 +152,26 @@ mod tests {
             "built-in configuration: no mistakes; 10 extensions, 10 agents, 1 queue, 1 menu, \
              0 routes of the built-in site"
         );
+    }
+
+    #[test]
+    fn a_data_folder_must_be_a_folder_that_can_be_made_and_written() {
+        let scratch = tempfile::tempdir().unwrap();
+        assert_eq!(not_writable(scratch.path()), None);
+        assert_eq!(not_writable(&scratch.path().join("a/b")), None);
+        let file = scratch.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        for folder in [file.clone(), file.join("data")] {
+            let problem = not_writable(&folder).unwrap();
+            assert_eq!(problem.place, Place::File(file.display().to_string()));
+            assert!(problem.text.contains("it is no folder"), "{problem}");
+        }
+        // It depends on who asks: root may write everywhere.
+        let closed = scratch.path().join("closed");
+        std::fs::create_dir(&closed).unwrap();
+        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o555)).unwrap();
+        let told = not_writable(&closed.join("data")).is_some();
+        assert_eq!(told, std::fs::write(closed.join("probe"), "").is_err());
     }
 
     #[test]

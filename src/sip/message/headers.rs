@@ -184,6 +184,13 @@ impl Headers {
         Ok(Some(u32::try_from(seconds).unwrap_or(u32::MAX)))
     }
 
+    /// Seconds of a `Retry-After`, without its comment and parameters (RFC 3261 §20.33).
+    pub fn retry_after(&self) -> Option<u32> {
+        let text = self.header(Name::RetryAfter)?;
+        let digits = text.split(|letter: char| !letter.is_ascii_digit()).next()?;
+        digits.parse().ok()
+    }
+
     /// The media type of the body, with its parameters, as written.
     pub fn content_type(&self) -> Option<&str> {
         self.header(Name::ContentType)

@@ -125,6 +125,8 @@ pub struct Phone {
     pub session_expires: u32,
     /// What it answers to the next changes of the session, the last first; then 200.
     pub refusals: Vec<u16>,
+    /// What it writes wrong in its answers: this in the place of that.
+    pub spoils: Option<(&'static str, &'static str)>,
     /// The number that its 302 names.
     pub redirects_to: Option<String>,
     pub lines: Vec<Line>,
@@ -177,6 +179,7 @@ impl Phone {
             privacy: "",
             session_expires: 1800,
             refusals: Vec::new(),
+            spoils: None,
             refresh_at: BTreeMap::new(),
             redirects_to: None,
             lines: Vec::new(),
@@ -555,6 +558,7 @@ impl Phone {
     fn respond_to_invite(&mut self, now: Instant, index: usize, status: u16) {
         let port = self.rtp_of(index).port();
         let (contact, body) = (self.contact(), self.sdp_at(port, ("", "sendrecv", "8")));
+        let body = self.spoils.map_or(body.clone(), |(right, wrong)| body.replace(right, wrong));
         let line = &mut self.lines[index];
         let key = line.server.expect("the phone was called");
         let tag = format!("{}-{index}", self.name);
@@ -574,6 +578,7 @@ impl Phone {
         if status == 422 {
             response = response.header(Name::MinSe, 3600);
         }
+        response = self.tell_when_to_retry(response, status);
         let line = &mut self.lines[index];
         let response = response.response();
         if status == 200 {

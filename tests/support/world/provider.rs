@@ -2,7 +2,7 @@
 
 use strowger::sip::digest::hash::Question;
 use strowger::sip::digest::{Algorithm, Secret};
-use strowger::sip::message::{Method, Name, Request, Response};
+use strowger::sip::message::{Builder, Method, Name, Request, Response};
 use strowger::sip::transaction::{Input, ServerKey};
 use strowger::time::Instant;
 
@@ -25,6 +25,8 @@ pub struct Provider {
     /// Registrations are refused with this status.
     pub refuses: Option<u16>,
     pub answers_options: bool,
+    /// The Retry-After of its 503 to calls, in seconds.
+    pub retry_after: Option<u32>,
     /// Every REGISTER, but copies.
     pub registers: Vec<Request>,
     /// Every OPTIONS, but copies.
@@ -44,6 +46,7 @@ impl Default for Provider {
             min_expires: 0,
             refuses: None,
             answers_options: true,
+            retry_after: None,
             registers: Vec::new(),
             options: 0,
             wrong: 0,
@@ -137,6 +140,14 @@ impl Phone {
         };
         self.transact(now, Input::Respond { key, response });
         true
+    }
+
+    pub(super) fn tell_when_to_retry(&self, response: Builder, status: u16) -> Builder {
+        let wait = self.provider.as_ref().and_then(|provider| provider.retry_after);
+        match wait.filter(|_| status == 503) {
+            Some(wait) => response.header(Name::RetryAfter, wait),
+            None => response,
+        }
     }
 
     /// Calls `uri` for somebody outside; `to` is the number that he dialled.

@@ -1,0 +1,154 @@
+//! A server of a trunk that failed is tried last by the next calls (RFC 3263 §4.3), and not at all
+//! while its Retry-After lasts (RFC 3261 §21.5.4); it comes back by itself.
+
+use crate::site::SITE;
+use crate::world::World;
+use crate::world::phone::{Manner, Stage};
+use strowger::cdr::entry::Fact;
+use strowger::time::Duration;
+
+#[test]
+fn after_a_503_the_next_call_begins_elsewhere_for_a_minute() {
+    let mut world = World::new(&site("0s"));
+    begin(&mut world);
+    world.set("one", |phone| phone.manner = Manner::Refuses(503));
+    assert_eq!(tried(&mut world), ["one", "two"]);
+    world.set("one", |phone| phone.manner = Manner::Rings);
+    assert_eq!(tried(&mut world), ["two"]);
+    world.run(Duration::from_secs(60));
+
+    assert_eq!(tried(&mut world), ["one"]);
+    world.close();
+}
+
+#[test]
+fn a_server_that_says_nothing_is_tried_last() {
+    let mut world = World::new(&site("0s"));
+    begin(&mut world);
+    world.set("one", |phone| phone.manner = Manner::Dead);
+    assert_eq!(tried(&mut world), ["one", "two"]);
+    assert_eq!(tried(&mut world), ["two"]);
+    // If all are in trouble, the one that failed first is as good as any.
+    world.set("two", |phone| phone.manner = Manner::Refuses(503));
+    assert_eq!(tried(&mut world), ["two", "one", "three"]);
+    world.close();
+}
+
+/// What the called party says, and the server's answer to a call in progress, is no failure.
+#[test]
+fn a_busy_callee_leaves_the_order_as_it_is() {
+    let mut world = World::new(&site("0s"));
+    begin(&mut world);
+    for status in [486, 404, 603] {
+        world.set("one", |phone| phone.manner = Manner::Refuses(status));
+        assert_eq!(tried(&mut world), ["one"]);
+    }
+    world.close();
+}
+
+/// A probe that is answered brings it back before its time.
+#[test]
+fn an_answered_probe_brings_a_server_back() {
+    let mut world = World::new(&site("10s"));
+    begin(&mut world);
+    world.set("one", |phone| phone.manner = Manner::Refuses(503));
+    assert_eq!(tried(&mut world), ["one", "two"]);
+    world.set("one", |phone| phone.manner = Manner::Rings);
+    world.run(Duration::from_secs(11));
+
+    assert_eq!(tried(&mut world), ["one"]);
+}
+
+/// The server says for how long; its trunk is passed over meanwhile if it has no other.
+#[test]
+fn retry_after_is_kept_to() {
+    let mut world = World::new(&site("10s"));
+    begin(&mut world);
+    for name in ["one", "two"] {
+        world.set(name, |phone| phone.manner = Manner::Refuses(503));
+        world.provider(name).retry_after = Some(40);
+    }
+    assert_eq!(tried(&mut world), ["one", "two", "three"]);
+    for name in ["one", "two"] {
+        world.set(name, |phone| phone.manner = Manner::Rings);
+    }
+    world.run(Duration::from_secs(20));
+    assert_eq!(tried(&mut world), ["three"]);
+    let skipped =
+        |fact: &Fact| matches!(fact, Fact::TrunkSkipped { why, .. } if why == "retry_after");
+    assert!(world.has(skipped));
+    world.run(Duration::from_secs(20));
+
+    assert_eq!(tried(&mut world), ["one"]);
+}
+
+/// Emergency calls try whatever there is.
+#[test]
+fn an_emergency_call_does_not_wait_for_retry_after() {
+    let emergency = "[emergency]\nnumbers = [\"112\"]\ntrunks = [\"a\"]\n";
+    let mut world = World::new(&format!("{}{emergency}", site("0s")));
+    begin(&mut world);
+    for name in ["one", "two"] {
+        world.set(name, |phone| phone.manner = Manner::Refuses(503));
+        world.provider(name).retry_after = Some(40);
+    }
+    assert_eq!(tried(&mut world), ["one", "two", "three"]);
+    world.set("one", |phone| phone.manner = Manner::Rings);
+    world.dial("1001", "112");
+    world.until("it rings", |world| world.rings("one"));
+    world.cancel("1001");
+    world.close();
+}
+
+/// Two servers of one trunk, and another trunk.
+fn site(every: &str) -> String {
+    format!(
+        r#"{SITE}
+        [[routes]]
+        to = "0*"
+        target = "trunk:a"
+        [trunks.a]
+        host = "sip.a.example"
+        targets = ["203.0.113.1", "203.0.113.2"]
+        fallback = "trunk:b"
+        qualify_every = "{every}"
+        [trunks.b]
+        host = "203.0.113.3"
+        qualify_every = "0s"
+        "#
+    )
+}
+
+fn begin(world: &mut World) {
+    for (place, name) in [(1, "one"), (2, "two"), (3, "three")] {
+        world.add_provider(name, place);
+    }
+    world.run(Duration::from_millis(100));
+}
+
+/// 1001 calls, and gives up when it rings or is refused; the providers that were tried, in order.
+fn tried(world: &mut World) -> Vec<&'static str> {
+    let before = world.entries.len();
+    let calls = world.ends().len();
+    world.dial("1001", "0555");
+    world.until("it rings, or is over", |world| {
+        let line = world.phone("1001").line();
+        line.statuses.contains(&180) || line.stage == Stage::Over
+    });
+    if world.stage("1001") == Stage::Calling {
+        world.cancel("1001");
+    }
+    world.until("the books are closed", |world| world.ends().len() > calls);
+    world.run(Duration::from_millis(100));
+    let servers = world.entries[before..].iter().filter_map(|entry| match &entry.fact {
+        Fact::Attempt { server, .. } => Some(server.as_str()),
+        _ => None,
+    });
+    let name = |server: &str| match server {
+        "udp:203.0.113.1:5060" => "one",
+        "udp:203.0.113.2:5060" => "two",
+        "udp:203.0.113.3:5060" => "three",
+        other => panic!("{other}"),
+    };
+    servers.map(name).collect()
+}
