@@ -232,6 +232,7 @@ impl Call {
         let key = (invited.key, invited.request, flow);
         let mut leg = Leg::invited(leg_id, key, invited.offer, audio, site);
         leg.extension = call.caller.extension().cloned();
+        leg.identity = call.caller.identity();
         leg.trunk = call.caller.trunk().cloned();
         if let Some(trunk) = leg.trunk.clone() {
             site.lines.began(&trunk);

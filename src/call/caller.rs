@@ -1,5 +1,6 @@
 //! Who calls: an extension of the site, or somebody outside over a trunk.
 
+use crate::call::identity::Shown;
 use crate::cdr::entry::Direction;
 use crate::id::{ExtensionId, TrunkId};
 
@@ -13,7 +14,7 @@ pub struct Caller {
     pub number: String,
     /// The same with `+` and its country, if it tells that.
     pub e164: Option<String>,
-    /// The number that those he calls are shown instead, since a program wants it so.
+    /// The number that those he calls are shown instead, since a program or his phone wants it so.
     pub presented: Option<String>,
     /// The name that other phones show.
     pub name: Option<String>,
@@ -47,6 +48,15 @@ impl Caller {
             Origin::Extension(_) => None,
             Origin::Trunk(trunk) => Some(trunk),
         }
+    }
+
+    /// The caller as others are shown him.
+    pub fn identity(&self) -> Shown {
+        let (number, name) = match &self.presented {
+            Some(number) => (number, None),
+            None => (&self.number, self.name.clone()),
+        };
+        Shown { number: number.clone(), name, hidden: self.hidden }
     }
 
     pub fn direction(&self) -> Direction {

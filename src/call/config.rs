@@ -14,6 +14,9 @@ pub struct Config {
     pub alert_external: String,
     /// How they ring for an extension. Default `""`.
     pub alert_internal: String,
+    /// Whether phones are told who answered them, and with whom they talk after a transfer, a
+    /// pick-up or a queue: by UPDATE, or by re-INVITE where that is not known. Default true.
+    pub connected_identity: bool,
     /// How long a phone that sent a call on is rung again when nobody took it; then the call ends.
     /// `"0s"` ends it at once. Default `"30s"`.
     #[serde(with = "crate::time::WithinDay")]
@@ -25,6 +28,7 @@ impl Default for Config {
         Self {
             alert_external: String::new(),
             alert_internal: String::new(),
+            connected_identity: true,
             recall_timeout: Duration::from_secs(30),
         }
     }

@@ -120,6 +120,10 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         (self.party, self.first) = (leg, leg);
+        let identity = self.caller.identity();
+        if let Some(leg) = self.legs.get_mut(&leg) {
+            leg.identity = identity;
+        }
         self.answered = Some(now);
         self.fact(now, out, Fact::Answered);
         self.route(now, site, summons.route, out);

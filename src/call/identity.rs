@@ -23,6 +23,15 @@ pub struct Manner<'a> {
     pub auto_answer: bool,
 }
 
+/// Who is at a leg, as others are shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    pub number: String,
+    pub name: Option<String>,
+    /// He does not want to be known (RFC 3323).
+    pub hidden: bool,
+}
+
 /// One station that a call was sent on from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diverted {
@@ -78,7 +87,7 @@ pub fn is_hidden(invite: &Headers) -> bool {
 
 /// The From of a caller who is not to be known (RFC 3323 §4.1.1.3).
 pub fn anonymous(tag: &str) -> String {
-    format!("\"Anonymous\" <sip:anonymous@{ANONYMOUS_HOST}>;tag={tag}")
+    format!("{ANONYMOUS};tag={tag}")
 }
 
 /// Adds the lines that `manner` asks for; `caller` is the URI of who calls and his name.
@@ -138,6 +147,8 @@ fn tell_history(mut invite: Builder, diverted: &[Diverted], domain: &str, called
     invite
 }
 
+/// Who does not want to be known, as From shows him (RFC 3323 §4.1.1.3).
+pub const ANONYMOUS: &str = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
 /// The host of those who do not want to be known (RFC 3323 §4.1.1.3).
 const ANONYMOUS_HOST: &str = "anonymous.invalid";
 /// What most phones take as the order to answer by themselves.

@@ -68,6 +68,29 @@ pub struct Outside<'a> {
     pub is_late: bool,
 }
 
+impl Dial<'_> {
+    /// The host of From and To.
+    fn domain(&self, settings: &Settings) -> String {
+        match &self.outside {
+            Some(outside) => outside.host.to_owned(),
+            None => domain(settings, &self.path.flow),
+        }
+    }
+
+    /// The URI of who calls.
+    pub fn caller(&self, settings: &Settings) -> String {
+        format!("sip:{}@{}", UserPart(self.from), self.domain(settings))
+    }
+}
+
+/// The host by which a phone of ours knows us, and its fellows.
+pub fn domain(settings: &Settings, flow: &Flow) -> String {
+    match settings.domain.as_str() {
+        "" => host(flow.local.ip()),
+        domain => domain.to_owned(),
+    }
+}
+
 /// The INVITE that rings a phone.
 pub fn build(
     dial: &Dial<'_>,
@@ -77,12 +100,7 @@ pub fn build(
     timer: &SessionTimer,
     settings: &Settings,
 ) -> Request {
-    let domain = match (&dial.outside, settings.domain.as_str()) {
-        (Some(outside), _) => outside.host.to_owned(),
-        (None, "") => host(dial.path.flow.local.ip()),
-        (None, domain) => domain.to_owned(),
-    };
-    let uri = format!("sip:{}@{domain}", UserPart(dial.from));
+    let (domain, uri) = (dial.domain(settings), dial.caller(settings));
     let caller = match dial.name {
         Some(name) => format!("\"{}\" <{uri}>", quoted(name)),
         None => format!("<{uri}>"),

@@ -2,7 +2,7 @@
 
 use crate::call::audio::Audio;
 use crate::call::call::{Call, Output, Stage, cause_of};
-use crate::call::identity::Manner;
+use crate::call::identity::{Manner, Shown};
 use crate::call::invite::Dial;
 use crate::call::leg::{self, Leg};
 use crate::call::site::Site;
@@ -26,11 +26,10 @@ impl Call {
         (agent, queue): (Option<AgentId>, Option<QueueId>),
         out: &mut Vec<Output>,
     ) -> Option<LegId> {
-        let (from, name) = match &self.summons {
-            Some(_) => (self.caller.dialled.as_str(), None),
-            None => self.shown(),
-        };
-        let (from, name) = (from.to_owned(), name.map(str::to_owned));
+        let mut shown = self.shown();
+        if self.summons.is_some() {
+            (shown.number, shown.name) = (self.caller.dialled.clone(), None);
+        }
         let referred_by = self.transfer.as_ref().and_then(Transfer::referred_by);
         let referred_by = referred_by.map(str::to_owned);
         let rings = queue.as_ref().and_then(|queue| self.plan.acd.queues.get(queue));
@@ -43,8 +42,7 @@ impl Call {
         let alert = alert.unwrap_or(usual).clone();
         let diverted = if agent.is_none() { self.diverted.clone() } else { Vec::new() };
         let manner = Manner {
-            // Who was sent on is shown as the one who was called, and is known there.
-            hidden: self.caller.hidden && self.party == self.caller_leg(),
+            hidden: shown.hidden,
             diverted: &diverted,
             alert: &alert,
             auto_answer: rings.is_some_and(|queue| queue.auto_answer)
@@ -56,8 +54,8 @@ impl Call {
             uri: &binding.contact,
             path: binding.path,
             route: &binding.route,
-            from: &from,
-            name: name.as_deref(),
+            from: &shown.number,
+            name: shown.name.as_deref(),
             referred_by: referred_by.as_deref(),
             outside: None,
             manner,
@@ -67,6 +65,7 @@ impl Call {
         let (mut leg, steps) = self.make_leg(site, &dial, &codecs)?;
         let id = leg.id;
         leg.extension = Some(extension.clone());
+        leg.identity = self.plan.identity_of(extension);
         leg.agent.clone_from(&agent);
         let fact = Fact::Offered { leg: id, extension: extension.clone(), agent, queue };
         self.place_leg(now, site, leg, (fact, steps), out);
@@ -113,19 +112,10 @@ impl Call {
         self.carry_out(now, site, id, steps, out);
     }
 
-    /// Number and name of the one who is served, as other phones show them.
-    pub fn shown(&self) -> (&str, Option<&str>) {
-        let sent_on = self.legs.get(&self.party).filter(|leg| leg.id != self.caller_leg());
-        match sent_on.and_then(|leg| leg.extension.as_ref()) {
-            Some(extension) => {
-                let name = self.plan.extensions.get(extension).map(|it| it.name.as_str());
-                (extension.as_str(), name.filter(|name| !name.is_empty()))
-            }
-            None => match &self.caller.presented {
-                Some(number) => (number, None),
-                None => (&self.caller.number, self.caller.name.as_deref()),
-            },
-        }
+    /// The one who is served, as other phones show him.
+    pub fn shown(&self) -> Shown {
+        let party = self.legs.get(&self.party);
+        party.map_or_else(|| self.caller.identity(), |party| party.identity.clone())
     }
 
     /// The codecs that may be spoken on a leg, the preferred first.

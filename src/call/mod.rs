@@ -21,6 +21,7 @@ mod park;
 mod queueing;
 mod ringing;
 pub mod services;
+mod showing;
 mod site;
 mod sounds;
 mod talking;

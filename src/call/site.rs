@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::acd::{self, Acd};
 use crate::call::config::{Config, Park};
+use crate::call::identity::Shown;
 use crate::call::park::Lot;
 use crate::call::services::Book;
 use crate::call::trunk::{Lines, Trunk};
@@ -52,6 +53,15 @@ pub struct Plan {
     /// The agents whose fixed seat each phone is.
     pub seats: HashMap<ExtensionId, Vec<AgentId>>,
     pub trunks: BTreeMap<TrunkId, Arc<Trunk>>,
+}
+
+impl Plan {
+    /// An account as others are shown it.
+    pub fn identity_of(&self, extension: &ExtensionId) -> Shown {
+        let name = self.extensions.get(extension).map(|account| account.name.clone());
+        let name = name.filter(|name| !name.is_empty());
+        Shown { number: extension.to_string(), name, hidden: false }
+    }
 }
 
 /// What stays the same until the next start.

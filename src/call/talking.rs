@@ -34,6 +34,7 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         let spoken = self.spoken_by(peer);
+        self.show(now, site, (self.party, peer), out);
         self.answer_caller(now, site, spoken, out);
         if !matches!(self.stage, Stage::Routing) {
             return; // the answer failed, and the call has ended
@@ -55,6 +56,8 @@ impl Call {
         let agent = talking.agent.clone();
         let record = self.is_recorded(talking, peer);
         self.take_back(now, site, [a, b], out);
+        self.show(now, site, (a, b), out);
+        self.show(now, site, (b, a), out);
         self.order(Command::Bridge { a, b }, out);
         for (held, other) in [(a, b), (b, a)] {
             if self.legs.get(&held).is_some_and(|leg| leg.audio().is_held()) {

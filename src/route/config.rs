@@ -29,6 +29,9 @@ pub struct Extension {
     pub calls_max: Option<u32>,
     /// The number that trunks show for its calls, instead of theirs. Default: none.
     pub caller_id: Option<String>,
+    /// Further numbers that the phone may ask to be shown for a call of its (P-Preferred-Identity,
+    /// RFC 3325 §9.2), besides `caller_id`. Default: none; another wish counts for nothing.
+    pub identities: Vec<String>,
     /// The name that other phones show. Default: the number.
     pub name: String,
     /// The password that the phone registers and calls with. No default: every extension needs
@@ -57,6 +60,7 @@ impl Default for Extension {
             calls_a_day: None,
             calls_max: None,
             caller_id: None,
+            identities: Vec::new(),
             name: String::new(),
             password: None,
             password_env: None,
@@ -69,6 +73,11 @@ impl Default for Extension {
 }
 
 impl Extension {
+    /// Whether the account may be shown under this number.
+    pub fn may_show(&self, number: &str) -> bool {
+        self.caller_id.iter().chain(&self.identities).any(|own| own == number)
+    }
+
     /// Whether the account can be used from this address.
     pub fn lets_in(&self, address: IpAddr) -> bool {
         self.allow.is_empty() || self.allow.iter().any(|network| network.contains(address))

@@ -4,12 +4,15 @@
 //! and only as often as its source may ask (`switch::defence`): a flood costs no memory. A request
 //! that has an account behind it gets its transaction first, and is judged then.
 
+use std::borrow::Cow;
+
 use crate::call::trunk::Line;
 use crate::call::{
     ALLOW, Call, Caller, Input as CallInput, Invited, LegInput, Origin, RETRY_AFTER_S, SUPPORTED,
     is_hidden,
 };
 use crate::id::{CallId, ExtensionId};
+use crate::route::config::Extension;
 use crate::route::rules::Dest;
 use crate::sip::digest::Verdict;
 use crate::sip::flow::Flow;
@@ -373,9 +376,10 @@ impl Switch {
                 return Some(caller_over(self.trunks.lines.get(trunk)?, request, &dialled));
             }
         };
-        let name = self.plan.extensions.get(extension).map(|account| account.name.clone());
+        let account = self.plan.extensions.get(extension);
+        let name = account.map(|account| account.name.clone());
         Some(Caller {
-            presented: None,
+            presented: account.and_then(|account| preferred(account, request)),
             sent: extension.to_string(),
             number: extension.to_string(),
             e164: None,
@@ -454,6 +458,13 @@ impl Switch {
     pub(super) fn tag(&mut self) -> String {
         self.parts.rng.token(8)
     }
+}
+
+/// The number that a phone wants to be shown, if its account may be (RFC 3325 §9.2).
+fn preferred(account: &Extension, request: &Request) -> Option<String> {
+    let wishes = request.addresses(Name::PPreferredIdentity).filter_map(Result::ok);
+    let mut numbers = wishes.filter_map(|wish| wish.uri().ok()?.user_unescaped());
+    numbers.find(|number| account.may_show(number)).map(Cow::into_owned)
 }
 
 /// Whether only accounts may send it, outside of dialogs.

@@ -349,9 +349,10 @@ impl Switch {
                 _ => Shown::Presence(Presence { open: true, activity: None, note: None }),
             };
         };
-        let (number, name) = call.shown();
+        let party = call.shown();
         if package != Package::Dialog {
-            let (activity, note) = (Some(Activity::Busy), Some(format!("Parked: {number}")));
+            let (activity, note) =
+                (Some(Activity::Busy), Some(format!("Parked: {}", party.number)));
             return Shown::Presence(Presence { open: true, activity, note });
         }
         let (call_id, tag) = leg.dialog_key();
@@ -360,7 +361,7 @@ impl Switch {
             local_tag: Some(tag.to_owned()),
             remote_tag: leg.remote_tag().unwrap_or_default().to_owned(),
         });
-        let remote = Some(Party { number: number.to_owned(), name: name.map(str::to_owned) });
+        let remote = Some(Party { number: party.number, name: party.name });
         let (id, state) = (format!("park-{slot}"), CallState::Confirmed);
         Shown::Dialogs(vec![shown::Call { id, state, called: true, dialog, remote }])
     }

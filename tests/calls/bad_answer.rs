@@ -1,5 +1,5 @@
-//! A phone accepts with a description that is of no use: its INVITE is acknowledged and ended, and the
-//! caller is told that it was for want of something to talk in (488), not that nobody was there.
+//! A phone accepts with a description that is of no use: its 200 is acknowledged and it is let go;
+//! the caller hears that there was nothing to talk in (488), not that nobody was there.
 
 use crate::site::SITE;
 use crate::world::phone::Stage;

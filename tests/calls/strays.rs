@@ -1,5 +1,5 @@
-//! Phones that accept an INVITE of ours that nobody waits for: a late fork, a copy after the end. Each
-//! is acknowledged and told to leave (RFC 3261 §13.2.2.4), also if its answer makes no dialog.
+//! Phones that accept an INVITE of ours that nobody waits for: a late fork, a copy after the end.
+//! All are acknowledged and told to leave (RFC 3261 §13.2.2.4), also if an answer makes no dialog.
 
 use std::net::SocketAddr;
 

@@ -2,7 +2,7 @@
 
 use super::inviting::end_fork;
 use super::keys::send_key;
-use super::{Confirmed, Event, Input, Leg, Output, State, Unacknowledged, respond};
+use super::{Confirmed, Event, Input, Leg, Output, State, Unacknowledged, give_up_change, respond};
 use crate::call::audio::Hold;
 use crate::call::invite::{self, SDP};
 use crate::call::site::Site;
@@ -27,7 +27,7 @@ impl Leg {
             Input::AnswerRefer(status) => self.answer_refer(&mut confirmed, status, out),
             Input::HangUp(reason) => {
                 if confirmed.accepted.is_none() {
-                    return self.leave(site, confirmed.dialog, reason, out);
+                    return self.depart(site, confirmed, reason, out);
                 }
                 self.close_media(out);
                 confirmed.leaving = Some(reason);
@@ -55,6 +55,11 @@ impl Leg {
                 }
                 if response.is_success() && response.cseq().method == Method::Invite {
                     another_success(site, &confirmed, client, &response, flow, out);
+                }
+            }
+            Input::Show(connected) => {
+                if self.showing.want(connected) {
+                    return self.wish(now, site, confirmed, Wish::Refresh, out);
                 }
             }
             Input::Silent => self.probe(site, &mut confirmed, out),
@@ -89,7 +94,7 @@ impl Leg {
             return State::Confirmed(confirmed); // a copy
         }
         if let Some(reason) = confirmed.leaving {
-            return self.leave(site, confirmed.dialog, reason, out);
+            return self.depart(site, confirmed, reason, out);
         }
         let initial = !std::mem::replace(&mut self.answered, true);
         if self.audio.is_offering() {
@@ -98,7 +103,7 @@ impl Leg {
                 Ok(hold) => self.agreed(hold, out),
                 Err(_) => {
                     out.push(Output::Event(Event::Lost("offer_not_answered")));
-                    return self.leave(site, confirmed.dialog, None, out);
+                    return self.depart(site, confirmed, None, out);
                 }
             }
         }
@@ -130,7 +135,7 @@ impl Leg {
                     if confirmed.leaving.is_none() {
                         out.push(Output::Event(Event::Lost("no_ack")));
                     }
-                    return self.leave(site, confirmed.dialog, None, out);
+                    return self.depart(site, confirmed, None, out);
                 }
             }
         }
@@ -166,6 +171,7 @@ impl Leg {
                 if confirmed.leaving.is_none() {
                     out.push(Output::Event(Event::HungUp));
                 }
+                give_up_change(&confirmed, out);
                 return self.gone(out);
             }
             Method::Invite => self.reinvited(now, site, &mut confirmed, key, request, out),

@@ -67,6 +67,7 @@ impl Leg {
             Input::Request { key, flow, request } => {
                 return self.early_request(now, site, invited, (key, flow, &request), out);
             }
+            Input::Show(connected) => _ = self.showing.want(connected),
             Input::Tick => return self.tell_reliable(now, invited, reliable::Input::Tick, out),
             Input::Acked(_)
             | Input::AnswerRefer(_)
@@ -353,6 +354,7 @@ impl Leg {
     fn accepting(&mut self, invited: &Invited, codecs: Vec<Codec>) -> Result<Response, u16> {
         let terms = self.timer.terms_for(&invited.invite).map_err(|_| 400_u16)?;
         let response = invite::accept(&invited.invite, &self.local_tag, &self.flow, terms);
+        let response = self.showing.tell(response);
         let offer = self.offer.take();
         let body = match (self.audio.agreed(), offer) {
             // Its answer to our offer came with a PRACK: a description would be a new offer.

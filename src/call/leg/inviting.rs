@@ -8,7 +8,7 @@ use crate::call::site::Site;
 use crate::sdp::Session;
 use crate::sip::dialog::{Dialog, Modification};
 use crate::sip::flow::Flow;
-use crate::sip::message::{Method, Name, Request, Response};
+use crate::sip::message::{Method, Name, Privacy, Request, Response};
 use crate::sip::registrar::nat::Path;
 use crate::sip::transaction::ClientId;
 use crate::time::Instant;
@@ -96,6 +96,7 @@ impl Leg {
             | Input::Ring
             | Input::Silent
             | Input::Tick => {} // absorbed
+            Input::Show(connected) => _ = self.showing.want(connected),
         }
         State::Inviting(inviting)
     }
@@ -136,6 +137,8 @@ impl Leg {
         }
         self.flow = flow;
         self.learn(&response);
+        // Who answers may want to be as unknown as who calls (RFC 3323 §4.1).
+        self.identity.hidden |= Privacy::of(&response).identity;
         self.refreshed(now, self.timer.terms_of(&response));
         self.answered = true;
         self.connect(out);
@@ -231,6 +234,7 @@ impl Leg {
             | Input::Refuse(_)
             | Input::Response { .. }
             | Input::Ring
+            | Input::Show(_)
             | Input::Silent
             | Input::Tick => State::Cancelling { client, invite, reason }, // absorbed
         }
@@ -245,8 +249,8 @@ fn redirection(response: &Response) -> Option<String> {
     Some(number.into_owned())
 }
 
-/// A 2xx to an INVITE of ours from another phone than the one that answered: it is acknowledged, and
-/// told to leave (RFC 3261 §13.2.2.4).
+/// A 2xx to an INVITE of ours from another phone than the one that answered: it is acknowledged,
+/// and told to leave (RFC 3261 §13.2.2.4).
 pub(super) fn end_fork(
     site: &mut Site<'_>,
     (flow, response): (Flow, &Response),
@@ -309,6 +313,7 @@ pub(super) fn leaving_step(
         | Input::Refuse(_)
         | Input::Response { .. }
         | Input::Ring
+        | Input::Show(_)
         | Input::Silent
         | Input::Tick => {} // absorbed
     }

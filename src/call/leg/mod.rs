@@ -16,6 +16,7 @@ mod modifying;
 mod probing;
 mod referring;
 mod refreshing;
+mod showing;
 
 #[cfg(test)]
 mod desk;
@@ -23,6 +24,7 @@ mod desk;
 use std::mem;
 
 use crate::call::audio::Audio;
+use crate::call::identity::Shown;
 use crate::call::invite;
 use crate::call::leg::invited::Invited;
 use crate::call::leg::inviting::Inviting;
@@ -38,6 +40,8 @@ use crate::sip::transaction::{ClientId, Failure, ServerKey};
 use crate::time::Instant;
 use challenged::Answering;
 use referring::Referral;
+pub use showing::Connected;
+use showing::Showing;
 
 /// What can happen to a leg.
 #[derive(Debug)]
@@ -81,6 +85,8 @@ pub enum Input {
     },
     /// The call wants the phone told that the other side rings.
     Ring,
+    /// The call wants the phone told whom it talks with: with our 2xx, or later.
+    Show(Connected),
     /// Neither audio nor reports have come from the phone for long.
     Silent,
     Tick,
@@ -208,6 +214,10 @@ pub struct Leg {
     direct: bool,
     /// The peer says that it understands UPDATE (RFC 3311 §4).
     allows_update: bool,
+    /// Who is here, as others are shown.
+    pub identity: Shown,
+    /// Who is at the other side, as the peer is told.
+    showing: Showing,
     sip_call_id: String,
     local_tag: String,
     /// The tag of the phone that our INVITE made ring.
@@ -234,6 +244,8 @@ impl Leg {
         site: &mut Site<'_>,
     ) -> Self {
         let tag = site.tag();
+        let mut showing = Showing::default();
+        showing.learn(&invite);
         Self {
             id,
             extension: None,
@@ -243,6 +255,8 @@ impl Leg {
             flow,
             direct: false,
             allows_update: allows_update(&invite).unwrap_or(false),
+            identity: Shown::default(),
+            showing,
             sip_call_id: invite.call_id().to_owned(),
             local_tag: tag,
             early_tag: None,
@@ -271,6 +285,11 @@ impl Leg {
         let offer = if is_late { String::new() } else { audio.offer() };
         let timer = SessionTimer::new(site.settings.session);
         let invite = invite::build(dial, &sip_call_id, &local_tag, &offer, &timer, site.settings);
+        let shows = Connected {
+            uri: dial.caller(site.settings),
+            name: dial.name.map(str::to_owned),
+            hidden: dial.manner.hidden,
+        };
         let client = site.client();
         out.push(Output::Media(Command::Open { leg: id, port: audio.port() }));
         out.push(Output::Request { client, flow: dial.path.flow, request: invite.clone() });
@@ -283,6 +302,8 @@ impl Leg {
             flow: dial.path.flow,
             direct: dial.path.direct,
             allows_update: false,
+            identity: Shown::default(),
+            showing: Showing::told(shows),
             sip_call_id,
             local_tag,
             early_tag: None,
@@ -457,6 +478,7 @@ impl Leg {
                 | Input::Refuse(_)
                 | Input::Response { .. }
                 | Input::Ring
+                | Input::Show(_)
                 | Input::Silent
                 | Input::Tick,
             ) => State::Gone, // absorbed
@@ -491,6 +513,19 @@ impl Leg {
     /// Takes up what a message of the peer says about it.
     fn learn(&mut self, message: &Headers) {
         self.allows_update = allows_update(message).unwrap_or(self.allows_update);
+        self.showing.learn(message);
+    }
+
+    /// The way out of a dialog that stands.
+    fn depart(
+        &mut self,
+        site: &mut Site<'_>,
+        confirmed: Box<Confirmed>,
+        reason: Option<&'static str>,
+        out: &mut Vec<Output>,
+    ) -> State {
+        give_up_change(&confirmed, out);
+        self.leave(site, confirmed.dialog, reason, out)
     }
 
     /// The way out: asks the phone to leave, and gives the audio back.
@@ -524,6 +559,14 @@ impl Leg {
             let audio = Box::new(agreed.clone());
             out.push(Output::Media(Command::Connect { leg: self.id, audio }));
         }
+    }
+}
+
+/// Nobody waits any more for the answer to a re-INVITE of ours: a peer that has only said that it
+/// works on it would leave its transaction open for ever (RFC 3261 §9.1).
+fn give_up_change(confirmed: &Confirmed, out: &mut Vec<Output>) {
+    if let Some(client) = confirmed.modification.under_way() {
+        out.push(Output::Cancel { client, reason: None });
     }
 }
 

@@ -82,7 +82,7 @@ impl Leg {
                     if confirmed.leaving.is_none() {
                         out.push(Output::Event(Event::Lost("no_answer_in_dialog")));
                     }
-                    return self.leave(site, confirmed.dialog, None, out);
+                    return self.depart(site, confirmed, None, out);
                 }
                 Step::Postponed => self.audio.withdraw_offer(),
                 Step::Refused(wish, status) => {
@@ -151,6 +151,7 @@ impl Leg {
         let by_update = wish == Wish::Refresh && self.allows_update;
         let method = if by_update { Method::Update } else { Method::Invite };
         let contact = confirmed.dialog.path().flow.contact();
+        self.showing.rename(&mut confirmed.dialog);
         let request = confirmed
             .dialog
             .request(method)
@@ -158,7 +159,7 @@ impl Leg {
             .header(Name::Allow, invite::ALLOW)
             .header(Name::Supported, invite::SUPPORTED)
             .header(Name::UserAgent, invite::AGENT);
-        let request = self.timer.ask(request);
+        let request = self.showing.tell(self.timer.ask(request));
         if by_update {
             return request.request();
         }

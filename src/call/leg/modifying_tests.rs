@@ -103,7 +103,7 @@ fn a_2xx_that_crosses_our_bye_is_acknowledged() {
     let mut desk = Desk::talking();
     let (client, hold) = desk.sent(Input::Hold(true));
 
-    assert_eq!(desk.gets(Input::HangUp(None)), ["BYE 2", "close"]);
+    assert_eq!(desk.gets(Input::HangUp(None)), ["cancel", "BYE 2", "close"]);
     assert_eq!(desk.answers(client, &hold, 200, SDP), ["ACK 1"]);
     assert!(!desk.leg.is_gone());
 }

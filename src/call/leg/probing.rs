@@ -46,7 +46,7 @@ impl Leg {
         if confirmed.leaving.is_none() {
             out.push(Output::Event(Event::Lost("silent")));
         }
-        self.leave(site, confirmed.dialog, Some(SILENT), out)
+        self.depart(site, confirmed, Some(SILENT), out)
     }
 }
 

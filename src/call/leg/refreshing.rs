@@ -39,7 +39,7 @@ impl Leg {
         match steps.first() {
             Some(session_timer::Output::Expired) => {
                 out.push(Output::Event(Event::Lost("session_expired")));
-                self.leave(site, confirmed.dialog, Some(EXPIRED), out)
+                self.depart(site, confirmed, Some(EXPIRED), out)
             }
             Some(session_timer::Output::Refresh) => {
                 self.wish(now, site, confirmed, Wish::Refresh, out)

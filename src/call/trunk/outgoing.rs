@@ -12,7 +12,7 @@ use super::config::{CallerIdFor, Digits, Identity, OfferIn, Trunk};
 use super::legs::prepare;
 use crate::call::call::{Call, Output, Stage, cause_of};
 use crate::call::caller::Origin;
-use crate::call::identity::Manner;
+use crate::call::identity::{Manner, Shown};
 use crate::call::invite::{Dial, Outside};
 use crate::call::leg::{self, Leg};
 use crate::call::ringing::{RINGBACK, outcome_of};
@@ -204,6 +204,7 @@ impl Call {
         let Some((mut leg, steps)) = self.make_leg(site, &dial, &codecs) else { return false };
         let id = leg.id;
         leg.trunk = Some(trunk.clone());
+        leg.identity = Shown { number: way.number.clone(), ..Shown::default() };
         prepare(&mut leg, &config, &steps);
         site.lines.began(&trunk);
         let server = flow.to_string();

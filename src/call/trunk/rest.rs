@@ -1,6 +1,6 @@
 //! A server that failed lately is left alone for a while.
 //!
-//! Spec:     RFC 3263 §4.3 (which failures count; the time is ours), RFC 3261 §21.5.4 (Retry-After).
+//! Spec:     RFC 3263 §4.3 (which failures count; the time is ours), RFC 3261 §21.5.4.
 //! In:       failures of requests to one server, answers from it.
 //! Out:      whether it is tried last, or not at all.
 //! Not here: questions whether it is there (`sip::probe`), which answers count (`switch::locate`).

@@ -30,6 +30,14 @@ pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
             borne.insert(number, (bearer, path));
         }
     }
+    for (id, account) in &config.extensions {
+        let wrong = account.identities.iter().enumerate().filter(|(_, it)| !is_number(it));
+        for (place, number) in wrong {
+            let path = ["extensions", id.as_str(), "identities", &place.to_string()];
+            let text = format!("`{number}` cannot be dialled; write one such as \"+862112345601\"");
+            findings.push(error(&path, text));
+        }
+    }
     for digit in config.codes.away_reasons.keys().filter(|digit| !digit.is_ascii_digit()) {
         let path = ["codes", "away_reasons", &digit.to_string()];
         findings.push(error(&path, format!("`{digit}` is no digit; write one from 0 to 9")));

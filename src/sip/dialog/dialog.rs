@@ -230,6 +230,13 @@ impl Dialog {
         (uri, uri.split_once('@').map(|(_, host)| host))
     }
 
+    /// Our requests say from here on that they are from `address`, without a tag (RFC 4916 §4.3).
+    pub fn rename(&mut self, address: &str) {
+        let local = format!("{address};tag={}", self.id.local_tag);
+        self.revision += u32::from(local != self.local);
+        self.local = local;
+    }
+
     /// CSeq numbers up to `cseq` count as used.
     pub fn skip_to(&mut self, cseq: u32) {
         self.local_cseq = self.local_cseq.max(cseq);

@@ -126,17 +126,20 @@ impl Modification {
         matches!(self.state, Pending { client, .. } if client == name)
     }
 
+    /// The name of the request under way.
+    pub fn under_way(&self) -> Option<ClientId> {
+        match self.state {
+            Pending { client, .. } => Some(client),
+            Idle | Wanted { .. } => None,
+        }
+    }
+
     /// What the request under way is for.
     pub fn pending(&self) -> Option<Wish> {
         match self.state {
             Pending { wish, .. } => Some(wish),
             Idle | Wanted { .. } => None,
         }
-    }
-
-    /// Whether a request is under way.
-    pub fn is_busy(&self) -> bool {
-        matches!(self.state, Pending { .. })
     }
 
     /// Whether a request is to be sent as soon as the dialog is free.

@@ -410,9 +410,9 @@ impl Phone {
     /// The dialog of one of its calls, as a Replaces header names it to the other side.
     pub fn replaces(&self, line: usize) -> String {
         let told = &self.lines[line];
-        let own = match told.server {
-            Some(_) => format!("{}-{line}", self.name),
-            None => told.invite.from_tag().unwrap_or_default().to_owned(),
+        let own = match told.client {
+            None => format!("{}-{line}", self.name),
+            Some(_) => told.invite.from_tag().unwrap_or_default().to_owned(),
         };
         let remote = told.remote_tag.as_deref().expect("the other side has answered something");
         format!("{};to-tag={remote};from-tag={own}", told.invite.call_id())
@@ -578,7 +578,7 @@ impl Phone {
         if status == 422 {
             response = response.header(Name::MinSe, 3600);
         }
-        response = self.tell_when_to_retry(response, status);
+        response = self.tell_more(response, status);
         let line = &mut self.lines[index];
         let response = response.response();
         if status == 200 {
@@ -783,7 +783,7 @@ impl Line {
 }
 
 /// The lines of a request that its repetition with credentials has too.
-const COPIED: [Name; 14] = [
+const COPIED: [Name; 15] = [
     Name::From,
     Name::To,
     Name::CallId,
@@ -796,6 +796,7 @@ const COPIED: [Name; 14] = [
     Name::Supported,
     Name::Require,
     Name::Privacy,
+    Name::PPreferredIdentity,
     Name::Allow,
     Name::SessionExpires,
 ];

@@ -142,11 +142,13 @@ impl Phone {
         true
     }
 
-    pub(super) fn tell_when_to_retry(&self, response: Builder, status: u16) -> Builder {
+    /// Adds what few phones say in answer to an INVITE.
+    pub(super) fn tell_more(&self, response: Builder, status: u16) -> Builder {
         let wait = self.provider.as_ref().and_then(|provider| provider.retry_after);
-        match wait.filter(|_| status == 503) {
-            Some(wait) => response.header(Name::RetryAfter, wait),
-            None => response,
+        match (wait, status) {
+            (Some(wait), 503) => response.header(Name::RetryAfter, wait),
+            (_, 200) if !self.privacy.is_empty() => response.header(Name::Privacy, self.privacy),
+            _ => response,
         }
     }
 
