@@ -87,6 +87,8 @@ pub fn join(
     if !from.moving.is_empty() || !to.moving.is_empty() {
         return Err(PENDING);
     }
+    let beside = to.beside(role).and_then(|leg| to.legs.get(&leg));
+    from.announce_to(now, site, (guest, beside), out);
     from.be_there(now, site, guest, to.spoken_beside(site, role), out)?;
     let referrer = from.leave_for(now, site, guest, out);
     let older = from.id < to.id;
@@ -241,14 +243,18 @@ impl Call {
         }
     }
 
-    /// What the one speaks whom a guest in this role is to talk with.
-    fn spoken_beside(&self, site: &Site<'_>, role: Role) -> Vec<crate::sdp::Codec> {
-        let beside = match (&self.stage, role) {
+    /// The one whom a guest in this role is to talk with.
+    fn beside(&self, role: Role) -> Option<LegId> {
+        match (&self.stage, role) {
             (Stage::Talking(talking), Role::Party) => Some(talking.peer),
             (_, Role::Party) => None,
             (_, Role::Beside | Role::Peer | Role::Rung) => Some(self.party),
-        };
-        let leg = beside.and_then(|leg| self.legs.get(&leg));
+        }
+    }
+
+    /// What the one speaks whom a guest in this role is to talk with.
+    fn spoken_beside(&self, site: &Site<'_>, role: Role) -> Vec<crate::sdp::Codec> {
+        let leg = self.beside(role).and_then(|leg| self.legs.get(&leg));
         leg.map(|leg| leg.spoken(&site.settings.codecs)).unwrap_or_default()
     }
 

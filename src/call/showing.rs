@@ -7,7 +7,7 @@
 
 use crate::call::call::{Call, Output};
 use crate::call::invite;
-use crate::call::leg::{self, Connected};
+use crate::call::leg::{self, Connected, Leg};
 use crate::call::site::Site;
 use crate::call::trunk::config::Identity;
 use crate::id::LegId;
@@ -23,16 +23,31 @@ impl Call {
         (to, other): (LegId, LegId),
         out: &mut Vec<Output>,
     ) {
-        if let Some(connected) = self.connected(site, to, other) {
+        let legs = self.legs.get(&to).zip(self.legs.get(&other));
+        if let Some(connected) = legs.and_then(|(to, other)| self.connected(site, to, other)) {
             self.drive(now, site, to, leg::Input::Show(connected), out);
         }
     }
 
-    fn connected(&self, site: &Site<'_>, to: LegId, other: LegId) -> Option<Connected> {
+    /// The 200 that a guest of another call still gets is to say whom he finds there.
+    pub(super) fn announce_to(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        (guest, other): (LegId, Option<&Leg>),
+        out: &mut Vec<Output>,
+    ) {
+        let waits = self.legs.get(&guest).filter(|leg| !leg.is_accepted());
+        let legs = waits.zip(other);
+        if let Some(connected) = legs.and_then(|(to, other)| self.connected(site, to, other)) {
+            self.drive(now, site, guest, leg::Input::Show(connected), out);
+        }
+    }
+
+    fn connected(&self, site: &Site<'_>, to: &Leg, other: &Leg) -> Option<Connected> {
         if !self.plan.calls.connected_identity {
             return None;
         }
-        let (to, other) = (self.legs.get(&to)?, self.legs.get(&other)?);
         let shown = &other.identity;
         let (number, name, host) = match &to.trunk {
             None => {

@@ -104,7 +104,8 @@ fn a_pickup_tells_both() {
     world.settle();
 
     assert_eq!(shown_last(&world, "1001").as_deref(), Some("<sip:1006@strowger.test>"));
-    assert_eq!(shown_last(&world, "1006").as_deref(), Some("\"Ann\" <sip:1001@strowger.test>"));
+    assert_eq!(answered_by(&world, "1006").as_deref(), Some("\"Ann\" <sip:1001@strowger.test>"));
+    assert_eq!((changes(&world, "1001"), changes(&world, "1006")), (0, 0), "the 200 said it");
     world.hang_up("1001");
     world.close();
 }

@@ -103,7 +103,8 @@ impl Scenario {
     pub fn start(self, limit: Duration) -> Sipp {
         let seconds = limit.as_secs().max(1).to_string();
         let mut command = Command::new("sipp");
-        command.args(&self.args).args(["-timeout", &seconds]);
+        // `-aa`: who comes to talk with somebody else is told so by UPDATE, which it answers.
+        command.args(&self.args).args(["-aa", "-timeout", &seconds]);
         command.current_dir(self.folder.path());
         let log = self.folder.path().join("screen.log");
         let process = Running::start(&format!("SIPp {}", self.name), &mut command, log);
