@@ -54,6 +54,34 @@ fn calls_go_out_and_come_in_over_kamailio() {
     assert_eq!(registered(&node)["calls"].as_u64().unwrap_or(0), 0);
 }
 
+/// A trunk over TLS whose server shows a certificate that we verify: registered, called, calling.
+#[test]
+fn calls_go_out_and_come_in_over_tls() {
+    let (outside, place) = (Place::new(), Place::new());
+    let more = format!("targets = [\"tls://{}:5061\"]\nregister = true\n{ACCOUNT}", place.ip);
+    let node = Daemon::start_secure(&site(&place, &more));
+    // Until it is there the registration fails, and is tried again after 5 s.
+    let provider = Kamailio::start_secure(place, &outside, node.authority());
+    let trunk = registered(&node);
+    assert!(trunk.to_string().contains("tls"), "{trunk:#}");
+
+    let answers = Scenario::new("callee", &outside, 5060, provider.place.at(5060))
+        .calls(1, 10)
+        .option(&["-d", "200"])
+        .start(LIMIT);
+    caller(&node, "caller", 1001, "02112345678", 1, 500).succeeds(LIMIT);
+    let invite = answers.succeeds().messages;
+    assert!(invite.contains("SIP/2.0/TLS"), "the provider got it over TLS: {invite}");
+
+    let phone = callee(&node, "callee", 1002, 1, 200);
+    Scenario::new("outsider", &outside, 5060, provider.place.at(5060))
+        .users(&["013800138000;;4008001234".to_owned()])
+        .calls(1, 10)
+        .option(&["-d", "500"])
+        .succeeds(LIMIT);
+    phone.succeeds();
+}
+
 /// The first server says 503; the call reaches the second, which asks for a password.
 #[test]
 fn a_server_that_fails_is_passed_by() {

@@ -27,12 +27,17 @@ impl Authority {
 
     /// Writes a new certificate for an address, with its key, over the one before.
     pub fn sign(&self, address: Ipv4Addr) {
+        self.sign_into(&self.folder, address);
+    }
+
+    /// As `sign`, into another folder.
+    pub fn sign_into(&self, folder: &Path, address: Ipv4Addr) {
         let key = KeyPair::generate().expect("a key can be made");
         let params = CertificateParams::new(vec![address.to_string()]);
         let params = params.expect("an address is a name");
         let signed = params.signed_by(&key, &self.issuer).expect("a certificate can be made");
         let write = |file: &str, text: String| {
-            fs::write(self.folder.join(file), text).expect("the folder can be written");
+            fs::write(folder.join(file), text).expect("the folder can be written");
         };
         write("certificate.pem", signed.pem());
         write("key.pem", key.serialize_pem());

@@ -38,7 +38,8 @@ impl Daemon {
         daemon
     }
 
-    /// As `start`, with TLS on port 5061, ws on 5080, wss on 5443.
+    /// As `start`, with TLS on port 5061, ws on 5080, wss on 5443; it trusts its own authority
+    /// alone.
     pub fn start_secure(toml: &str) -> Self {
         let mut daemon = Self::prepare(toml);
         let authority = Authority::new(daemon.folder.path());
@@ -112,7 +113,7 @@ impl Daemon {
             None => (String::new(), ""),
             Some(_) => (
                 format!(", \"tls://{ip}:5061\", \"ws://{ip}:5080\", \"wss://{ip}:5443\""),
-                "certificate = \"certificate.pem\"\nkey = \"key.pem\"\n",
+                "certificate = \"certificate.pem\"\nkey = \"key.pem\"\nca = \"ca.pem\"\n",
             ),
         };
         let text = format!(

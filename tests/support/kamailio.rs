@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::authority::Authority;
 use super::child::Running;
 use super::place::Place;
 use super::wait;
@@ -27,7 +28,24 @@ impl Kamailio {
     ///
     /// If it does not listen within a few seconds.
     pub fn start(outside: &Place) -> Self {
-        Self::run(&format!("{COMMON}{PROVIDER}").replace("@OUTSIDE@", &outside.ip.to_string()))
+        let config = format!("{COMMON}{PROVIDER}").replace("@OUTSIDE@", &outside.ip.to_string());
+        Self::run(Place::new(), folder(), &config)
+    }
+
+    /// As `start`, at a place of one's choice, also over TLS on port 5061: with a certificate of
+    /// the authority, and for whoever shows one of it or none.
+    ///
+    /// # Panics
+    ///
+    /// As `start`.
+    pub fn start_secure(place: Place, outside: &Place, authority: &Authority) -> Self {
+        let folder = folder();
+        authority.sign_into(folder.path(), place.ip);
+        let config = format!("{COMMON}{TLS}{PROVIDER}")
+            .replace("@OUTSIDE@", &outside.ip.to_string())
+            .replace("@CA@", &authority.ca().display().to_string())
+            .replace("@FOLDER@", &folder.path().display().to_string());
+        Self::run(place, folder, &config)
     }
 
     /// The proxy of phones whose accounts are at `registrar`: it writes itself into Path and stays
@@ -37,11 +55,11 @@ impl Kamailio {
     ///
     /// As `start`.
     pub fn start_at_the_edge(registrar: &Place) -> Self {
-        Self::run(&format!("{COMMON}{EDGE}").replace("@REGISTRAR@", &registrar.ip.to_string()))
+        let config = format!("{COMMON}{EDGE}").replace("@REGISTRAR@", &registrar.ip.to_string());
+        Self::run(Place::new(), folder(), &config)
     }
 
-    fn run(config: &str) -> Self {
-        let (place, folder) = (Place::new(), tempfile::tempdir().expect("a folder can be made"));
+    fn run(place: Place, folder: TempDir, config: &str) -> Self {
         let file = folder.path().join("kamailio.cfg");
         let text = config.replace("@IP@", &place.ip.to_string());
         fs::write(&file, text).expect("a scratch folder can be written");
@@ -90,6 +108,10 @@ impl Drop for Kamailio {
     }
 }
 
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder can be made")
+}
+
 /// Everybody's password.
 pub const SECRET: &str = "secret";
 
@@ -120,6 +142,17 @@ route[ANY] {
         exit;
     }
 }
+"#;
+
+const TLS: &str = r#"
+enable_tls=yes
+listen=tls:@IP@:5061
+loadmodule "tls.so"
+modparam("tls", "tls_method", "TLSv1.2+")
+modparam("tls", "certificate", "@FOLDER@/certificate.pem")
+modparam("tls", "private_key", "@FOLDER@/key.pem")
+modparam("tls", "ca_list", "@CA@")
+modparam("tls", "verify_certificate", 1)
 "#;
 
 /// The password stands in a variable: `pv_auth_check` and its kin take no text.

@@ -7,10 +7,11 @@ use anyhow::{Context as _, bail};
 
 use crate::steps::{command, exists, run, succeeds, target};
 
-/// Program → Debian package.
+/// Program, or another file by its whole path → Debian package.
 const PROGRAMS: &[(&str, &str)] = &[
     ("baresip", "baresip-core"),
     ("kamailio", "kamailio"),
+    ("/usr/lib/x86_64-linux-gnu/kamailio/modules/tls.so", "kamailio-tls-modules"),
     ("linphonec", "linphone-cli"),
     ("python3", "python3"),
     ("sipp", "sip-tester"),
