@@ -124,5 +124,6 @@ fn alaw(phone: SocketAddr) -> Negotiated {
         digits: None,
         direction: Direction::SendRecv,
         ptime: 20,
+        keys: None,
     }
 }

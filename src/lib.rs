@@ -13,9 +13,9 @@ pub mod rng;
 pub mod id;
 
 // ---- protocols: pure
-pub mod sdp;
-
 pub mod rtp;
+
+pub mod sdp;
 
 pub mod audio;
 

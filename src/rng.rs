@@ -42,6 +42,11 @@ impl Rng {
         ((self.0.next_u64() >> 32).wrapping_mul(u64::from(bound)) >> 32) as u32
     }
 
+    /// Fills `bytes` with random ones: keys.
+    pub fn fill(&mut self, bytes: &mut [u8]) {
+        self.0.fill_bytes(bytes);
+    }
+
     /// `bytes` random bytes as lower-case hexadecimal digits: tags, branches, nonces.
     pub fn token(&mut self, bytes: usize) -> String {
         let mut raw = [0; 32];

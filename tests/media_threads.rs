@@ -332,6 +332,7 @@ fn alaw(phone: SocketAddr) -> Negotiated {
         digits: Some(DigitPayload { receive: 101, send: 101 }),
         direction: Direction::SendRecv,
         ptime: 20,
+        keys: None,
     }
 }
 

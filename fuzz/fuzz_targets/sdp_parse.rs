@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use libfuzzer_sys::fuzz_target;
 use strowger::sdp::offer_answer::{Local, codecs_of, has_digits};
-use strowger::sdp::{self, Codec, Direction, Session};
+use strowger::sdp::{self, Codec, Direction, Security, Session};
 
 fuzz_target!(|body: &[u8]| {
     let Ok(session) = Session::parse(body) else { return };
@@ -32,4 +32,6 @@ const LOCAL: Local<'static> = Local {
     digits: true,
     direction: Direction::SendRecv,
     ptime: 20,
+    security: Security::Accepted,
+    keys: &[],
 };

@@ -1,11 +1,16 @@
 //! A leg's side of offer and answer (RFC 3264): what we said, what was agreed on.
 
+use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::media::control::Port;
-use crate::sdp::{self, Codec, Direction, Local, Negotiated, Refusal, Session};
+use crate::rng::Rng;
+use crate::sdp::{
+    self, Codec, Direction, Local, MasterKey, Negotiated, Refusal, Security, Session, Suite,
+};
 
 /// The session description of one leg, as both sides left it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -24,6 +29,7 @@ pub struct Audio {
     direction: Direction,
     /// Whether keys are carried by the audio (RFC 4733).
     digits: bool,
+    sealing: Sealing,
     /// The direction that we wanted when the two sides last agreed.
     settled: Direction,
     /// Our offer that waits for its answer.
@@ -42,6 +48,45 @@ struct Offered {
     wanted: Direction,
     /// It keeps the lines of the peer's last description.
     again: bool,
+    /// What we would encrypt with, under the tags 1, 2 and so on.
+    keys: Vec<MasterKey>,
+}
+
+/// How a leg's audio is encrypted, as far as we are asked. `Debug` does not tell the secret.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Sealing {
+    security: Security,
+    /// The preferred first.
+    suites: Arc<[Suite]>,
+    /// What the leg's keys are made from.
+    secret: [u8; 32],
+    /// Keys that were given up: none is taken up again, lest it encrypt twice under the same number
+    /// (RFC 3711 §9.1).
+    spent: u32,
+}
+
+impl Sealing {
+    /// `suites` stand in the order of preference.
+    pub fn new(security: Security, suites: Arc<[Suite]>, rng: &mut Rng) -> Self {
+        let mut secret = [0; 32];
+        rng.fill(&mut secret);
+        Self { security, suites, secret, spent: 0 }
+    }
+
+    /// A key for each suite, the same until one is given up.
+    fn keys(&self) -> Vec<MasterKey> {
+        let mut seed = self.secret;
+        let turn = seed.last_chunk_mut().expect("the seed has 32 bytes");
+        *turn = u32::from_be_bytes(*turn).wrapping_add(self.spent).to_be_bytes();
+        let mut rng = Rng::from_seed(seed);
+        self.suites.iter().map(|suite| MasterKey::random(*suite, &mut rng)).collect()
+    }
+}
+
+impl fmt::Debug for Sealing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sealing").field("security", &self.security).finish_non_exhaustive()
+    }
 }
 
 /// What an agreement changed for the rest of the call.
@@ -54,7 +99,7 @@ pub enum Hold {
 
 impl Audio {
     /// `address` and `ptime` are what the peer is told; `session` names the description.
-    pub fn new((address, port): (IpAddr, Port), ptime: u8, session: u64) -> Self {
+    pub fn new((address, port): (IpAddr, Port), ptime: u8, session: u64, sealing: Sealing) -> Self {
         Self {
             address,
             port,
@@ -65,6 +110,7 @@ impl Audio {
             codecs: Vec::new(),
             direction: Direction::SendRecv,
             digits: true,
+            sealing,
             settled: Direction::SendRecv,
             offered: None,
             agreed: None,
@@ -148,8 +194,9 @@ impl Audio {
 
     fn offer_as(&mut self, codecs: Vec<Codec>, direction: Direction) -> String {
         let theirs = self.theirs.take();
+        let keys = self.keys_to_offer();
         let text = self.say(|local| {
-            let local = Local { codecs: &codecs, direction, ..local };
+            let local = Local { codecs: &codecs, direction, keys: &keys, ..local };
             match &theirs {
                 Some(theirs) => sdp::offer_again(&local, theirs),
                 None => sdp::offer(&local),
@@ -157,13 +204,39 @@ impl Audio {
         });
         self.theirs = theirs;
         let again = self.theirs.is_some();
-        self.offered = Some(Offered { codecs, direction, again, wanted: self.direction });
+        self.offered = Some(Offered { codecs, direction, again, wanted: self.direction, keys });
         text
+    }
+
+    /// What is agreed on stays; else every suite, if we are to offer any.
+    fn keys_to_offer(&self) -> Vec<MasterKey> {
+        if let Some(keys) = self.agreed.as_ref().and_then(|agreed| agreed.keys.as_ref()) {
+            return vec![keys.send.clone()];
+        }
+        match self.sealing.security {
+            Security::Preferred if self.agreed.is_none() => self.sealing.keys(),
+            Security::Required => self.sealing.keys(),
+            Security::Off | Security::Accepted | Security::Preferred => Vec::new(),
+        }
+    }
+
+    /// A key for each suite that we can answer with; what is agreed on keeps its key.
+    fn keys_to_answer(&self, offer: &Session) -> Vec<MasterKey> {
+        if self.sealing.security == Security::Off || !sdp::has_keys(offer) {
+            return Vec::new();
+        }
+        let mut keys = self.sealing.keys();
+        if let Some(agreed) = self.agreed.as_ref().and_then(|agreed| agreed.keys.as_ref()) {
+            let same = keys.iter_mut().filter(|key| key.suite() == agreed.send.suite());
+            same.for_each(|key| key.clone_from(&agreed.send));
+        }
+        keys
     }
 
     /// Whether there is an answer to `offer` with some of `codecs`.
     pub fn can_answer(&self, offer: &Session, codecs: &[Codec]) -> bool {
-        sdp::answer(offer, &Local { codecs, ..self.local() }).is_ok()
+        let keys = self.keys_to_answer(offer);
+        sdp::answer(offer, &Local { codecs, keys: &keys, ..self.local() }).is_ok()
     }
 
     /// Our answer to `offer`.
@@ -172,16 +245,16 @@ impl Audio {
     ///
     /// When the two sides share nothing; what was agreed on before stays.
     pub fn answer(&mut self, offer: &Session) -> Result<(String, Hold), Refusal> {
-        let codecs = self.codecs.clone();
-        let mut agreed = sdp::answer(offer, &Local { codecs: &codecs, ..self.local() })?.1;
-        let text =
-            self.say(|local| match sdp::answer(offer, &Local { codecs: &codecs, ..local }) {
-                Ok((text, same)) => {
-                    agreed = same;
-                    text
-                }
-                Err(_) => String::new(),
-            });
+        let (codecs, keys) = (self.codecs.clone(), self.keys_to_answer(offer));
+        let with = |local| Local { codecs: &codecs, keys: &keys, ..local };
+        let mut agreed = sdp::answer(offer, &with(self.local()))?.1;
+        let text = self.say(|local| match sdp::answer(offer, &with(local)) {
+            Ok((text, same)) => {
+                agreed = same;
+                text
+            }
+            Err(_) => String::new(),
+        });
         let hold = self.agree(self.direction, agreed);
         self.theirs = Some(offer.clone());
         Ok((text, hold))
@@ -213,8 +286,8 @@ impl Audio {
     }
 
     fn fit(&self, offered: &Offered, answer: &Session) -> Result<Negotiated, Refusal> {
-        let Offered { codecs, direction, again, .. } = offered;
-        let local = Local { codecs, direction: *direction, ..self.local() };
+        let Offered { codecs, direction, again, keys, .. } = offered;
+        let local = Local { codecs, direction: *direction, keys, ..self.local() };
         match &self.theirs {
             Some(theirs) if *again => sdp::accept_again(&local, theirs, answer),
             _ => sdp::accept(&local, answer),
@@ -235,6 +308,12 @@ impl Audio {
     fn agree(&mut self, wanted: Direction, agreed: Negotiated) -> Hold {
         let before = self.is_held();
         self.settled = wanted;
+        let given_up = self.agreed.as_ref().and_then(|before| before.keys.as_ref());
+        if given_up
+            .is_some_and(|keys| agreed.keys.as_ref().map(|new| &new.send) != Some(&keys.send))
+        {
+            self.sealing.spent = self.sealing.spent.wrapping_add(1);
+        }
         self.agreed = Some(agreed);
         match (before, self.is_held()) {
             (false, true) => Hold::Began,
@@ -253,6 +332,8 @@ impl Audio {
             digits: self.digits,
             direction: self.direction,
             ptime: self.ptime,
+            security: self.sealing.security,
+            keys: &[],
         }
     }
 

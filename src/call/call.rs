@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::acd;
 use crate::call::audio::Audio;
-use crate::call::caller::Caller;
+use crate::call::caller::{Caller, Origin};
 use crate::call::codes::Dialogue;
 use crate::call::control::Summons;
 use crate::call::ending::Ending;
@@ -34,7 +34,7 @@ use crate::ivr::collect::Input as CodeInput;
 use crate::ivr::machine::{Input as MenuInput, Session as Menu};
 use crate::media::control::{Command, Event, Playback, Sound};
 use crate::route::rules::Dest;
-use crate::sdp::{Codec, Session};
+use crate::sdp::{Codec, Security, Session};
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 use crate::sip::message::{Request, Response};
@@ -224,10 +224,9 @@ impl Call {
         call.threads.insert(leg_id, port.thread);
         call.max_forwards = invite::hops_left(&invited.request);
         call.set_up(now, invited.request.call_id().to_owned(), out);
-        let audio = {
-            let address = site.media_address(&invited.flow);
-            Audio::new((address, port), site.settings.ptime, id.as_u64())
-        };
+        let place = (site.media_address(&invited.flow), port);
+        let sealing = site.sealing(&invited.flow, call.srtp());
+        let audio = Audio::new(place, site.settings.ptime, id.as_u64(), sealing);
         let flow = invited.flow;
         let key = (invited.key, invited.request, flow);
         let mut leg = Leg::invited(leg_id, key, invited.offer, audio, site);
@@ -245,6 +244,14 @@ impl Call {
         call.leg_began(&leg, out);
         call.legs.insert(leg_id, leg);
         Some(call)
+    }
+
+    /// Whether the caller's audio is encrypted, if his account or trunk says so.
+    fn srtp(&self) -> Option<Security> {
+        match &self.caller.origin {
+            Origin::Extension(extension) => self.plan.extensions.get(extension)?.srtp,
+            Origin::Trunk(trunk) => self.plan.trunks.get(trunk)?.srtp,
+        }
     }
 
     /// A call without legs.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use crate::call::identity::{self, Manner};
 use crate::call::site::Settings;
+use crate::sdp::Security;
 use crate::sip::dialog::SessionTimer;
 use crate::sip::dialog::session_timer::Terms;
 use crate::sip::flow::Flow;
@@ -48,6 +49,8 @@ pub struct Dial<'a> {
     pub referred_by: Option<&'a str>,
     /// How many elements it may pass.
     pub max_forwards: u8,
+    /// Whether the audio is encrypted, if the account or the trunk says so.
+    pub srtp: Option<Security>,
     /// None for a phone of ours.
     pub outside: Option<Outside<'a>>,
     pub manner: Manner<'a>,

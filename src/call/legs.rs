@@ -57,6 +57,7 @@ impl Call {
             from: &shown.number,
             name: shown.name.as_deref(),
             referred_by: referred_by.as_deref(),
+            srtp: self.plan.extensions.get(extension).and_then(|account| account.srtp),
             outside: None,
             manner,
             max_forwards: self.max_forwards,
@@ -86,7 +87,8 @@ impl Call {
         let id = LegId { call: self.id, index: number };
         let session = self.id.as_u64() ^ u64::from(number);
         let place = (site.media_address(&dial.path.flow), port);
-        let audio = Audio::new(place, site.settings.ptime, session);
+        let sealing = site.sealing(&dial.path.flow, dial.srtp);
+        let audio = Audio::new(place, site.settings.ptime, session, sealing);
         let mut steps = Vec::new();
         let leg = Leg::inviting(id, dial, audio, codecs, site, &mut steps);
         Some((leg, steps))

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::acd::{self, Acd};
+use crate::call::audio::Sealing;
 use crate::call::config::{Config, Park};
 use crate::call::identity::Shown;
 use crate::call::park::Lot;
@@ -21,7 +22,7 @@ use crate::route::config::{Codes, Extension};
 use crate::route::defence::Config as Defence;
 use crate::route::emergency::Emergency;
 use crate::route::rules::Routes;
-use crate::sdp::Codec;
+use crate::sdp::{Codec, Security, Suite};
 use crate::sip::dialog::session_timer::Limits;
 use crate::sip::digest::locks::Locks;
 use crate::sip::flow::Flow;
@@ -77,6 +78,10 @@ pub struct Settings {
     pub domain: String,
     /// The address in session descriptions; without it, the one that the phone's SIP came to.
     pub media: Option<IpAddr>,
+    /// Whether audio is encrypted, unless a phone's account or a trunk says otherwise.
+    pub srtp: Option<Security>,
+    /// What it is encrypted with, the preferred first.
+    pub suites: Arc<[Suite]>,
     /// Milliseconds of audio in a packet that phones are asked for, 10 to 60.
     pub ptime: u8,
     /// The folder of recordings.
@@ -159,6 +164,16 @@ impl Site<'_> {
     /// A tag for a From or To header (RFC 3261 §19.3: at least 32 bits of chance).
     pub fn tag(&mut self) -> String {
         self.rng.token(8)
+    }
+
+    /// How the audio of a leg over `flow` is encrypted; `own` is what its account or trunk says.
+    pub fn sealing(&mut self, flow: &Flow, own: Option<Security>) -> Sealing {
+        let usual = match flow.transport.is_secure() {
+            true => Security::Preferred,
+            false => Security::Accepted,
+        };
+        let security = own.or(self.settings.srtp).unwrap_or(usual);
+        Sealing::new(security, self.settings.suites.clone(), self.rng)
     }
 
     /// The address that a peer over `flow` is told to send audio to.

@@ -138,5 +138,7 @@ fn quality(counts: &Counts) -> Quality {
         sent_lost: counts.sent.lost,
         sent_jitter_us: counts.sent.jitter_us,
         strangers: counts.strangers,
+        forged: counts.forged,
+        encrypted: counts.encrypted,
     }
 }

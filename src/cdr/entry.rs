@@ -456,4 +456,10 @@ pub struct Quality {
     pub sent_lost: u64,
     pub sent_jitter_us: u32,
     pub strangers: u64,
+    /// Packets under another key, or that came a second time, dropped.
+    #[serde(default)]
+    pub forged: u64,
+    /// Whether the audio was encrypted in the end.
+    #[serde(default)]
+    pub encrypted: bool,
 }

@@ -62,6 +62,8 @@ impl Config {
         Settings {
             epoch,
             codecs: self.media.codecs.clone(),
+            srtp: self.media.srtp,
+            suites: self.media.srtp_suites.clone().into(),
             ptime: u8::try_from(self.media.ptime).expect("a checked one is 60 at most"),
             aliases: self.sip.aliases.clone(),
             domain: self.sip.domain.clone(),

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
-use crate::sdp::Codec;
+use crate::sdp::{Codec, Security, Suite};
 use crate::time::Duration;
 
 /// `[media]`: where audio is received, in which codecs, and how calls are recorded.
@@ -58,6 +58,14 @@ pub struct Config {
     /// is still there; one that does not answer is hung up on. Default `"60s"`.
     #[serde(with = "crate::time::WithinDay")]
     pub silence_max: Duration,
+    /// Whether the audio of phones and trunks is encrypted, by keys in SDP (RFC 4568): `"off"`,
+    /// `"accepted"` if they offer it, `"preferred"`: we offer it too (RFC 8643), `"required"`.
+    /// Default: preferred where the SIP is encrypted too (TLS, wss), else accepted.
+    pub srtp: Option<Security>,
+    /// What it may be encrypted with, the preferred first: `"AEAD_AES_128_GCM"`,
+    /// `"AEAD_AES_256_GCM"`, `"AES_CM_128_HMAC_SHA1_80"`, `"AES_256_CM_HMAC_SHA1_80"`, and the last
+    /// two with `_32`, whose tags are short. Default the first four, in this order.
+    pub srtp_suites: Vec<Suite>,
 }
 
 impl Default for Config {
@@ -79,6 +87,13 @@ impl Default for Config {
             record_disk_free_bytes: Size(128 << 20),
             record_waiting_bytes: Size(32 << 20),
             silence_max: Duration::from_secs(60),
+            srtp: None,
+            srtp_suites: vec![
+                Suite::Gcm128,
+                Suite::Gcm256,
+                Suite::Counter128Tag80,
+                Suite::Counter256Tag80,
+            ],
         }
     }
 }

@@ -128,6 +128,10 @@ pub struct Counts {
     pub strangers: u64,
     /// Datagrams that are no RTP, or of a payload type that was not agreed on, dropped.
     pub malformed: u64,
+    /// Packets that were not encrypted under the leg's key, or came a second time, dropped.
+    pub forged: u64,
+    /// Whether the audio was encrypted in the end.
+    pub encrypted: bool,
 }
 
 /// One direction of a leg's audio.

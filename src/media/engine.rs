@@ -52,6 +52,15 @@ pub struct RecordingId(pub u32);
 pub struct Forward {
     pub slot: Slot,
     pub to: SocketAddr,
+    /// How many bytes of the buffer.
+    pub length: usize,
+}
+
+/// A datagram as it came, with room behind it for what encryption adds.
+#[derive(Debug)]
+pub struct Datagram<'a> {
+    pub buffer: &'a mut [u8],
+    pub length: usize,
 }
 
 /// What the engine asks of its thread, in order.
@@ -235,14 +244,14 @@ impl Engine {
         now: Instant,
         slot: Slot,
         from: SocketAddr,
-        bytes: &mut [u8],
+        Datagram { buffer, length }: Datagram<'_>,
         out: &mut Vec<Output>,
     ) -> Option<Forward> {
         let (leg, peer) = pair(&mut self.legs, slot)?;
-        let heard = leg.hear(now, from, bytes, out);
+        let heard = leg.hear(now, from, buffer.get_mut(..length)?, out);
         let is_earlier = leg.next_tick() < leg.alarm; // a key is pressed
         let forward =
-            heard.and_then(|it| relay(now, (slot, leg), peer, it, bytes, &mut self.samples));
+            heard.and_then(|it| relay(now, (slot, leg), peer, it, buffer, &mut self.samples));
         if is_earlier {
             self.schedule(slot);
         }
@@ -250,7 +259,7 @@ impl Engine {
     }
 
     /// Takes a datagram from a slot's RTCP socket.
-    pub fn rtcp(&mut self, now: Instant, slot: Slot, from: SocketAddr, bytes: &[u8]) {
+    pub fn rtcp(&mut self, now: Instant, slot: Slot, from: SocketAddr, bytes: &mut [u8]) {
         if let Some(leg) = self.leg(slot) {
             leg.hear_rtcp(now, from, bytes);
         }
@@ -420,7 +429,7 @@ fn relay(
     (own, leg): (Slot, &mut Leg),
     peer: Peer<'_>,
     heard: Heard,
-    bytes: &mut [u8],
+    buffer: &mut [u8],
     samples: &mut Samples,
 ) -> Option<Forward> {
     let echo = leg.peer == Some(own) && leg.hears_peer();
@@ -431,7 +440,7 @@ fn relay(
                 || (echo && leg.needs_samples(codec))
                 || audience.as_ref().is_some_and(|(_, peer)| peer.needs_samples(codec)) =>
         {
-            let packet = RtpMut::new(bytes)?;
+            let packet = RtpMut::new(buffer.get_mut(..heard.length)?)?;
             Some(leg.decode(codec, packet.payload(), samples))
         }
         Kind::Audio(_) | Kind::Digit | Kind::Unknown => None,
@@ -440,15 +449,15 @@ fn relay(
         leg.record(now, Side::Phone, heard.packet, samples);
     }
     if echo {
-        let to = leg.relay(now, heard, bytes, decoded)?;
-        return Some(Forward { slot: own, to });
+        let (to, length) = leg.relay(now, heard, buffer, decoded)?;
+        return Some(Forward { slot: own, to, length });
     }
     let (slot, peer) = audience?;
     if let Some(samples) = decoded {
         peer.record(now, Side::Peer, heard.packet, samples);
     }
-    let to = peer.relay(now, heard, bytes, decoded)?;
-    Some(Forward { slot, to })
+    let (to, length) = peer.relay(now, heard, buffer, decoded)?;
+    Some(Forward { slot, to, length })
 }
 
 /// The numbers of one thread's recordings; they begin again at 0 after the last.

@@ -1,20 +1,22 @@
 //! A thread's legs in virtual time: phones that talk, and what they hear.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+#[path = "engine_hall.rs"]
+mod hall;
+#[path = "engine_secure_tests.rs"]
+mod secure;
 
 use smallvec::smallvec;
 
 use super::*;
 use crate::audio::g711;
 use crate::audio::tone::{Sine, purity};
-use crate::id::{CallId, PromptId};
+use crate::id::PromptId;
 use crate::media::codec::{Decoder, Encoder};
-use crate::media::control::{Counts, PlayId, Playback, Sound};
-use crate::media::prompt::{Found, Prompt};
+use crate::media::control::PlayId;
 use crate::rtp::packet as rtp;
 use crate::rtp::rtcp;
-use crate::sdp::{Codec, DigitPayload, Direction, Negotiated, Payload};
+use crate::sdp::{Codec, Direction, Negotiated, Payload};
+use hall::*;
 
 #[test]
 fn nothing_is_sent_before_connect() {
@@ -250,10 +252,10 @@ fn strangers_are_not_heard_but_counted() {
     for n in 0..30 {
         let mut bytes = rtp::header(false, 8, n, 0, 1).to_vec();
         bytes.extend([voice(0); 160]);
-        hall.datagram(0, "203.0.113.66:666".parse().unwrap(), &mut bytes);
+        hall.datagram(0, "203.0.113.66:666".parse().unwrap(), &bytes);
     }
-    hall.datagram(0, address(0), &mut [0x80; 3]);
-    hall.datagram(0, address(0), &mut rtp::header(false, 77, 5, 0, 1));
+    hall.datagram(0, address(0), &[0x80; 3]);
+    hall.datagram(0, address(0), &rtp::header(false, 77, 5, 0, 1));
 
     assert_eq!(hall.heard(1).len(), before);
     let counts = hall.counts(0);
@@ -381,9 +383,9 @@ fn reports_are_sent_and_read() {
     let (slot, report) = hall.reports[0].clone();
     let rtcp::Packet::Report { ssrc, .. } = rtcp::parse(&report).unwrap()[0] else { panic!() };
     let block = rtcp::Block { ssrc, lost: 3, jitter: 40, ..rtcp::Block::default() };
-    let bytes = rtcp::compound(9, None, &[block], "phone", false);
+    let mut bytes = rtcp::compound(9, None, &[block], "phone", false);
     let index = usize::from(slot == Slot::of(port(1).rtp));
-    hall.engine.rtcp(hall.now, slot, address(index), &bytes);
+    hall.engine.rtcp(hall.now, slot, address(index), &mut bytes);
 
     let counts = hall.counts(index);
     assert_eq!((counts.sent.lost, counts.sent.jitter_us), (3, 5000));
@@ -417,7 +419,7 @@ fn orders_that_make_no_sense_change_nothing() {
     ] {
         hall.order(command);
     }
-    hall.datagram(7, address(7), &mut [0x80; 172]);
+    hall.datagram(7, address(7), &[0x80; 172]);
 
     assert_eq!((hall.engine.legs(), hall.events.len(), hall.closed.len()), (1, 0, 0));
 }
@@ -448,10 +450,10 @@ fn chaos_leaves_nothing_behind() {
                 9 => hall.presses(a, rng.below(20) as u8, 2, b == 0),
                 10 => hall.pass(rng.below(400).into()),
                 11 => {
-                    let bytes = noise(&mut rng);
-                    hall.engine.rtcp(hall.now, Slot::of(port(a).rtp), address(b), &bytes);
+                    let mut bytes = noise(&mut rng);
+                    hall.engine.rtcp(hall.now, Slot::of(port(a).rtp), address(b), &mut bytes);
                 }
-                12 => hall.datagram(a, address(b), &mut noise(&mut rng)),
+                12 => hall.datagram(a, address(b), &noise(&mut rng)),
                 _ => hall.speaks(a, rng.below(4)),
             }
         }
@@ -480,307 +482,6 @@ fn noise(rng: &mut Rng) -> Vec<u8> {
         }
     }
     bytes
-}
-
-fn leg(index: usize) -> LegId {
-    LegId { call: CallId::from_u64(1), index: u16::try_from(index).unwrap() }
-}
-
-fn port(index: usize) -> Port {
-    Port { rtp: 20_000 + 2 * u16::try_from(index).unwrap(), thread: 0 }
-}
-
-/// Where a phone's SDP says that it is.
-fn address(index: usize) -> SocketAddr {
-    SocketAddr::new([192, 0, 2, 1 + u8::try_from(index).unwrap()].into(), 4000)
-}
-
-/// The one byte that a phone says.
-fn voice(index: usize) -> u8 {
-    0x21 + u8::try_from(index).unwrap()
-}
-
-/// The payload type of a codec (RFC 3551 §6).
-fn number_of(codec: Codec) -> u8 {
-    match codec {
-        Codec::Pcma => 8,
-        Codec::Pcmu => 0,
-        Codec::G722 => 9,
-    }
-}
-
-/// Each phone has its own number for digits: 96 and up.
-fn negotiated(index: usize, codec: Codec) -> Negotiated {
-    let number = number_of(codec);
-    let digits = 96 + u8::try_from(index).unwrap();
-    Negotiated {
-        remote_rtp: address(index),
-        remote_rtcp: SocketAddr::new(address(index).ip(), 4001),
-        codecs: smallvec![Payload { codec, receive: number, send: number }],
-        digits: Some(DigitPayload { receive: digits, send: digits }),
-        direction: Direction::SendRecv,
-        ptime: 20,
-    }
-}
-
-fn assert_steady(heard: &[Packet]) {
-    for pair in heard.windows(2) {
-        assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1));
-        assert_eq!(pair[1].timestamp, pair[0].timestamp.wrapping_add(160));
-        assert_eq!(pair[1].ssrc, pair[0].ssrc);
-    }
-}
-
-/// A packet that a phone got.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Packet {
-    at: Instant,
-    to: SocketAddr,
-    payload_type: u8,
-    marker: bool,
-    sequence: u16,
-    timestamp: u32,
-    ssrc: u32,
-    payload: Vec<u8>,
-}
-
-#[derive(Debug)]
-struct Tape {
-    id: RecordingId,
-    leg: LegId,
-    samples: Vec<i16>,
-    ended: bool,
-    fault: Option<String>,
-}
-
-/// A phone's own stream; it sends from `address`.
-struct Phone {
-    address: SocketAddr,
-    codec: Codec,
-    sequence: u16,
-    timestamp: u32,
-}
-
-/// An engine among phones.
-struct Hall {
-    engine: Engine,
-    now: Instant,
-    phones: Vec<Phone>,
-    packets: BTreeMap<Slot, Vec<Packet>>,
-    reports: Vec<(Slot, Vec<u8>)>,
-    events: Vec<Event>,
-    tapes: Vec<Tape>,
-    served: Vec<Slot>,
-    closed: Vec<Slot>,
-}
-
-struct Shelf;
-
-impl Library for Shelf {
-    fn find(&self, id: &PromptId) -> Found {
-        let length = match id.as_str() {
-            "short" => 1600,
-            "music" => 4000,
-            "long" => 80_000,
-            _ => return Found::Missing,
-        };
-        Found::Ready(Arc::new(Prompt { samples: vec![1000; length].into() }))
-    }
-}
-
-impl Hall {
-    fn new() -> Self {
-        let minute = Duration::from_secs(60);
-        let limits = Limits { record_length_max: minute, silence_max: 10 * minute };
-        let phones = (0..8).map(|index| Phone {
-            address: address(index),
-            codec: Codec::Pcma,
-            sequence: 65_500 + u16::try_from(index).unwrap(),
-            timestamp: 0xffff_f000,
-        });
-        Self {
-            engine: Engine::new(limits, Epoch::default(), Rng::from_number(1)),
-            now: Instant::START,
-            phones: phones.collect(),
-            packets: BTreeMap::new(),
-            reports: Vec::new(),
-            events: Vec::new(),
-            tapes: Vec::new(),
-            served: Vec::new(),
-            closed: Vec::new(),
-        }
-    }
-
-    /// Two connected phones on one bridge.
-    fn bridged(codecs: [Codec; 2]) -> Self {
-        let mut hall = Self::new();
-        for (index, codec) in codecs.into_iter().enumerate() {
-            hall.connect(index, codec);
-        }
-        hall.order(Command::Bridge { a: leg(0), b: leg(1) });
-        hall
-    }
-
-    fn open(&mut self, index: usize) {
-        self.order(Command::Open { leg: leg(index), port: port(index) });
-    }
-
-    fn connect(&mut self, index: usize, codec: Codec) {
-        self.open(index);
-        self.phones[index].codec = codec;
-        let audio = Box::new(negotiated(index, codec));
-        self.order(Command::Connect { leg: leg(index), audio });
-    }
-
-    fn direction(&mut self, index: usize, direction: Direction) {
-        let audio = Negotiated { direction, ..negotiated(index, self.phones[index].codec) };
-        self.order(Command::Connect { leg: leg(index), audio: Box::new(audio) });
-    }
-
-    fn play(&mut self, index: usize, prompts: &[&str], repeat: bool) {
-        let sounds = prompts.iter().map(|name| Sound::Prompt((*name).into())).collect();
-        let playback = Playback { id: PlayId(1), sounds, repeat };
-        self.order(Command::Play { leg: leg(index), playback });
-    }
-
-    fn order(&mut self, command: Command) {
-        let mut out = Vec::new();
-        self.engine.handle(self.now, command, &mut out);
-        self.take(out);
-    }
-
-    /// Lets time pass, with a tick whenever the engine asks for one.
-    fn pass(&mut self, ms: u64) {
-        let end = self.now + Duration::from_millis(ms);
-        while let Some(at) = self.engine.next_tick().filter(|at| *at <= end) {
-            self.now = at.max(self.now);
-            let mut out = Vec::new();
-            self.engine.tick(self.now, &Shelf, &mut out);
-            self.take(out);
-        }
-        self.now = end;
-    }
-
-    /// A phone sends its next packet.
-    fn speak(&mut self, index: usize) {
-        self.speak_bytes(index, number_of(self.phones[index].codec), &[voice(index); 160]);
-    }
-
-    fn speak_bytes(&mut self, index: usize, number: u8, payload: &[u8]) {
-        let phone = &mut self.phones[index];
-        let ssrc = u32::try_from(index).unwrap();
-        let mut bytes = rtp::header(false, number, phone.sequence, phone.timestamp, ssrc).to_vec();
-        bytes.extend(payload);
-        phone.sequence = phone.sequence.wrapping_add(1);
-        phone.timestamp = phone.timestamp.wrapping_add(160);
-        let from = phone.address;
-        self.datagram(index, from, &mut bytes);
-    }
-
-    /// A phone sends so many packets, one every 20 ms; the others are silent for as long.
-    fn speaks(&mut self, index: usize, count: u32) {
-        for _ in 0..count {
-            self.speak(index);
-            self.pass(20);
-        }
-        for (other, phone) in self.phones.iter_mut().enumerate() {
-            if other != index {
-                phone.timestamp = phone.timestamp.wrapping_add(160 * count);
-            }
-        }
-    }
-
-    /// A phone sends a key of so many packets, and its end three times.
-    fn presses(&mut self, index: usize, code: u8, packets: u16, ends: bool) {
-        let ssrc = u32::try_from(index).unwrap();
-        let timestamp = self.phones[index].timestamp;
-        for n in 0..packets + 2 * u16::from(ends) {
-            let is_end = ends && n + 1 >= packets;
-            let duration = 160 * (n + 1).min(packets);
-            let phone = &mut self.phones[index];
-            let mut bytes = rtp::header(n == 0, 0, phone.sequence, timestamp, ssrc).to_vec();
-            bytes[1] |= 96 + u8::try_from(index).unwrap();
-            bytes.extend([code, u8::from(is_end) << 7 | 10]);
-            bytes.extend(duration.to_be_bytes());
-            phone.sequence = phone.sequence.wrapping_add(1);
-            phone.timestamp = phone.timestamp.wrapping_add(160);
-            let from = phone.address;
-            self.datagram(index, from, &mut bytes);
-            self.pass(20);
-        }
-    }
-
-    fn datagram(&mut self, index: usize, from: SocketAddr, bytes: &mut [u8]) {
-        let mut out = Vec::new();
-        let slot = Slot::of(port(index).rtp);
-        if let Some(forward) = self.engine.rtp(self.now, slot, from, bytes, &mut out) {
-            self.got(forward.slot, forward.to, bytes);
-        }
-        self.take(out);
-    }
-
-    fn take(&mut self, out: Vec<Output>) {
-        for output in out {
-            match output {
-                Output::Close { slot } => self.closed.push(slot),
-                Output::Event(event) => self.events.push(event),
-                Output::Record { id, leg, .. } => self.tapes.push(Tape {
-                    id,
-                    leg,
-                    samples: Vec::new(),
-                    ended: false,
-                    fault: None,
-                }),
-                Output::Recorded { id, fault } => {
-                    let tape = self.tape(id);
-                    (tape.ended, tape.fault) = (true, fault);
-                }
-                Output::Return { .. } => {}
-                Output::Serve { slot } => self.served.push(slot),
-                Output::Rtcp { slot, packet, .. } => self.reports.push((slot, packet)),
-                Output::Rtp { slot, to, packet } => self.got(slot, to, &packet),
-                Output::Samples { id, block } => self.tape(id).samples.extend(block),
-            }
-        }
-    }
-
-    fn tape(&mut self, id: RecordingId) -> &mut Tape {
-        self.tapes.iter_mut().find(|tape| tape.id == id && !tape.ended).unwrap()
-    }
-
-    fn got(&mut self, slot: Slot, to: SocketAddr, bytes: &[u8]) {
-        let reader = rtp::read(bytes).unwrap();
-        let packet = Packet {
-            at: self.now,
-            to,
-            payload_type: reader.payload_type(),
-            marker: reader.mark(),
-            sequence: reader.sequence_number().into(),
-            timestamp: reader.timestamp(),
-            ssrc: reader.ssrc(),
-            payload: reader.payload().to_vec(),
-        };
-        self.packets.entry(slot).or_default().push(packet);
-    }
-
-    /// What was sent to where the phone really is.
-    fn heard(&self, index: usize) -> Vec<Packet> {
-        let mut packets = self.heard_everywhere(index);
-        packets.retain(|packet| packet.to == self.phones[index].address);
-        packets
-    }
-
-    fn heard_everywhere(&self, index: usize) -> Vec<Packet> {
-        self.packets.get(&Slot::of(port(index).rtp)).cloned().unwrap_or_default()
-    }
-
-    fn counts(&mut self, index: usize) -> Counts {
-        self.order(Command::Close { leg: leg(index) });
-        match self.events.pop() {
-            Some(Event::Closed { counts, .. }) => *counts,
-            other => panic!("{other:?}"),
-        }
-    }
 }
 
 /// The echo test of feature code *43.

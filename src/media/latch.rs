@@ -84,6 +84,11 @@ impl Latch {
         }
     }
 
+    /// Whether a packet from there is a stranger's, whatever it says.
+    pub fn excludes(&self, from: SocketAddr) -> bool {
+        matches!(self.state, State::Fixed { source, .. } if source != from)
+    }
+
     /// Where to send to: the source, else what the SDP said; `None` before any SDP.
     pub fn target(&self) -> Option<SocketAddr> {
         match self.state {

@@ -21,7 +21,8 @@ use crate::media::silence::Silence;
 use crate::rng::Rng;
 use crate::rtp::dtmf;
 use crate::rtp::packet::{self, RtpMut};
-use crate::sdp::{Codec, Direction, Negotiated, Payload};
+use crate::rtp::srtp::{OVERHEAD_MAX, Receiver, Refused, Sender};
+use crate::sdp::{Codec, Direction, Keys, Negotiated, Payload};
 use crate::time::{Duration, Epoch, Instant};
 
 /// A leg with an open port.
@@ -48,9 +49,20 @@ pub struct Leg {
     silence: Silence,
     decoder: Decoder,
     encoder: Encoder,
+    /// `None` if packets are not encrypted.
+    secure: Option<Box<Secure>>,
     received: Way,
     sent: Way,
     malformed: u64,
+    forged: u64,
+}
+
+/// What encrypts the leg's packets.
+#[derive(Debug)]
+struct Secure {
+    keys: Keys,
+    sender: Sender,
+    receiver: Receiver,
 }
 
 /// A recording of the leg.
@@ -75,6 +87,24 @@ pub enum Kind {
 pub struct Heard {
     pub kind: Kind,
     pub packet: Incoming,
+    /// Bytes of the packet, decrypted.
+    pub length: usize,
+}
+
+impl Secure {
+    /// A key that stays goes on where it was (RFC 3711 §3.2.1).
+    fn new(keys: &Keys, before: Option<Box<Self>>) -> Box<Self> {
+        let (sender, receiver) = before.map_or((None, None), |before| {
+            let Self { keys: old, sender, receiver } = *before;
+            let sender = (old.send == keys.send).then_some(sender);
+            (sender, (old.receive == keys.receive).then_some(receiver))
+        });
+        Box::new(Self {
+            keys: keys.clone(),
+            sender: sender.unwrap_or_else(|| Sender::new(&keys.send)),
+            receiver: receiver.unwrap_or_else(|| Receiver::new(&keys.receive)),
+        })
+    }
 }
 
 impl Leg {
@@ -98,9 +128,11 @@ impl Leg {
             silence: Silence::new(silence_max),
             decoder: Decoder::default(),
             encoder: Encoder::default(),
+            secure: None,
             received: Way::default(),
             sent: Way::default(),
             malformed: 0,
+            forged: 0,
         }
     }
 
@@ -117,6 +149,7 @@ impl Leg {
         self.reports.start(now, audio.remote_rtcp);
         self.silence.agreed(now, audio.direction);
         self.outgoing.interrupt();
+        self.secure = audio.keys.as_ref().map(|keys| Secure::new(keys, self.secure.take()));
         self.audio = Some(audio);
     }
 
@@ -147,7 +180,9 @@ impl Leg {
         bytes: &mut [u8],
         out: &mut Vec<Output>,
     ) -> Option<Heard> {
-        let length = bytes.len() as u64;
+        let arrived = bytes.len() as u64;
+        let bytes = self.open_rtp(from, bytes)?;
+        let length = bytes.len();
         let Some(packet) = RtpMut::new(bytes) else {
             self.malformed += 1;
             return None;
@@ -184,25 +219,40 @@ impl Leg {
             Kind::Audio(_) => incoming,
         };
         self.received.packets += 1;
-        self.received.bytes += length;
+        self.received.bytes += arrived;
         self.reports.received(now, &packet);
         let hears = matches!(kind, Kind::Digit) || self.may_receive();
-        hears.then_some(Heard { kind, packet })
+        hears.then_some(Heard { kind, packet, length })
     }
 
-    /// Rewrites a packet of the peer for this phone; says where to send it, if at all.
+    /// Decrypts a packet, if the leg's are encrypted. One that cannot be the phone's costs no
+    /// cryptography.
+    fn open_rtp<'a>(&mut self, from: SocketAddr, bytes: &'a mut [u8]) -> Option<&'a mut [u8]> {
+        let Some(secure) = &mut self.secure else { return Some(bytes) };
+        if self.latch.excludes(from) {
+            return Some(bytes); // it will be counted as a stranger's
+        }
+        match secure.receiver.open_rtp(bytes) {
+            Ok(length) => return Some(&mut bytes[..length]),
+            Err(Refused::Malformed) => self.malformed += 1,
+            Err(Refused::Forged | Refused::Replayed) => self.forged += 1,
+        }
+        None
+    }
+
+    /// Rewrites the packet of the peer in `buffer` for this phone; says where to send it, and how
+    /// many bytes of the buffer, if at all.
     ///
     /// `samples` are those of the packet; without them only G.711 can be transcoded.
     pub fn relay(
         &mut self,
         now: Instant,
         heard: Heard,
-        bytes: &mut [u8],
+        buffer: &mut [u8],
         samples: Option<&[i16]>,
-    ) -> Option<SocketAddr> {
+    ) -> Option<(SocketAddr, usize)> {
         let to = self.latch.target()?;
-        let length = bytes.len() as u64;
-        let mut packet = RtpMut::new(bytes)?;
+        let mut packet = RtpMut::new(buffer.get_mut(..heard.length)?)?;
         let (payload_type, ticks) = match heard.kind {
             Kind::Unknown => return None,
             Kind::Digit => (self.audio.as_ref()?.digits?.send, 0),
@@ -225,8 +275,12 @@ impl Leg {
         packet.set_ssrc(header.ssrc);
         packet.set_marker(header.marker);
         packet.set_payload_type(payload_type);
-        self.count_sent(length);
-        Some(to)
+        let length = match &mut self.secure {
+            Some(secure) => secure.sender.seal_rtp(buffer, heard.length)?,
+            None => heard.length,
+        };
+        self.count_sent(length as u64);
+        Some((to, length))
     }
 
     /// Whether a peer's packets go to the phone.
@@ -268,7 +322,8 @@ impl Leg {
     ) {
         self.digit(now, dtmf::Input::Tick, out);
         self.play_due(now, slot, library, out);
-        if let Some((to, packet)) = self.reports.tick(now, epoch, &self.outgoing, &self.latch) {
+        let report = self.reports.tick(now, epoch, &self.outgoing, &self.latch);
+        if let Some((to, packet)) = report.and_then(|report| self.seal_rtcp(report)) {
             out.push(Output::Rtcp { slot, to, packet });
         }
         if self.silence.tick(now) {
@@ -294,15 +349,30 @@ impl Leg {
     }
 
     /// Takes an RTCP packet of the phone.
-    pub fn hear_rtcp(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+    pub fn hear_rtcp(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) {
+        let bytes = match &mut self.secure {
+            None => bytes,
+            Some(secure) => match secure.receiver.open_rtcp(bytes) {
+                Ok(length) => &mut bytes[..length],
+                Err(Refused::Malformed) => return self.malformed += 1,
+                Err(Refused::Forged | Refused::Replayed) => return self.forged += 1,
+            },
+        };
         if self.reports.hear(now, from, bytes, &self.latch) {
             self.silence.hear(now);
         }
     }
 
+    fn seal_rtcp(&mut self, report: (SocketAddr, Vec<u8>)) -> Option<(SocketAddr, Vec<u8>)> {
+        let (to, mut packet) = report;
+        let Some(secure) = &mut self.secure else { return Some((to, packet)) };
+        secure.sender.seal_rtcp(&mut packet).then_some((to, packet))
+    }
+
     /// The last RTCP packet of the leg.
     pub fn goodbye(&mut self, now: Instant, epoch: Epoch) -> Option<(SocketAddr, Vec<u8>)> {
-        self.reports.goodbye(now, epoch, &self.outgoing, &self.latch)
+        let report = self.reports.goodbye(now, epoch, &self.outgoing, &self.latch)?;
+        self.seal_rtcp(report)
     }
 
     /// What was counted so far.
@@ -321,6 +391,8 @@ impl Leg {
             },
             strangers: self.latch.strangers() + reports.strangers,
             malformed: self.malformed + reports.malformed,
+            forged: self.forged,
+            encrypted: self.secure.is_some(),
         }
     }
 
@@ -368,10 +440,17 @@ impl Leg {
             header.timestamp,
             header.ssrc,
         );
-        let mut packet = vec![0; head.len() + count];
+        let length = head.len() + count;
+        let mut packet = vec![0; length + OVERHEAD_MAX];
         packet[..head.len()].copy_from_slice(&head);
-        self.encoder.encode(payload.codec, &samples[..count], &mut packet[head.len()..]);
-        self.count_sent(packet.len() as u64);
+        self.encoder.encode(payload.codec, &samples[..count], &mut packet[head.len()..length]);
+        let length = match &mut self.secure {
+            Some(secure) => secure.sender.seal_rtp(&mut packet, length),
+            None => Some(length),
+        };
+        let Some(length) = length else { return };
+        packet.truncate(length);
+        self.count_sent(length as u64);
         out.push(Output::Rtp { slot, to, packet });
     }
 

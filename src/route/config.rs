@@ -11,6 +11,7 @@ use crate::id::{ClassId, HoursId, Target, TrunkId};
 use crate::route::hours::{Closed, Open};
 use crate::route::network::Network;
 use crate::route::pattern::Pattern;
+use crate::sdp::Security;
 use crate::time::Duration;
 
 /// `[extensions.X]`: a phone's account; X is its number and its user name.
@@ -50,6 +51,8 @@ pub struct Extension {
     /// How long its phones ring before the caller gets `480`. Default `"1m"`.
     #[serde(with = "crate::time::WithinDay")]
     pub ring_timeout: Duration,
+    /// Whether the audio of its phones is encrypted; see `[media] srtp`. Default: as there.
+    pub srtp: Option<Security>,
 }
 
 impl Default for Extension {
@@ -68,6 +71,7 @@ impl Default for Extension {
             pickup_groups: vec!["all".to_owned()],
             record: Record::Never,
             ring_timeout: Duration::from_secs(60),
+            srtp: None,
         }
     }
 }

@@ -131,6 +131,15 @@ pub fn is_rtcp(bytes: &[u8]) -> bool {
     matches!(bytes, [_, 192..=223, ..])
 }
 
+/// Length of the header with contributing sources and extension; `None` if it is none, or longer
+/// than the packet. What follows need not be readable.
+#[inline]
+pub fn header_bytes(bytes: &[u8]) -> Option<usize> {
+    let (head, rest) = bytes.split_first_chunk::<HEADER_BYTES>()?;
+    let start = start_of(head, rest)?;
+    (start <= rest.len()).then_some(HEADER_BYTES + start)
+}
+
 /// Where the payload lies, from the end of the fixed header on; `None` if the bytes are no packet.
 #[inline]
 fn payload_of(bytes: &[u8]) -> Option<Range<usize>> {
@@ -139,6 +148,20 @@ fn payload_of(bytes: &[u8]) -> Option<Range<usize>> {
     if first == 0x80 {
         return Some(0..rest.len());
     }
+    let start = start_of(head, rest)?;
+    let padding = match (first & 0x20, rest.last()) {
+        (0, _) => 0,
+        (_, None | Some(0)) => return None, // padding counts its own last byte
+        (_, Some(length)) => usize::from(*length),
+    };
+    let end = rest.len().checked_sub(padding)?;
+    (start <= end).then_some(start..end)
+}
+
+/// How many bytes of contributing sources and extension follow the fixed header.
+#[inline]
+fn start_of(head: &[u8; HEADER_BYTES], rest: &[u8]) -> Option<usize> {
+    let first = head[0];
     if first >> 6 != 2 {
         return None;
     }
@@ -147,13 +170,7 @@ fn payload_of(bytes: &[u8]) -> Option<Range<usize>> {
         let words = rest.get(start + 2..start + 4)?;
         start += 4 + 4 * usize::from(u16::from_be_bytes([words[0], words[1]]));
     }
-    let padding = match (first & 0x20, rest.last()) {
-        (0, _) => 0,
-        (_, None | Some(0)) => return None, // padding counts its own last byte
-        (_, Some(length)) => usize::from(*length),
-    };
-    let end = rest.len().checked_sub(padding)?;
-    (start <= end).then_some(start..end)
+    Some(start)
 }
 
 #[cfg(test)]

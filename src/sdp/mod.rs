@@ -1,5 +1,6 @@
 //! Session descriptions (RFC 8866) and the offer/answer model (RFC 3264), for audio.
 
+pub mod crypto;
 pub mod offer_answer;
 pub mod session;
 
@@ -8,8 +9,10 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+pub use crypto::{Keys, MasterKey, Security, Suite};
 pub use offer_answer::{
-    Local, Refusal, accept, accept_again, answer, codecs_of, has_digits, offer, offer_again,
+    Local, Refusal, accept, accept_again, answer, codecs_of, has_digits, has_keys, offer,
+    offer_again,
 };
 pub use session::{ParseError, Session};
 
@@ -146,6 +149,8 @@ pub struct Negotiated {
     pub direction: Direction,
     /// Milliseconds of audio the peer wants in a packet, 10 to 60.
     pub ptime: u8,
+    /// `None` if the audio is not encrypted.
+    pub keys: Option<Keys>,
 }
 
 impl Negotiated {

@@ -1,9 +1,10 @@
 //! Offers and answers for one stream of audio.
 //!
-//! Spec:     RFC 3264; RFC 3551 §6 (payload types), RFC 4733 §2.4 (digits), RFC 3605 (rtcp).
+//! Spec:     RFC 3264; RFC 3551 §6 (payload types), RFC 4733 §2.4 (digits), RFC 3605 (rtcp);
+//!           RFC 4568 §5 and RFC 8643 (encryption).
 //! In:       what our side can do, and the peer's description.
 //! Out:      the description to send, and what both agreed on.
-//! Not here: when to offer and when to answer (`call`); encrypted audio.
+//! Not here: when to offer and when to answer (`call`).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use thiserror::Error;
 
+use super::crypto::{Keys, Line, MasterKey, Security};
 use super::session::{Attribute, Connection, Media, Origin, Session};
 use super::{Codec, DigitPayload, Direction, Negotiated, Payload};
 
@@ -33,6 +35,11 @@ pub struct Local<'a> {
     pub direction: Direction,
     /// Milliseconds of audio we want in a packet.
     pub ptime: u8,
+    /// Whether the audio is encrypted.
+    pub security: Security,
+    /// What we would encrypt with, the preferred first: one key for each suite. Those of an offer
+    /// have the tags 1, 2 and so on.
+    pub keys: &'a [MasterKey],
 }
 
 /// Why a description cannot lead to audio between the two.
@@ -46,6 +53,10 @@ pub enum Refusal {
     NoAudio,
     #[error("no codec in common")]
     NoCommonCodec,
+    #[error("no way of encrypting the audio in common")]
+    NoCommonSuite,
+    #[error("the audio is not encrypted, though it must be")]
+    NotEncrypted,
     #[error("only encrypted or unknown transports are offered for the audio")]
     Protocol,
     #[error("the answer refuses the audio")]
@@ -153,6 +164,11 @@ pub fn codecs_of(session: &Session) -> SmallVec<[Codec; 4]> {
     codecs
 }
 
+/// Whether a description's audio may be encrypted.
+pub fn has_keys(session: &Session) -> bool {
+    session.media.iter().any(|media| media.attribute("crypto").is_some())
+}
+
 /// Whether a description's audio has telephone-event.
 pub fn has_digits(session: &Session) -> bool {
     audio_line(session).is_some_and(|index| event_type(&session.media[index]).is_some())
@@ -177,13 +193,22 @@ impl Local<'_> {
 
     fn offered(&self, digits_type: u8) -> Media {
         let codecs = self.codecs.iter().map(|codec| (codec.payload_type(), *codec));
-        self.media("RTP/AVP", codecs, self.digits.then_some(digits_type), self.direction)
+        let digits = self.digits.then_some(digits_type);
+        let protocol = if self.security == Security::Required { SECURE } else { PLAIN };
+        let mut media = self.media(protocol, codecs, digits, self.direction);
+        let lines = (1..).zip(self.keys).map(|(tag, key)| Line { tag, key: key.clone() });
+        media.attributes.extend(lines.map(|line| line.attribute()));
+        media
     }
 
     fn answered(&self, offer: &Media, negotiated: &Negotiated) -> Media {
         let codecs = negotiated.codecs.iter().map(|payload| (payload.receive, payload.codec));
         let digits = negotiated.digits.map(|digits| digits.receive);
-        self.media(&offer.protocol, codecs, digits, negotiated.direction)
+        let mut media = self.media(&offer.protocol, codecs, digits, negotiated.direction);
+        let line = negotiated.keys.as_ref();
+        let line = line.map(|keys| Line { tag: keys.tag, key: keys.send.clone() });
+        media.attributes.extend(line.map(|line| line.attribute()));
+        media
     }
 
     fn media(
@@ -225,14 +250,19 @@ fn refused(media: &Media) -> Media {
 
 /// The place of the description that audio runs, or could run, over.
 fn audio_line(session: &Session) -> Option<usize> {
-    session
-        .media
-        .iter()
-        .position(|media| media.kind == "audio" && media.port != 0 && is_plain_rtp(&media.protocol))
+    session.media.iter().position(|media| {
+        let protocol = &media.protocol;
+        let is_rtp = is_plain_rtp(protocol) || is_secure_rtp(protocol);
+        media.kind == "audio" && media.port != 0 && is_rtp
+    })
 }
 
 fn is_plain_rtp(protocol: &str) -> bool {
-    protocol.eq_ignore_ascii_case("RTP/AVP") || protocol.eq_ignore_ascii_case("RTP/AVPF")
+    protocol.eq_ignore_ascii_case(PLAIN) || protocol.eq_ignore_ascii_case("RTP/AVPF")
+}
+
+fn is_secure_rtp(protocol: &str) -> bool {
+    protocol.eq_ignore_ascii_case(SECURE) || protocol.eq_ignore_ascii_case("RTP/SAVPF")
 }
 
 fn accept_line(
@@ -260,9 +290,7 @@ fn agree(
     local: &Local,
     offered_digits: Option<u8>,
 ) -> Result<Negotiated, Refusal> {
-    if !is_plain_rtp(&media.protocol) {
-        return Err(Refusal::Protocol);
-    }
+    let keys = shared_keys(media, local, offered_digits.is_some())?;
     let codecs = shared_codecs(media, local, offered_digits.is_some());
     if codecs.is_empty() {
         return Err(Refusal::NoCommonCodec);
@@ -278,7 +306,32 @@ fn agree(
         digits: shared_digits(media, local, offered_digits),
         direction: local.direction.agreed(their_direction),
         ptime: ptime_of(theirs, media),
+        keys,
     })
+}
+
+/// What the audio is encrypted with; `None` if it is not.
+fn shared_keys(media: &Media, local: &Local, they_answered: bool) -> Result<Option<Keys>, Refusal> {
+    let is_secure = is_secure_rtp(&media.protocol);
+    if !is_secure && !is_plain_rtp(&media.protocol) || is_secure && local.security == Security::Off
+    {
+        return Err(Refusal::Protocol);
+    }
+    let ours = |line: &Line| match they_answered {
+        // RFC 4568 §5.1.3: the answer repeats the tag and the suite that it takes.
+        true => local.keys.get((line.tag as usize).checked_sub(1)?),
+        false => local.keys.iter().find(|key| key.suite() == line.key.suite()),
+    };
+    let keys = Line::all(media).find_map(|line| {
+        let send = ours(&line).filter(|key| key.suite() == line.key.suite())?.clone();
+        Some(Keys { tag: line.tag, send, receive: line.key })
+    });
+    match keys {
+        Some(keys) => Ok(Some(keys)),
+        None if is_secure => Err(Refusal::NoCommonSuite),
+        None if local.security == Security::Required => Err(Refusal::NotEncrypted),
+        None => Ok(None),
+    }
 }
 
 /// In our order if they offered, in theirs if they answered (RFC 3264 §7: the answer's first is the
@@ -435,6 +488,9 @@ fn ptime_of(theirs: &Session, media: &Media) -> u8 {
     (time / 10 * 10) as u8
 }
 
+/// The profiles of RFC 3551 and RFC 3711 (§4.1 of RFC 4568).
+const PLAIN: &str = "RTP/AVP";
+const SECURE: &str = "RTP/SAVP";
 const EVENT: &str = "telephone-event";
 const DIGITS_CLOCK_RATE: u32 = 8000;
 /// Our payload type for telephone-event, as most phones have it.

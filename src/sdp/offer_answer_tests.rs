@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::rng::Rng;
+use crate::sdp::Suite;
 use Codec::{G722, Pcma, Pcmu};
 use Direction::{Inactive, RecvOnly, SendOnly, SendRecv};
 
@@ -68,6 +70,74 @@ fn a_phone_on_ipv6_is_answered() {
 fn encrypted_audio_alone_is_refused() {
     assert_eq!(answer(&parse(JSSIP), &local(&[Pcmu])), Err(Refusal::Protocol));
     assert_eq!(Refusal::Protocol.status(), 488);
+}
+
+/// RFC 4568 §5.1: who answers takes one of the suites that are offered, under its tag.
+#[test]
+fn encrypted_audio_is_answered_with_a_key() {
+    let ours = keys(&[Suite::Gcm128, Suite::Counter128Tag80]);
+    let offer = parse(SNOM);
+    for security in [Security::Accepted, Security::Preferred, Security::Required] {
+        let local = Local { security, keys: &ours, ..local(&[Pcma]) };
+
+        let (text, negotiated) = answer(&offer, &local).unwrap();
+
+        let agreed = negotiated.keys.expect("it is encrypted");
+        assert_eq!((agreed.tag, &agreed.send), (2, &ours[1]));
+        assert_eq!(agreed.receive.to_base64(), "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz");
+        assert!(text.contains("m=audio 20000 RTP/SAVP 8 101\r\n"), "{text}");
+        let line = format!("a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:{}\r\n", ours[1].to_base64());
+        assert!(text.contains(&line), "{text}");
+        assert_eq!(text.matches("a=crypto").count(), 1);
+    }
+    let refusal = |security, keys| answer(&offer, &Local { security, keys, ..local(&[Pcma]) });
+    assert_eq!(refusal(Security::Off, &[]), Err(Refusal::Protocol));
+    assert_eq!(refusal(Security::Accepted, &ours[..1]), Err(Refusal::NoCommonSuite));
+    let plain = Local { security: Security::Required, keys: &ours, ..local(&[Pcma]) };
+    assert_eq!(answer(&parse(YEALINK), &plain), Err(Refusal::NotEncrypted));
+}
+
+/// RFC 8643: keys under the plain profile are for those who know them.
+#[test]
+fn encryption_can_be_offered_to_all() {
+    let ours = keys(&[Suite::Gcm128, Suite::Counter128Tag80]);
+    let theirs = keys(&[Suite::Counter128Tag80]);
+    let caller = Local { security: Security::Preferred, keys: &ours, ..local(&[Pcma]) };
+    let offer = parse(&offer(&caller));
+    assert_eq!(offer.media[0].protocol, "RTP/AVP");
+
+    let callee = Local { keys: &theirs, ..local(&[Pcma]) };
+    let (text, there) = answer(&offer, &callee).unwrap();
+    let here = accept(&caller, &parse(&text)).unwrap();
+    let (there, here) = (there.keys.unwrap(), here.keys.unwrap());
+    assert_eq!((&here.send, &here.receive), (&there.receive, &there.send));
+    assert_eq!((&here.send, &here.receive), (&ours[1], &theirs[0]));
+
+    let (text, there) = answer(&offer, &local(&[Pcma])).unwrap();
+    assert_eq!(there.keys, None);
+    assert_eq!(accept(&caller, &parse(&text)).unwrap().keys, None);
+}
+
+#[test]
+fn encryption_that_is_required_is_not_given_up() {
+    let ours = keys(&[Suite::Gcm128, Suite::Counter128Tag80]);
+    let caller = Local { security: Security::Required, keys: &ours, ..local(&[Pcma]) };
+    let text = offer(&caller);
+    assert!(text.contains("m=audio 20000 RTP/SAVP 8 101\r\n"), "{text}");
+    let theirs = Local { keys: &keys(&[Suite::Gcm128]), ..local(&[Pcma]) };
+    let (good, _) = answer(&parse(&text), &theirs).unwrap();
+
+    assert!(accept(&caller, &parse(&good)).unwrap().keys.is_some());
+    let plain = good.replace("SAVP", "AVP").replace("a=crypto", "a=x");
+    assert_eq!(accept(&caller, &parse(&plain)), Err(Refusal::NotEncrypted));
+    for wrong in [
+        good.replace("a=crypto:1", "a=crypto:2"),
+        good.replace("a=crypto:1", "a=crypto:0"),
+        good.replace("a=crypto:1", "a=crypto:9"),
+        good.replace("a=crypto", "a=x"),
+    ] {
+        assert_eq!(accept(&caller, &parse(&wrong)), Err(Refusal::NoCommonSuite), "{wrong}");
+    }
 }
 
 /// A phone that offers encrypted audio or plain audio gets plain audio.
@@ -196,7 +266,8 @@ fn an_answer_that_does_not_fit_is_refused() {
     assert_eq!(of("m=audio 1 RTP/AVP 8\nm=audio 2 RTP/AVP 8\n"), Refusal::MediaLines);
     assert_eq!(of("m=video 1 RTP/AVP 8\n"), Refusal::MediaLines);
     assert_eq!(of("m=audio 0 RTP/AVP 8\n"), Refusal::Rejected);
-    assert_eq!(of("m=audio 1 RTP/SAVP 8\n"), Refusal::Protocol);
+    assert_eq!(of("m=audio 1 RTP/SAVP 8\n"), Refusal::NoCommonSuite);
+    assert_eq!(of("m=audio 1 UDP/TLS/RTP/SAVPF 8\n"), Refusal::Protocol);
     assert_eq!(of("m=audio 1 RTP/AVP 0 101\n"), Refusal::NoCommonCodec);
 }
 
@@ -289,7 +360,14 @@ fn local(codecs: &[Codec]) -> Local<'_> {
         digits: true,
         direction: SendRecv,
         ptime: 20,
+        security: Security::Accepted,
+        keys: &[],
     }
+}
+
+fn keys(suites: &[Suite]) -> Vec<MasterKey> {
+    let mut rng = Rng::from_number(suites.len() as u64);
+    suites.iter().map(|suite| MasterKey::random(*suite, &mut rng)).collect()
 }
 
 fn payload(codec: Codec, number: u8) -> Payload {
@@ -370,6 +448,12 @@ const BARESIP: &str = "v=0\r\n\
     a=rtcp-rsize\r\n\
     a=ssrc:1398293131 cname:sip:1001@example.com\r\n\
     a=ptime:20\r\n";
+
+const SNOM: &str = "v=0\r\no=root 1 1 IN IP4 10.2.1.50\r\ns=call\r\nc=IN IP4 10.2.1.50\r\nt=0 0\r\n\
+    m=audio 61000 RTP/SAVP 8 101\r\n\
+    a=crypto:1 F8_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n\
+    a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^31\r\n\
+    a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n";
 
 const JSSIP: &str = "v=0\r\n\
     o=- 5640862316254036 2 IN IP4 127.0.0.1\r\n\

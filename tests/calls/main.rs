@@ -77,6 +77,7 @@ mod seats;
 mod session_timer;
 mod silence;
 mod slow_seal;
+mod srtp;
 mod stranger;
 mod strays;
 mod subscribe_lifetime;

@@ -10,6 +10,7 @@ mod support;
 mod calls;
 mod configuration;
 mod crash;
+mod encryption;
 mod harness;
 mod lamps;
 mod linphone;

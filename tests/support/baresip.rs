@@ -44,6 +44,8 @@ pub struct Account {
     pub auto_answer: bool,
     /// What it says, in hertz.
     pub tone: f64,
+    /// `srtp` if its audio can be encrypted, `srtp-mand` if it must be, else empty.
+    pub encryption: &'static str,
     /// Whose presence it watches; then it watches its own mailbox too.
     pub watches: Vec<String>,
 }
@@ -61,6 +63,7 @@ impl Account {
             codecs: "PCMU/8000/1,PCMA/8000/1",
             auto_answer: false,
             tone: 440.0,
+            encryption: "",
             watches: Vec::new(),
         }
     }
@@ -295,7 +298,7 @@ fn write_files(folder: &TempDir, ports: &Ports, account: &Account) {
     if account.codecs.contains("16000") {
         config = config.replace("audio_srate 8000", "audio_srate 16000");
     }
-    for module in ["g711", "g722", "aufile", "aubridge", "sndfile", "ctrl_tcp"] {
+    for module in ["g711", "g722", "aufile", "aubridge", "sndfile", "ctrl_tcp", "srtp"] {
         writeln!(config, "module {module}.so").expect("a String takes everything");
     }
     let watching: &[&str] =
@@ -313,6 +316,10 @@ fn write_files(folder: &TempDir, ports: &Ports, account: &Account) {
 /// The account in the form of baresip's `accounts` file.
 fn account_line(account: &Account, ports: &Ports) -> String {
     let Account { user, password, registrar, proxy, transport, codecs, auto_answer, .. } = account;
+    let encryption = match account.encryption {
+        "" => String::new(),
+        kind => format!(";mediaenc={kind}"),
+    };
     let answer = if *auto_answer { "auto" } else { "manual" };
     let domain = registrar.unwrap_or(SocketAddrV4::new(Ipv4Addr::LOCALHOST, ports.first));
     let interval = if registrar.is_some() { account.expires } else { 0 };
@@ -324,7 +331,7 @@ fn account_line(account: &Account, ports: &Ports) -> String {
     };
     format!(
         "<sip:{user}@{domain};transport={transport}>;auth_pass={password};answermode={answer};\
-         regint={interval};audio_codecs={codecs};ptime=20;mwi={mwi}{proxy}"
+         regint={interval};audio_codecs={codecs};ptime=20;mwi={mwi}{proxy}{encryption}"
     )
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 
 use crate::acd::Acd;
-use crate::call::audio::Audio;
+use crate::call::audio::{Audio, Sealing};
 use crate::call::identity::Manner;
 use crate::call::invite::Dial;
 use crate::call::leg::{Input, Leg, Output};
@@ -17,7 +17,7 @@ use crate::call::trunk::Lines;
 use crate::id::{CallId, LegId};
 use crate::media::control::{Command, Port};
 use crate::rng::Rng;
-use crate::sdp::{Codec, Session};
+use crate::sdp::{Codec, Security, Session, Suite};
 use crate::sip::dialog::session_timer::{EXPIRES_MIN, Limits};
 use crate::sip::digest::locks::Locks;
 use crate::sip::flow::{ConnectionId, Flow, Transport};
@@ -76,6 +76,7 @@ impl Desk {
                 referred_by: None,
                 manner: Manner::default(),
                 route: &[],
+                srtp: None,
                 outside: None,
                 max_forwards: 70,
             };
@@ -99,11 +100,16 @@ impl Desk {
             domain: String::new(),
             media: None,
             ptime: 20,
+            srtp: None,
+            suites: [Suite::Counter128Tag80].into(),
             recordings: PathBuf::new(),
             session: Limits { expires: Duration::from_secs(1800), min: EXPIRES_MIN },
         };
         let mut table = Table::new(0, 100);
-        let audio = Audio::new((LOCAL.ip(), Port { rtp: 20_000, thread: 0 }), 20, 7);
+        let place = (LOCAL.ip(), Port { rtp: 20_000, thread: 0 });
+        let suites = settings.suites.clone();
+        let sealing = Sealing::new(Security::Accepted, suites, &mut Rng::from_number(7));
+        let audio = Audio::new(place, 20, 7, sealing);
         let mut site = Site {
             acd: &acd,
             decided: &mut Vec::new(),

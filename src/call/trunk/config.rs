@@ -10,7 +10,7 @@ use crate::route::config::Secret;
 use crate::route::network::Network;
 use crate::route::numbering::Numbering;
 use crate::route::rewrite::Rewrite;
-use crate::sdp::Codec;
+use crate::sdp::{Codec, Security};
 use crate::time::Duration;
 
 /// `[trunks.X]`: a line to a carrier or to another site; X is what rules and records call it.
@@ -93,6 +93,8 @@ pub struct Trunk {
     /// How long the called party may ring before the caller gets `480`. Default `"2m"`.
     #[serde(with = "crate::time::WithinDay")]
     pub ring_timeout: Duration,
+    /// Whether its audio is encrypted; see `[media] srtp`. Default: as there.
+    pub srtp: Option<Security>,
     /// Servers of the trunk, the first choice first: `"203.0.113.7"`, `"udp://203.0.113.7:5070"`,
     /// `"tcp://sip2.itsp.example"`. Default: `host`.
     pub targets: Vec<Peer>,
@@ -135,6 +137,7 @@ impl Default for Trunk {
             register: false,
             register_expires: Duration::from_secs(3600),
             ring_timeout: Duration::from_secs(120),
+            srtp: None,
             targets: Vec::new(),
             try_timeout: Duration::from_secs(5),
             username: None,

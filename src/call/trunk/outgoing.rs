@@ -188,6 +188,7 @@ impl Call {
             from: &shown,
             name: name.as_deref(),
             referred_by: None,
+            srtp: config.srtp,
             outside: Some(Outside {
                 host: &host.host,
                 contact: contact.as_deref(),

@@ -46,7 +46,7 @@ const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 const OURS: &str = "strowger";
 /// The modules of the library.
 const MODULES: [&str; 16] = [
-    "time", "rng", "id", "sdp", "rtp", "audio", "sip", "cdr", "acd", "ivr", "media", "route",
+    "time", "rng", "id", "rtp", "sdp", "audio", "sip", "cdr", "acd", "ivr", "media", "route",
     "call", "switch", "config", "shell",
 ];
 

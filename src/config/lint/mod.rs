@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::config::problem::{Finding, Path, error, owned, warning};
 use crate::id::PromptId;
 use crate::route::hours;
+use crate::sdp::Security;
 use crate::sip::config::Listen;
 use crate::sip::dialog::session_timer;
 use crate::sip::flow::Transport;
@@ -258,6 +259,10 @@ fn media(config: &Config, findings: &mut Vec<Finding>) {
     if media.codecs.is_empty() {
         let text = "no call could be made; write at least one codec such as [\"pcma\"]";
         findings.push(error(&["media", "codecs"], text));
+    }
+    if media.srtp_suites.is_empty() && media.srtp != Some(Security::Off) {
+        let text = "nothing could be encrypted; write a suite, or `srtp = \"off\"`";
+        findings.push(error(&["media", "srtp_suites"], text));
     }
     if !(10..=60).contains(&media.ptime) {
         findings.push(error(&["media", "ptime"], "phones cannot do this; write 10 to 60"));

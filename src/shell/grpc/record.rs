@@ -241,6 +241,8 @@ fn quality(quality: Quality) -> proto::Quality {
         sent_lost: quality.sent_lost,
         sent_jitter: jitter(quality.sent_jitter_us),
         strangers: quality.strangers,
+        forged: quality.forged,
+        encrypted: quality.encrypted,
     }
 }
 

@@ -22,7 +22,8 @@ use rustix::event::{Timespec, epoll};
 
 use crate::id::LegId;
 use crate::media::control::{Command, Event, Port};
-use crate::media::engine::{Departed, Engine, Output, Slot};
+use crate::media::engine::{Datagram, Departed, Engine, Output, Slot};
+use crate::rtp::srtp::OVERHEAD_MAX;
 use crate::shell::clock::Clock;
 use crate::shell::media::Report;
 use crate::shell::media::file::Queue;
@@ -85,7 +86,7 @@ impl MediaThread {
             out: Vec::new(),
             backlog: VecDeque::new(),
             leaving: VecDeque::new(),
-            datagram: Box::new([0; DATAGRAM_MAX]),
+            datagram: Box::new([0; DATAGRAM_MAX + OVERHEAD_MAX]),
             thread: self,
         };
         worker.work()?;
@@ -104,7 +105,7 @@ struct Worker {
     backlog: VecDeque<Event>,
     /// Legs for other threads that found no room.
     leaving: VecDeque<(u8, Order)>,
-    datagram: Box<[u8; DATAGRAM_MAX]>,
+    datagram: Box<[u8; DATAGRAM_MAX + OVERHEAD_MAX]>,
 }
 
 impl Worker {
@@ -236,20 +237,22 @@ impl Worker {
         let Some(pair) = self.thread.ports.pair(slot) else { return };
         let is_rtcp = token & 1 == 1;
         let socket = if is_rtcp { &pair.rtcp } else { &pair.rtp };
-        let (length, from) = match socket.recv_from(&mut self.datagram[..]) {
+        let (length, from) = match socket.recv_from(&mut self.datagram[..DATAGRAM_MAX]) {
             Ok((length, from)) => (length, canonical(from)),
             Err(_) => return, // taken already, or an error of an earlier send
         };
         count(&self.thread.tally.received);
         // What fills the buffer was cut off: it is no packet.
         let length = if length == DATAGRAM_MAX { 0 } else { length };
-        let bytes = &mut self.datagram[..length];
         if is_rtcp {
-            self.thread.engine.rtcp(now, slot, from, bytes);
-        } else if let Some(forward) = self.thread.engine.rtp(now, slot, from, bytes, &mut self.out)
+            self.thread.engine.rtcp(now, slot, from, &mut self.datagram[..length]);
+            return self.carry_out(now);
+        }
+        let datagram = Datagram { buffer: &mut self.datagram[..], length };
+        if let Some(forward) = self.thread.engine.rtp(now, slot, from, datagram, &mut self.out)
             && let Some(pair) = self.thread.ports.pair(forward.slot)
         {
-            self.thread.send(&pair.rtp, bytes, forward.to);
+            self.thread.send(&pair.rtp, &self.datagram[..forward.length], forward.to);
         }
         self.carry_out(now);
     }

@@ -119,6 +119,8 @@ pub struct Phone {
     /// The last final response to its REGISTER.
     pub register_answer: Option<Response>,
     pub timers: Timers,
+    /// The profile of its descriptions and what more they say of the audio.
+    pub sealing: (&'static str, &'static str),
     pub rel: Rel,
     /// What it wants kept from those it calls (RFC 3323); empty for nothing.
     pub privacy: &'static str,
@@ -170,6 +172,7 @@ impl Phone {
             provider: None,
             acks: true,
             answers_late: true,
+            sealing: ("RTP/AVP", ""),
             registered_contact: None,
             contact_of_calls: None,
             registered_path: None,
@@ -435,12 +438,13 @@ impl Phone {
             line.sdp_version += 1;
             line.sdp_version
         });
+        let (profile, keys) = self.sealing;
         let address =
             if address.is_empty() { self.address.ip().to_string() } else { address.into() };
         format!(
             "v=0\r\no=- 1 {version} IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n\
-             m=audio {port} RTP/AVP {payloads} 101\r\na=rtpmap:101 telephone-event/8000\r\n\
-             a={direction}\r\n"
+             m=audio {port} {profile} {payloads} 101\r\na=rtpmap:101 telephone-event/8000\r\n\
+             a={direction}\r\n{keys}"
         )
     }
 

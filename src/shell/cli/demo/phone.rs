@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::audio::Audio;
 pub use super::audio::Sound;
 use crate::rng::Rng;
-use crate::sdp::{self, Codec, Direction, Session, offer_answer::Local};
+use crate::sdp::{self, Codec, Direction, Security, Session, offer_answer::Local};
 use crate::sip::dialog::{Dialog, DialogError};
 use crate::sip::digest::{Credentials, answer};
 use crate::sip::flow::{ConnectionId, Flow, Transport};
@@ -373,6 +373,8 @@ impl Phone {
             digits: true,
             direction: Direction::SendRecv,
             ptime: 20,
+            security: Security::Off,
+            keys: &[],
         }
     }
 
