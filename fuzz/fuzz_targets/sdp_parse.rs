@@ -4,20 +4,25 @@
 #![no_main]
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use strowger::sdp::offer_answer::{Local, codecs_of, has_digits};
-use strowger::sdp::{self, Codec, Direction, Security, Session};
+use strowger::rng::Rng;
+use strowger::sdp::offer_answer::{Local, codecs_of, has_digits, has_keys};
+use strowger::sdp::{self, Codec, Direction, MasterKey, Security, Session, Suite};
 
 fuzz_target!(|body: &[u8]| {
     let Ok(session) = Session::parse(body) else { return };
-    let _ = (codecs_of(&session), has_digits(&session));
+    let _ = (codecs_of(&session), has_digits(&session), has_keys(&session));
     let again = Session::parse(session.to_string().as_bytes());
     assert_eq!(again.map(|again| again.media), Ok(session.media.clone()));
 
-    if let Ok((answer, negotiated)) = sdp::answer(&session, &LOCAL) {
+    let local = Local { keys: &KEYS, ..LOCAL };
+    let _ = (sdp::accept(&local, &session), sdp::accept_again(&local, &session, &session));
+    if let Ok((answer, negotiated)) = sdp::answer(&session, &local) {
         assert!(!negotiated.codecs.is_empty());
         assert_ne!(negotiated.remote_rtp.port(), 0);
+        assert_eq!(negotiated.keys.is_some(), answer.contains("a=crypto:"));
         let answer = Session::parse(answer.as_bytes());
         assert_eq!(answer.map(|answer| answer.media.len()), Ok(session.media.len()));
     }
@@ -35,3 +40,8 @@ const LOCAL: Local<'static> = Local {
     security: Security::Accepted,
     keys: &[],
 };
+
+static KEYS: LazyLock<Vec<MasterKey>> = LazyLock::new(|| {
+    let mut rng = Rng::from_number(1);
+    Suite::ALL.into_iter().map(|suite| MasterKey::random(suite, &mut rng)).collect()
+});
