@@ -129,6 +129,7 @@ fn negotiated(call: u16, index: u16, codec: Codec, suite: Option<Suite>) -> Nego
         remote_rtcp: address(call, index),
         codecs: smallvec![Payload { codec, receive: number, send: number }],
         digits: None,
+        tones: false,
         direction: Direction::SendRecv,
         ptime: 20,
         keys: suite.map(|suite| {

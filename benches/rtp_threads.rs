@@ -122,6 +122,7 @@ fn alaw(phone: SocketAddr) -> Negotiated {
         remote_rtcp: phone,
         codecs: smallvec![Payload { codec: Codec::Pcma, receive: 8, send: 8 }],
         digits: None,
+        tones: false,
         direction: Direction::SendRecv,
         ptime: 20,
         keys: None,

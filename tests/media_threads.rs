@@ -330,6 +330,7 @@ fn alaw(phone: SocketAddr) -> Negotiated {
         remote_rtcp: SocketAddr::new(phone.ip(), phone.port() + 1),
         codecs: smallvec![Payload { codec: Codec::Pcma, receive: 8, send: 8 }],
         digits: Some(DigitPayload { receive: 101, send: 101 }),
+        tones: false,
         direction: Direction::SendRecv,
         ptime: 20,
         keys: None,

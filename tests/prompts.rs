@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use strowger::audio::keys::Detector;
 use strowger::audio::wav::{Format, Wav};
 use strowger::ivr::speech::{self, Locale};
 
@@ -49,6 +50,22 @@ fn music_lasts_and_never_pauses() {
         let energy: f64 = second.iter().map(|sample| f64::from(*sample).powi(2)).sum();
         assert!((energy / 8000.0).sqrt() > 300.0, "second {at} is silent");
     }
+}
+
+/// Nobody who speaks presses a key, nor does the music (ITU-T Q.24: no talk-off).
+#[test]
+fn no_prompt_sounds_like_a_key() {
+    let mut samples = 0;
+    for (name, wav) in all() {
+        samples += wav.frames();
+        for quieter in [1, 3, 10] {
+            let speech: Vec<_> = wav.samples.iter().map(|sample| sample / quieter).collect();
+            let (mut detector, mut keys) = (Detector::default(), Vec::new());
+            detector.hear(&speech, &mut keys);
+            assert!(keys.is_empty(), "{name}: {keys:?}");
+        }
+    }
+    assert!(samples > 60 * 8000, "only {samples} samples");
 }
 
 /// The names that menus, queues and feature codes use, in each locale.

@@ -1,5 +1,5 @@
-//! Any bytes as SRTP and SRTCP: nothing panics, what was not encrypted is refused, and what was is read
-//! again, once.
+//! Any bytes as SRTP and SRTCP: nothing panics, what was not encrypted is refused, and what was is
+//! read again, once.
 
 #![no_main]
 

@@ -1,7 +1,8 @@
-//! Audio as samples: codecs, WAV files, tones, sampling rates.
+//! Audio as samples: codecs, WAV files, tones and keys, sampling rates.
 
 pub mod g711;
 pub mod g722;
+pub mod keys;
 pub mod resample;
 pub mod tone;
 pub mod wav;

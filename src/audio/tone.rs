@@ -36,6 +36,11 @@ impl Iterator for Sine {
     }
 }
 
+/// The peak sample of a sine of this level, in dBm0: full scale is 3.17 (ITU-T G.711, µ-law).
+pub fn peak(level: f64) -> i16 {
+    (f64::from(i16::MAX) * 10_f64.powf((level - FULL_SCALE) / 20.0)) as i16
+}
+
 /// The amplitude (peak sample) of one frequency in `samples`, by Goertzel's algorithm.
 ///
 /// Exact for a sine of that frequency over whole periods. The detector's width is the inverse of
@@ -65,6 +70,9 @@ pub fn purity(samples: &[i16], frequency: f64, rate: u32) -> f64 {
     let tone = amplitude(samples, frequency, rate).powi(2) / 2.0 * samples.len() as f64;
     (tone / energy).min(1.0)
 }
+
+/// The level of the loudest sine, in dBm0.
+const FULL_SCALE: f64 = 3.17;
 
 #[cfg(test)]
 mod tests {

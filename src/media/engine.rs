@@ -56,7 +56,8 @@ pub struct Forward {
     pub length: usize,
 }
 
-/// A datagram as it came, with room behind it for what encryption adds.
+/// A datagram as it came, with room behind it for what takes its place: `OVERHEAD_MAX` more, or the
+/// tones of a key.
 #[derive(Debug)]
 pub struct Datagram<'a> {
     pub buffer: &'a mut [u8],
@@ -251,7 +252,7 @@ impl Engine {
         let heard = leg.hear(now, from, buffer.get_mut(..length)?, out);
         let is_earlier = leg.next_tick() < leg.alarm; // a key is pressed
         let forward =
-            heard.and_then(|it| relay(now, (slot, leg), peer, it, buffer, &mut self.samples));
+            heard.and_then(|it| relay(now, (slot, leg), peer, it, buffer, &mut self.samples, out));
         if is_earlier {
             self.schedule(slot);
         }
@@ -422,7 +423,7 @@ fn pair(legs: &mut [Option<Box<Leg>>], slot: Slot) -> Option<(&mut Leg, Peer<'_>
     Some((leg.as_deref_mut()?, other))
 }
 
-/// Records what was heard and rewrites it for whoever hears it.
+/// Records what was heard, listens for keys in it, and rewrites it for whoever hears it.
 #[inline]
 fn relay(
     now: Instant,
@@ -431,12 +432,13 @@ fn relay(
     heard: Heard,
     buffer: &mut [u8],
     samples: &mut Samples,
+    out: &mut Vec<Output>,
 ) -> Option<Forward> {
     let echo = leg.peer == Some(own) && leg.hears_peer();
     let audience = peer.filter(|(_, peer)| peer.hears_peer());
     let decoded = match heard.kind {
         Kind::Audio(codec)
-            if leg.recording.is_some()
+            if leg.listens()
                 || (echo && leg.needs_samples(codec))
                 || audience.as_ref().is_some_and(|(_, peer)| peer.needs_samples(codec)) =>
         {
@@ -447,6 +449,7 @@ fn relay(
     };
     if let Some(samples) = decoded {
         leg.record(now, Side::Phone, heard.packet, samples);
+        leg.listen(samples, out);
     }
     if echo {
         let (to, length) = leg.relay(now, heard, buffer, decoded)?;

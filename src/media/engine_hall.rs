@@ -49,6 +49,7 @@ pub fn negotiated(index: usize, codec: Codec) -> Negotiated {
         remote_rtcp: SocketAddr::new(address(index).ip(), 4001),
         codecs: smallvec![Payload { codec, receive: number, send: number }],
         digits: Some(DigitPayload { receive: digits, send: digits }),
+        tones: false,
         direction: Direction::SendRecv,
         ptime: 20,
         keys: None,
@@ -276,7 +277,7 @@ impl Hall {
     pub fn datagram(&mut self, index: usize, from: SocketAddr, bytes: &[u8]) {
         let mut out = Vec::new();
         let slot = Slot::of(port(index).rtp);
-        let mut buffer = [bytes, &[0; OVERHEAD_MAX]].concat();
+        let mut buffer = [bytes, &[0; 1000]].concat();
         let datagram = Datagram { buffer: &mut buffer, length: bytes.len() };
         if let Some(forward) = self.engine.rtp(self.now, slot, from, datagram, &mut out) {
             self.got(forward.slot, forward.to, &buffer[..forward.length]);

@@ -9,6 +9,7 @@ use smallvec::smallvec;
 
 use super::*;
 use crate::audio::g711;
+use crate::audio::keys::{Detector, Tones};
 use crate::audio::tone::{Sine, purity};
 use crate::id::PromptId;
 use crate::media::codec::{Decoder, Encoder};
@@ -482,6 +483,50 @@ fn noise(rng: &mut Rng) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// A phone without telephone-event presses keys as tones, and hears those of others so.
+#[test]
+fn keys_are_tones_for_a_phone_without_events() {
+    for codec in [Codec::Pcma, Codec::G722] {
+        let mut hall = Hall::new();
+        hall.connect(0, Codec::Pcma);
+        hall.open(1);
+        hall.phones[1].codec = codec;
+        let audio = Negotiated { digits: None, tones: true, ..negotiated(1, codec) };
+        hall.order(Command::Connect { leg: leg(1), audio: Box::new(audio) });
+        hall.order(Command::Bridge { a: leg(0), b: leg(1) });
+        let mut encoder = Encoder::default();
+        let silence = std::iter::repeat_n(0, 1600);
+        let line: Vec<i16> = Tones::new('9', 4000).unwrap().take(1600).chain(silence).collect();
+        for samples in line.chunks(160) {
+            let mut payload = [0; 160];
+            encoder.encode(codec, samples, &mut payload);
+            hall.speak_bytes(1, number_of(codec), &payload);
+            hall.pass(20);
+        }
+        assert_eq!(hall.events, [Event::Digit { leg: leg(1), digit: '9' }]);
+
+        hall.packets.clear();
+        for key in [1, 1, 11] {
+            hall.presses(0, key, 5, true);
+            hall.pass(100);
+        }
+        let (mut decoder, mut room) = (Decoder::default(), [0; SAMPLES_MAX]);
+        let (mut detector, mut keys) = (Detector::default(), Vec::new());
+        let heard = hall.heard(1);
+        for (n, packet) in heard.iter().enumerate() {
+            if n % 5 == 0 {
+                detector.hear(&[0; 800], &mut keys); // the pause before each key
+            }
+            detector.hear(decoder.decode(codec, &packet.payload, &mut room), &mut keys);
+        }
+        assert_eq!(heard.len(), 15, "the repeated ends say nothing");
+        let steps = heard.windows(2).map(|two| two[1].sequence.wrapping_sub(two[0].sequence));
+        assert!(steps.into_iter().all(|step| step == 1));
+        assert_eq!(heard.iter().filter(|packet| packet.marker).count(), 3);
+        assert_eq!(keys, ['1', '1', '#']);
+    }
 }
 
 /// The echo test of feature code *43.

@@ -12,3 +12,4 @@ pub mod recorder;
 pub mod reports;
 pub mod session;
 mod silence;
+mod toning;

@@ -7,6 +7,7 @@
 
 use std::net::SocketAddr;
 
+use crate::audio::keys::Detector;
 use crate::id::LegId;
 use crate::media::codec::{Decoder, Encoder, Samples, transcode_g711};
 use crate::media::control::{Counts, Event, Playback, Way};
@@ -18,9 +19,10 @@ use crate::media::prompt::Library;
 use crate::media::recorder::{Recorder, Side};
 use crate::media::reports::Reports;
 use crate::media::silence::Silence;
+use crate::media::toning::{self, Toning};
 use crate::rng::Rng;
 use crate::rtp::dtmf;
-use crate::rtp::packet::{self, RtpMut};
+use crate::rtp::packet::{self, HEADER_BYTES, RtpMut};
 use crate::rtp::srtp::{OVERHEAD_MAX, Receiver, Refused, Sender};
 use crate::sdp::{Codec, Direction, Keys, Negotiated, Payload};
 use crate::time::{Duration, Epoch, Instant};
@@ -43,6 +45,10 @@ pub struct Leg {
     /// Nothing was sent right before: the next packet begins a talkspurt.
     pausing: bool,
     digits: dtmf::Receiver,
+    /// Hears the keys of a phone that presses them as tones.
+    tones: Option<Box<Detector>>,
+    /// A key of the peer, for a phone that hears keys as tones only.
+    toning: Option<Toning>,
     /// Emptied at once; kept for its memory.
     pressed: Vec<dtmf::Digit>,
     reports: Reports,
@@ -123,6 +129,8 @@ impl Leg {
             player: None,
             pausing: true,
             digits: dtmf::Receiver::default(),
+            tones: None,
+            toning: None,
             pressed: Vec::new(),
             reports: Reports::new(ssrc, rng),
             silence: Silence::new(silence_max),
@@ -149,6 +157,11 @@ impl Leg {
         self.reports.start(now, audio.remote_rtcp);
         self.silence.agreed(now, audio.direction);
         self.outgoing.interrupt();
+        if !audio.tones {
+            (self.tones, self.toning) = (None, None);
+        } else if self.tones.is_none() {
+            self.tones = Some(Box::default());
+        }
         self.secure = audio.keys.as_ref().map(|keys| Secure::new(keys, self.secure.take()));
         self.audio = Some(audio);
     }
@@ -252,6 +265,9 @@ impl Leg {
         samples: Option<&[i16]>,
     ) -> Option<(SocketAddr, usize)> {
         let to = self.latch.target()?;
+        if self.is_toning(now, heard.kind) {
+            return self.relay_key(now, heard, buffer).map(|length| (to, length));
+        }
         let mut packet = RtpMut::new(buffer.get_mut(..heard.length)?)?;
         let (payload_type, ticks) = match heard.kind {
             Kind::Unknown => return None,
@@ -275,12 +291,71 @@ impl Leg {
         packet.set_ssrc(header.ssrc);
         packet.set_marker(header.marker);
         packet.set_payload_type(payload_type);
-        let length = match &mut self.secure {
-            Some(secure) => secure.sender.seal_rtp(buffer, heard.length)?,
-            None => heard.length,
-        };
+        let length = self.seal_rtp(buffer, heard.length)?;
         self.count_sent(length as u64);
         Some((to, length))
+    }
+
+    /// Whether a packet of the peer is a key that the phone hears as tones, or comes while one
+    /// sounds.
+    fn is_toning(&self, now: Instant, kind: Kind) -> bool {
+        match kind {
+            Kind::Digit => self.audio.as_ref().is_some_and(|audio| audio.tones),
+            Kind::Audio(_) => self.toning.as_ref().is_some_and(|toning| toning.is_sounding(now)),
+            Kind::Unknown => false,
+        }
+    }
+
+    /// Writes the tones of a key's packet in its place; gives the length of what is to be sent.
+    fn relay_key(&mut self, now: Instant, heard: Heard, buffer: &mut [u8]) -> Option<usize> {
+        if heard.kind != Kind::Digit {
+            return None;
+        }
+        let packet = RtpMut::new(buffer.get_mut(..heard.length)?)?;
+        let event = dtmf::Event::parse(packet.payload())?;
+        let Incoming { ssrc, timestamp, .. } = heard.packet;
+        let begins = !self.toning.as_ref().is_some_and(|key| key.is_of(ssrc, timestamp));
+        let mut room = [0; toning::SAMPLES_MAX];
+        let key = (ssrc, timestamp, event);
+        let samples = Toning::next(&mut self.toning, now, key, &mut room);
+        if samples.is_empty() {
+            return None;
+        }
+        let length = self.write(now, samples, begins, buffer)?;
+        let length = self.seal_rtp(buffer, length)?;
+        self.count_sent(length as u64);
+        Some(length)
+    }
+
+    /// Writes a packet of ours with these samples, in the codec that the phone prefers.
+    fn write(
+        &mut self,
+        now: Instant,
+        samples: &[i16],
+        begins: bool,
+        buffer: &mut [u8],
+    ) -> Option<usize> {
+        let payload = *self.audio.as_ref()?.codecs.first()?;
+        let length = HEADER_BYTES + samples.len();
+        let packet = buffer.get_mut(..length)?;
+        let header = self.outgoing.made(now, samples.len() as u32, begins);
+        let head = packet::header(
+            header.marker,
+            payload.send,
+            header.sequence,
+            header.timestamp,
+            header.ssrc,
+        );
+        packet[..HEADER_BYTES].copy_from_slice(&head);
+        self.encoder.encode(payload.codec, samples, &mut packet[HEADER_BYTES..]);
+        Some(length)
+    }
+
+    fn seal_rtp(&mut self, buffer: &mut [u8], length: usize) -> Option<usize> {
+        match &mut self.secure {
+            Some(secure) => secure.sender.seal_rtp(buffer, length),
+            None => Some(length),
+        }
     }
 
     /// Whether a peer's packets go to the phone.
@@ -302,6 +377,20 @@ impl Leg {
         samples: &'a mut Samples,
     ) -> &'a [i16] {
         self.decoder.decode(codec, payload, samples)
+    }
+
+    /// Whether what the phone says must be decoded, whoever hears it.
+    pub fn listens(&self) -> bool {
+        self.recording.is_some() || self.tones.is_some()
+    }
+
+    /// Listens for keys in what the phone says.
+    pub fn listen(&mut self, samples: &[i16], out: &mut Vec<Output>) {
+        let Some(tones) = &mut self.tones else { return };
+        let mut keys = Vec::new(); // takes no memory while there are none
+        tones.hear(samples, &mut keys);
+        let events = keys.into_iter().map(|digit| Event::Digit { leg: self.id, digit });
+        out.extend(events.map(Output::Event));
     }
 
     /// Records a packet of the phone or of its peer, if there is a recording.
@@ -426,28 +515,15 @@ impl Leg {
             }
             Frame::Audio { begins } => begins,
         };
-        let (Some(to), Some(payload)) = (self.latch.target(), audio.codecs.first()) else { return };
+        let Some(to) = self.latch.target() else { return };
         if !may_send(audio.direction) {
             self.pausing = true;
             return;
         }
         let begins = std::mem::take(&mut self.pausing) || begins;
-        let header = self.outgoing.made(now, count as u32, begins);
-        let head = packet::header(
-            header.marker,
-            payload.send,
-            header.sequence,
-            header.timestamp,
-            header.ssrc,
-        );
-        let length = head.len() + count;
-        let mut packet = vec![0; length + OVERHEAD_MAX];
-        packet[..head.len()].copy_from_slice(&head);
-        self.encoder.encode(payload.codec, &samples[..count], &mut packet[head.len()..length]);
-        let length = match &mut self.secure {
-            Some(secure) => secure.sender.seal_rtp(&mut packet, length),
-            None => Some(length),
-        };
+        let mut packet = vec![0; HEADER_BYTES + count + OVERHEAD_MAX];
+        let length = self.write(now, &samples[..count], begins, &mut packet);
+        let length = length.and_then(|length| self.seal_rtp(&mut packet, length));
         let Some(length) = length else { return };
         packet.truncate(length);
         self.count_sent(length as u64);

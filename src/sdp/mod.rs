@@ -145,6 +145,8 @@ pub struct Negotiated {
     pub codecs: SmallVec<[Payload; 4]>,
     /// `None` if one of the two has no telephone-event.
     pub digits: Option<DigitPayload>,
+    /// Whether keys are tones in the audio: we have telephone-event, the peer has not.
+    pub tones: bool,
     /// From our side.
     pub direction: Direction,
     /// Milliseconds of audio the peer wants in a packet, 10 to 60.

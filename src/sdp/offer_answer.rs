@@ -299,11 +299,13 @@ fn agree(
     let their_direction = direction_of(theirs, media);
     let their_direction =
         Direction::of(their_direction.sends(), their_direction.receives() && !held);
+    let digits = shared_digits(media, local, offered_digits);
     Ok(Negotiated {
         remote_rtp,
         remote_rtcp: remote_rtcp(media, remote_rtp),
         codecs,
-        digits: shared_digits(media, local, offered_digits),
+        digits,
+        tones: local.digits && digits.is_none(),
         direction: local.direction.agreed(their_direction),
         ptime: ptime_of(theirs, media),
         keys,

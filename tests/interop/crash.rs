@@ -47,7 +47,7 @@ fn every_call_in_progress_has_its_record_after_kill_9() {
         .dials("1001", node.sip())
         .file("speech.ulaw", &LOUD.repeat(8000 * 10))
         .calls(20, 20)
-        .option(&["-d", "60000"])
+        .option(&["-d", "60000", "-key", "events", "101"])
         .start(LIMIT);
     wait::until("20 calls talk", SOON, || {
         let calls = node.json(&["calls"]);

@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use crate::site::{LIMIT, assert_heard, callee, caller, moment_us, offers, phone};
+use strowger::audio::g711::ulaw_encode;
+use strowger::audio::keys::Tones;
+
+use crate::site::{LIMIT, assert_heard, call_line, callee, caller, moment_us, offers, phone};
 use crate::support::baresip::SOON;
 use crate::support::daemon::{Daemon, agents, extensions};
+use crate::support::place::Place;
 use crate::support::records::Consumer;
+use crate::support::sipp::Scenario;
 use crate::support::tone::Wav;
 use crate::support::wait::{self, pause};
 
@@ -192,6 +197,35 @@ fn a_caller_who_hangs_up_in_the_queue_is_gone() {
 }
 
 /// Extensions 1001–1004, agents at the last three in queue 600 behind menu 500; prompts are tones.
+/// A phone that has no telephone-event: its key is a pair of tones in what it says (ITU-T Q.23).
+#[test]
+fn a_key_is_heard_in_the_audio() {
+    let node = site("");
+    let mut consumer = Consumer::start(node.grpc(), "billing");
+    consumer.subscribed(SOON);
+    let mut agent = phone(&node, 1002, "tcp", AGENT);
+    let key = Tones::new('1', 6000).expect("a key").take(800);
+    let speech = std::iter::repeat_n(0, 8000 * 2).chain(key).chain([0; 8000 * 2]);
+    let speech: Vec<u8> = speech.map(ulaw_encode).collect();
+
+    let place = Place::new();
+    let caller = Scenario::new("caller_speaks", &place, 5060, node.sip())
+        .users(&[call_line(1001, "500")])
+        .dials("500", node.sip())
+        .file("speech.ulaw", &speech)
+        .calls(1, 1)
+        .option(&["-d", "8000", "-key", "events", ""])
+        .start(LIMIT);
+    agent.wait_for("CALL_INCOMING", SOON);
+    agent.answer();
+    agent.wait_for("CALL_ESTABLISHED", SOON);
+    caller.succeeds();
+
+    let record = consumer.wait_for(1, SOON).remove(0);
+    assert_eq!(record["menus"][0]["keys"], "1", "{record:#}");
+    agent.quit();
+}
+
 fn site(queue: &str) -> Daemon {
     let toml = format!(
         "{}\n{}\n[queues.support]\nnumber = \"600\"\nmembers = [\"a1002\", \"a1003\", \"a1004\"]\n\
