@@ -171,6 +171,33 @@ fn a_full_disk_is_an_alarm_and_loses_nothing_that_fits_the_buffer() {
     assert_eq!(entries.last().unwrap().sequence, entries.len() as u64);
 }
 
+/// SQLite itself would go on writing to a file that is lost with the process.
+#[test]
+fn a_file_that_was_moved_or_replaced_is_an_alarm_and_loses_nothing() {
+    let site = Site::new();
+    let ledger = site.open();
+    let away = site.path.with_extension("away");
+    ledger.append(setup(1));
+    let mut head = ledger.head();
+    let before = wait_for_head(&mut head, 1);
+
+    std::fs::rename(&site.path, &away).unwrap();
+    ledger.append(setup(2));
+    wait_until(|| !ledger.healthy());
+    std::fs::write(&site.path, "another file").unwrap();
+    ledger.append(setup(3));
+    assert_eq!((ledger.health().waiting, *head.borrow()), (2, before));
+
+    std::fs::rename(&away, &site.path).unwrap();
+    wait_until(|| ledger.healthy() && ledger.health().waiting == 0);
+    assert!(ledger.close());
+    drop(ledger);
+    let calls: Vec<_> = everything(&site.open()).iter().filter_map(|it| it.body.call()).collect();
+    for call in 1..=3 {
+        assert!(calls.contains(&CallId::from_u64(call)), "{call}: {calls:?}");
+    }
+}
+
 #[test]
 fn what_is_too_old_is_removed_and_asking_for_it_names_the_oldest() {
     let site = Site::new();

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::config::lint::targets::missing;
 use crate::config::problem::{Finding, error, nearest};
+use crate::id::Target;
 use crate::route::access::BUILT_IN;
 
 pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
@@ -41,7 +42,11 @@ pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
         }
     }
     for target in config.callers.keys() {
-        if let Some(text) = missing(config, target) {
+        let text = match target {
+            Target::Hangup(_) => Some(format!("`{target}` is nobody; write who takes calls")),
+            _ => missing(config, target),
+        };
+        if let Some(text) = text {
             findings.push(error(&["callers", &target.to_string()], text));
         }
     }

@@ -260,7 +260,13 @@ fn media(config: &Config, findings: &mut Vec<Finding>) {
         let text = "no call could be made; write at least one codec such as [\"pcma\"]";
         findings.push(error(&["media", "codecs"], text));
     }
-    if media.srtp_suites.is_empty() && media.srtp != Some(Security::Off) {
+    twice(&["media", "codecs"], &media.codecs, findings);
+    twice(&["media", "srtp_suites"], &media.srtp_suites, findings);
+    let accounts = config.extensions.values().map(|account| account.srtp);
+    let mut asked = accounts.chain(config.trunks.values().map(|trunk| trunk.srtp));
+    let may_encrypt = media.srtp != Some(Security::Off)
+        || asked.any(|srtp| srtp.is_some_and(|srtp| srtp != Security::Off));
+    if media.srtp_suites.is_empty() && may_encrypt {
         let text = "nothing could be encrypted; write a suite, or `srtp = \"off\"`";
         findings.push(error(&["media", "srtp_suites"], text));
     }
@@ -290,6 +296,15 @@ fn media(config: &Config, findings: &mut Vec<Finding>) {
     } else if media.ports.first % 2 == 1 || media.ports.last.is_multiple_of(2) {
         let text = "RTP takes an even port and the next; begin even and end odd";
         findings.push(warning(&["media", "ports"], text));
+    }
+}
+
+/// What stands twice in an order of preference is offered twice.
+fn twice<T: PartialEq>(path: &[&str], list: &[T], findings: &mut Vec<Finding>) {
+    for place in (1..list.len()).filter(|place| list[..*place].contains(&list[*place])) {
+        let place = place.to_string();
+        let path: Vec<&str> = path.iter().copied().chain([place.as_str()]).collect();
+        findings.push(error(&path, "this is written twice; leave one out"));
     }
 }
 

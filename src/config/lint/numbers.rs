@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::Config;
-use crate::config::problem::{Finding, Path, error, owned};
+use crate::config::problem::{Finding, Path, error, owned, warning};
 
 pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
     let mut borne: BTreeMap<String, (String, Path)> = BTreeMap::new();
@@ -30,6 +30,7 @@ pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
             borne.insert(number, (bearer, path));
         }
     }
+    with_number(config, &borne, findings);
     for (id, account) in &config.extensions {
         let wrong = account.identities.iter().enumerate().filter(|(_, it)| !is_number(it));
         for (place, number) in wrong {
@@ -41,6 +42,26 @@ pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
     for digit in config.codes.away_reasons.keys().filter(|digit| !digit.is_ascii_digit()) {
         let path = ["codes", "away_reasons", &digit.to_string()];
         findings.push(error(&path, format!("`{digit}` is no digit; write one from 0 to 9")));
+    }
+}
+
+/// Codes that a number may follow, and what reads like one of them with a number: the longest code
+/// counts, and any code more than a number.
+fn with_number(
+    config: &Config,
+    borne: &BTreeMap<String, (String, Path)>,
+    findings: &mut Vec<Finding>,
+) {
+    for (code, dialled) in config.codes.dialled().filter(|(code, _)| code.takes_number()) {
+        let longer = borne
+            .iter()
+            .filter(|(number, _)| number.len() > dialled.len() && number.starts_with(dialled));
+        for (number, (bearer, place)) in longer {
+            let text = format!(
+                "`{number}` of {bearer} reads like `{dialled}` and a number; change one of them"
+            );
+            findings.push(warning(&["codes", code.key()], text).against(place.clone()));
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::call::trunk::config::Trunk;
 use crate::config::Config;
 use crate::config::lint::numbers::is_number;
+use crate::config::lint::twice;
 use crate::config::problem::{Finding, Path, error, nearest, owned, warning};
 use crate::id::{Target, TrunkId};
 use crate::route::network::Network;
@@ -36,6 +37,8 @@ fn host(id: &TrunkId, trunk: &Trunk, findings: &mut Vec<Finding>) {
         let text = format!("trunk `{id}` has no host; write `host = \"sip.itsp.example\"`");
         findings.push(error(&["trunks", id.as_str()], text));
     }
+    let codecs = trunk.codecs.as_deref().unwrap_or_default();
+    twice(&["trunks", id.as_str(), "codecs"], codecs, findings);
     if trunk.codecs.as_ref().is_some_and(Vec::is_empty) {
         let text = "no call could be made; write at least one codec or leave this out";
         findings.push(error(&["trunks", id.as_str(), "codecs"], text));

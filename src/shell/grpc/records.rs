@@ -255,6 +255,7 @@ pub fn storage(error: &LedgerError) -> Status {
         LedgerError::Json(_) => Status::data_loss(text),
         LedgerError::File { .. }
         | LedgerError::InUse { .. }
+        | LedgerError::Replaced { .. }
         | LedgerError::Storage(_)
         | LedgerError::Version { .. } => Status::internal(text),
     }

@@ -3,8 +3,10 @@
 //! One thread writes, with group commit; readers have connections of their own and wait for nobody.
 //! Whoever appends never waits: entries go through a bounded channel. While the disk refuses, they
 //! wait in it and the writer tries again until it succeeds; `Health` says so, and the node takes no
-//! new calls once the channel is nearly full. A second process on the same file is refused.
+//! new calls once the channel is nearly full. A file that was deleted or moved counts as a disk
+//! that refuses. A second process on the same file is refused.
 
+mod place;
 mod recovery;
 mod store;
 mod writer;
@@ -30,6 +32,7 @@ use crate::id::CallId;
 use crate::media::control::Recorded;
 use crate::shell::limited::{LimitedSender, limited};
 use crate::time::{Duration, Wall};
+use place::Place;
 use writer::{Job, Order, Writer};
 
 /// Rows and bytes of text that are read at once.
@@ -124,6 +127,7 @@ impl Ledger {
     pub fn open(path: &Path, config: &Config, node: Node<'_>) -> Result<Self, LedgerError> {
         let lock = lock(path)?;
         let mut db = store::open(path)?;
+        let place = Place::of(path)?;
         let now = (node.clock)();
         let end = recovery::close_cut_off(&mut db, node.name, now, node.recorded)?;
         store::set_alive(&db, now)?;
@@ -135,6 +139,7 @@ impl Ledger {
         state.running.store(true, Relaxed);
         let writer = Writer {
             db,
+            place,
             end,
             node: node.name.to_owned(),
             config: config.clone(),
@@ -369,6 +374,8 @@ pub enum LedgerError {
     Json(#[from] serde_json::Error),
     #[error("the ledger cannot be written at the moment")]
     Refusing,
+    #[error("{path} is another file than the one that was opened", path = path.display())]
+    Replaced { path: PathBuf },
     #[error("the ledger's storage: {0}")]
     Storage(#[from] rusqlite::Error),
     #[error("the ledger has layout {found}; this version reads layout {known}")]

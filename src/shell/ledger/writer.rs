@@ -10,6 +10,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
 use tracing::{error, info, warn};
 
+use super::place::Place;
 use super::store::{self, End};
 use super::{LedgerError, State};
 use crate::cdr::config::Config;
@@ -52,6 +53,7 @@ pub enum Order {
 
 pub struct Writer {
     pub db: Connection,
+    pub place: Place,
     pub end: End,
     pub node: String,
     pub config: Config,
@@ -164,6 +166,7 @@ impl Writer {
         if batch.is_empty() {
             return Ok(());
         }
+        self.place.check()?;
         let began = (self.clock)();
         let mut end = self.end;
         let mut answers = Vec::with_capacity(batch.orders.len());
