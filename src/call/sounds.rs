@@ -3,7 +3,7 @@
 use crate::call::call::{Call, Output, Stage};
 use crate::call::leg;
 use crate::call::site::Site;
-use crate::cdr::entry::{Fact, HungUpBy, Quality};
+use crate::cdr::entry::{Blame, Fact, HungUpBy, Quality};
 use crate::id::LegId;
 use crate::ivr::collect::Input as CodeInput;
 use crate::ivr::machine::Input as MenuInput;
@@ -130,13 +130,26 @@ impl Call {
 }
 
 fn quality(counts: &Counts) -> Quality {
+    let Counts { received, sent, .. } = counts;
     Quality {
-        received: counts.received.packets,
-        received_lost: counts.received.lost,
-        received_jitter_us: counts.received.jitter_us,
-        sent: counts.sent.packets,
-        sent_lost: counts.sent.lost,
-        sent_jitter_us: counts.sent.jitter_us,
+        received: received.packets,
+        received_lost: received.lost,
+        received_late: received.late,
+        received_duplicates: received.duplicates,
+        received_jitter_us: received.jitter_us,
+        received_jitter_max_us: received.jitter_max_us,
+        received_burst_percent: received.burst_percent,
+        received_mos: received.mos,
+        sent: sent.packets,
+        sent_lost: sent.lost,
+        sent_missing: counts.sent_missing,
+        sent_late: sent.late,
+        sent_jitter_us: sent.jitter_us,
+        sent_jitter_max_us: sent.jitter_max_us,
+        sent_mos: sent.mos,
+        told_mos: counts.told_mos,
+        round_trip_us: counts.round_trip_us,
+        blame: Blame::of(received.mos, counts.sent_path_mos),
         strangers: counts.strangers,
         forged: counts.forged,
         encrypted: counts.encrypted,

@@ -122,8 +122,16 @@ pub enum Event {
 pub struct Counts {
     /// From the phone.
     pub received: Way,
-    /// To the phone; losses and jitter as its receiver reports say (RFC 3550 §6.4.1).
+    /// To the phone; what became of it as its reports say (RFC 3550 §6.4.1, RFC 3611 §4.7).
     pub sent: Way,
+    /// Of `sent.lost`: packets that were lost before they came to us, and never sent.
+    pub sent_missing: u64,
+    /// To the phone and back, in microseconds: the mean of what its reports show.
+    pub round_trip_us: Option<u32>,
+    /// How the way to the phone alone would sound, without what was lost before it; as `Way::mos`.
+    pub sent_path_mos: Option<u16>,
+    /// What the phone itself thinks of what it hears: MOS-CQ (RFC 3611 §4.7.5), as `Way::mos`.
+    pub told_mos: Option<u16>,
     /// Packets from other addresses than the leg's, dropped.
     pub strangers: u64,
     /// Datagrams that are no RTP, or of a payload type that was not agreed on, dropped.
@@ -140,8 +148,18 @@ pub struct Way {
     pub packets: u64,
     pub bytes: u64,
     pub lost: u64,
+    /// Came, but too late to be heard.
+    pub late: u64,
+    /// Came again.
+    pub duplicates: u64,
     /// Mean interarrival jitter, in microseconds.
     pub jitter_us: u32,
+    /// The greatest interarrival jitter (RFC 3550 §6.4.1), in microseconds.
+    pub jitter_max_us: u32,
+    /// The mean row of lost packets over that of random losses, in percent; 0 without a loss.
+    pub burst_percent: u32,
+    /// Mean opinion score by ITU-T G.107, in hundredths: 100 to 450; `None` if too little is known.
+    pub mos: Option<u16>,
 }
 
 /// A finished recording.

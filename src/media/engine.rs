@@ -261,6 +261,7 @@ impl Engine {
 
     /// Takes a datagram from a slot's RTCP socket.
     pub fn rtcp(&mut self, now: Instant, slot: Slot, from: SocketAddr, bytes: &mut [u8]) {
+        let now = (now, self.epoch);
         if let Some(leg) = self.leg(slot) {
             leg.hear_rtcp(now, from, bytes);
         }

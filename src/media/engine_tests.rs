@@ -2,6 +2,8 @@
 
 #[path = "engine_hall.rs"]
 mod hall;
+#[path = "engine_quality_tests.rs"]
+mod quality;
 #[path = "engine_secure_tests.rs"]
 mod secure;
 

@@ -10,6 +10,7 @@ pub mod player;
 pub mod prompt;
 pub mod recorder;
 pub mod reports;
+mod score;
 pub mod session;
 mod silence;
 mod toning;

@@ -39,6 +39,8 @@ pub struct Outgoing {
     last: Option<Last>,
     /// One more than the highest number sent.
     next_sequence: u16,
+    /// Sequence numbers used so far, those of a source's gaps too.
+    numbers: u64,
     first_timestamp: u32,
     source: Option<Source>,
 }
@@ -67,7 +69,19 @@ struct Source {
 impl Outgoing {
     /// Begins a stream; the three numbers must be random (RFC 3550 §5.1, §8.1).
     pub fn new(ssrc: u32, sequence: u16, timestamp: u32) -> Self {
-        Self { ssrc, last: None, next_sequence: sequence, first_timestamp: timestamp, source: None }
+        Self {
+            ssrc,
+            last: None,
+            next_sequence: sequence,
+            numbers: 0,
+            first_timestamp: timestamp,
+            source: None,
+        }
+    }
+
+    /// Sequence numbers used so far: more than packets sent if a source had gaps.
+    pub fn numbers(&self) -> u64 {
+        self.numbers
     }
 
     pub fn ssrc(&self) -> u32 {
@@ -88,7 +102,7 @@ impl Outgoing {
             _ => self.timestamp_at(now),
         };
         let sequence = self.next_sequence;
-        self.next_sequence = sequence.wrapping_add(1);
+        self.advance(sequence);
         self.sent(now, timestamp, samples);
         Header { sequence, timestamp, ssrc: self.ssrc, marker: begins }
     }
@@ -117,7 +131,7 @@ impl Outgoing {
                 Some(_) if packet.event => {}
                 _ => self.sent(now, timestamp, samples),
             }
-            self.next_sequence = sequence.wrapping_add(1);
+            self.advance(sequence);
         }
         self.source = Some(source);
         Some(Header { sequence, timestamp, ssrc: self.ssrc, marker: packet.marker || begins })
@@ -128,6 +142,12 @@ impl Outgoing {
     pub fn timestamp_at(&self, now: Instant) -> u32 {
         let Some(last) = self.last else { return self.first_timestamp };
         last.timestamp.wrapping_add(samples_of(now.since(last.at)).max(last.samples))
+    }
+
+    fn advance(&mut self, sequence: u16) {
+        let next = sequence.wrapping_add(1);
+        self.numbers += u64::from(next.wrapping_sub(self.next_sequence));
+        self.next_sequence = next;
     }
 
     fn sent(&mut self, now: Instant, timestamp: u32, samples: u32) {
@@ -197,6 +217,7 @@ mod tests {
         let times: Vec<_> =
             sent.iter().map(|h| h.unwrap().timestamp.wrapping_sub(TIMESTAMP)).collect();
         assert_eq!(steps, [0, 1, 4, 3, 5]);
+        assert_eq!(wire.outgoing.numbers(), 6, "that of the packet that never came too");
         assert_eq!(times, [0, 160, 640, 480, 800]);
         assert!(sent[0].unwrap().marker && !sent[1].unwrap().marker);
     }

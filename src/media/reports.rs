@@ -1,9 +1,9 @@
 //! RTCP of one leg: what we tell its phone about the audio, and what the phone tells us.
 //!
-//! Spec:     RFC 3550 §6.2 to §6.6; RFC 3605 (its port).
+//! Spec:     RFC 3550 §6.2 to §6.6; RFC 3605 (its port); RFC 3611 §4.7 (read).
 //! In:       each packet received and sent, the phone's reports, time.
 //! Out:      a sender or receiver report each 5 s, a goodbye; losses and jitter both ways.
-//! Not here: their form (`rtp::rtcp`), the statistics (`rtp::reception`).
+//! Not here: their form (`rtp::rtcp`), the statistics (`rtp::reception`), scores (`score`).
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ use crate::media::outgoing::{Incoming, Outgoing};
 use crate::rng::Rng;
 use crate::rtp::packet::HEADER_BYTES;
 use crate::rtp::reception::Reception;
-use crate::rtp::rtcp::{self, Packet, Sender};
+use crate::rtp::rtcp::{self, Block, Packet, Sender, VoipMetrics};
 use crate::time::{Duration, Epoch, Instant};
 
 /// Sends and receives the reports of one leg.
@@ -30,22 +30,54 @@ pub struct Reports {
     packets: u32,
     bytes: u32,
     sent_since: bool,
-    lost: u64,
-    /// Sum, in microseconds, and number of the phone's figures.
-    jitter: (u64, u64),
+    told: Told,
     strangers: u64,
     malformed: u64,
 }
 
+/// What the phone says of what it hears.
+#[derive(Clone, Debug, Default)]
+struct Told {
+    lost: u64,
+    /// Packets sent and sequence numbers used when it said so.
+    packets: u64,
+    numbers: u64,
+    /// In RTP timestamp units: the sum of its figures, the greatest, and their number.
+    jitter: (u64, u32, u64),
+    /// Sum, in microseconds, and number of the round trips that its reports show.
+    round_trips: (u64, u64),
+    metrics: Option<VoipMetrics>,
+}
+
 /// What was learnt by reports and for them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Figures {
-    pub received_lost: u64,
-    pub received_jitter_us: u32,
-    pub sent_lost: u64,
-    pub sent_jitter_us: u32,
+    pub received: Stats,
+    /// As the phone reports; `expected` is 0 if it does not.
+    pub sent: Stats,
+    /// Of those that it misses: never sent, since they did not come to us.
+    pub sent_missing: u64,
+    pub round_trip: Option<Duration>,
+    /// Of the phone, both its ways.
+    pub end_system_delay: Option<Duration>,
+    /// MOS-CQ as the phone tells it, in hundredths.
+    pub told_mos: Option<u16>,
     pub strangers: u64,
     pub malformed: u64,
+}
+
+/// What became of the packets of one way.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Stats {
+    pub expected: u64,
+    pub lost: u64,
+    /// Came, but too late to be heard.
+    pub late: u64,
+    pub duplicates: u64,
+    pub jitter: Duration,
+    pub jitter_max: Duration,
+    /// `None` if nothing was lost, or it is not known how.
+    pub burst_ratio: Option<f64>,
 }
 
 impl Reports {
@@ -60,8 +92,7 @@ impl Reports {
             packets: 0,
             bytes: 0,
             sent_since: false,
-            lost: 0,
-            jitter: (0, 0),
+            told: Told::default(),
             strangers: 0,
             malformed: 0,
         }
@@ -95,7 +126,14 @@ impl Reports {
     }
 
     /// Takes a compound packet from the leg's RTCP port; gives whether it is the phone's.
-    pub fn hear(&mut self, now: Instant, from: SocketAddr, bytes: &[u8], latch: &Latch) -> bool {
+    pub fn hear(
+        &mut self,
+        (now, epoch): (Instant, Epoch),
+        from: SocketAddr,
+        bytes: &[u8],
+        outgoing: &Outgoing,
+        latch: &Latch,
+    ) -> bool {
         let from_phone = latch.target().is_some_and(|target| target.ip() == from.ip());
         if !from_phone && self.remote != Some(from) {
             self.strangers += 1;
@@ -107,14 +145,24 @@ impl Reports {
         };
         self.source = Some(from);
         for packet in packets {
-            let Packet::Report { ssrc, sender, blocks } = packet else { continue };
-            if let Some(sender) = sender {
-                self.reception.sender_report(now, ssrc, sender.ntp);
-            }
-            for block in blocks.iter().filter(|block| block.ssrc == self.ssrc) {
-                self.lost = u64::try_from(block.lost).unwrap_or(0);
-                let micros = u64::from(block.jitter) * 1_000_000 / u64::from(CLOCK_RATE);
-                self.jitter = (self.jitter.0.saturating_add(micros), self.jitter.1 + 1);
+            match packet {
+                Packet::Report { ssrc, sender, blocks } => {
+                    if let Some(sender) = sender {
+                        self.reception.sender_report(now, ssrc, sender.ntp);
+                    }
+                    for block in blocks.iter().filter(|block| block.ssrc == self.ssrc) {
+                        self.told.block(block, block.round_trip(epoch.wall(now)));
+                        self.told.sent(self.packets.into(), outgoing.numbers());
+                    }
+                }
+                Packet::Extended { metrics, .. } => {
+                    let own = metrics.into_iter().find(|it| it.ssrc == self.ssrc);
+                    if own.is_some() {
+                        self.told.metrics = own;
+                        self.told.sent(self.packets.into(), outgoing.numbers());
+                    }
+                }
+                Packet::Goodbye { .. } | Packet::Name { .. } | Packet::Other { .. } => {}
             }
         }
         true
@@ -153,13 +201,23 @@ impl Reports {
     }
 
     pub fn figures(&self) -> Figures {
-        let micros = |time: Duration| u32::try_from(time.as_micros()).unwrap_or(u32::MAX);
-        let mean = self.jitter.0.checked_div(self.jitter.1).unwrap_or(0);
+        let heard = &self.reception;
+        let received = Stats {
+            expected: heard.packets() - heard.duplicates() + heard.lost(),
+            lost: heard.lost(),
+            late: heard.late(),
+            duplicates: heard.duplicates(),
+            jitter: heard.jitter_mean(),
+            jitter_max: heard.jitter_max(),
+            burst_ratio: heard.burst_ratio(),
+        };
         Figures {
-            received_lost: self.reception.lost(),
-            received_jitter_us: micros(self.reception.jitter_mean()),
-            sent_lost: self.lost,
-            sent_jitter_us: u32::try_from(mean).unwrap_or(u32::MAX),
+            received,
+            sent: self.told.stats(),
+            sent_missing: self.told.missing(),
+            round_trip: self.told.round_trip(),
+            end_system_delay: self.told.end_system_delay(),
+            told_mos: self.told.metrics.and_then(|it| Some(10 * u16::from(it.mos_cq?))),
             strangers: self.strangers,
             malformed: self.malformed,
         }
@@ -201,6 +259,65 @@ impl Reports {
     }
 }
 
+impl Told {
+    fn block(&mut self, block: &Block, round_trip: Option<Duration>) {
+        self.lost = u64::try_from(block.lost).unwrap_or(0);
+        let (sum, greatest, count) = self.jitter;
+        let sum = sum.saturating_add(block.jitter.into());
+        self.jitter = (sum, greatest.max(block.jitter), count + 1);
+        if let Some(trip) = round_trip {
+            self.round_trips.0 += trip.as_micros() as u64; // at most a minute
+            self.round_trips.1 += 1;
+        }
+    }
+
+    fn sent(&mut self, packets: u64, numbers: u64) {
+        (self.packets, self.numbers) = (packets, numbers);
+    }
+
+    fn stats(&self) -> Stats {
+        let (sum, greatest, count) = self.jitter;
+        let share = |rate: u8| (self.packets * u64::from(rate) + 128) / 256;
+        let lost = match self.metrics {
+            Some(metrics) if count == 0 => share(metrics.loss_rate),
+            _ => self.lost,
+        };
+        Stats {
+            expected: self.numbers.max(lost),
+            lost,
+            late: self.metrics.map_or(0, |it| share(it.discard_rate)),
+            duplicates: 0,
+            jitter: time(sum.checked_div(count).unwrap_or(0)),
+            jitter_max: time(greatest.into()),
+            burst_ratio: None,
+        }
+    }
+
+    fn missing(&self) -> u64 {
+        self.numbers.saturating_sub(self.packets).min(self.stats().lost)
+    }
+
+    fn round_trip(&self) -> Option<Duration> {
+        let (sum, count) = self.round_trips;
+        let measured = sum.checked_div(count).map(Duration::from_micros);
+        measured.or_else(|| known(self.metrics?.round_trip_ms))
+    }
+
+    fn end_system_delay(&self) -> Option<Duration> {
+        known(self.metrics?.end_system_delay_ms)
+    }
+}
+
+/// RFC 3611 §4.7.3 writes 0 if a delay is not known.
+fn known(millis: u16) -> Option<Duration> {
+    (millis > 0).then(|| Duration::from_millis(millis.into()))
+}
+
+/// Of so many RTP timestamp units.
+fn time(units: u64) -> Duration {
+    Duration::from_micros(units.saturating_mul(1_000_000) / u64::from(CLOCK_RATE))
+}
+
 /// Between two reports (RFC 3550 §6.2: five seconds at least).
 pub const INTERVAL: Duration = Duration::from_secs(5);
 /// Of the RTP timestamps of all our codecs.
@@ -209,7 +326,6 @@ const CLOCK_RATE: u32 = 8000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rtp::rtcp::Block;
 
     #[test]
     fn reports_come_each_five_seconds_and_tell_losses() {
@@ -237,7 +353,7 @@ mod tests {
             matches!(packets[0], Packet::Report { sender: None, .. }),
             "nothing was sent since"
         );
-        assert_eq!(line.reports.figures().received_lost, 25);
+        assert_eq!(line.reports.figures().received.lost, 25);
     }
 
     #[test]
@@ -246,26 +362,87 @@ mod tests {
         for jitter in [80, 240] {
             let block = Block { ssrc: 77, lost: 9, jitter, ..Block::default() };
             let other = Block { ssrc: 78, lost: 1000, jitter: 9999, ..Block::default() };
-            let bytes = rtcp::compound(5, None, &[other, block], "phone", false);
-            line.reports.hear(line.now, addr("192.0.2.1:9999"), &bytes, &line.latch);
+            line.hear("192.0.2.1:9999", &[other, block]);
         }
 
-        let figures = line.reports.figures();
-        assert_eq!((figures.sent_lost, figures.sent_jitter_us), (9, 20_000));
+        let Stats { lost, jitter, jitter_max, .. } = line.reports.figures().sent;
+        assert_eq!(lost, 9);
+        assert_eq!((jitter, jitter_max), (Duration::from_millis(20), Duration::from_millis(30)));
         assert_eq!(line.tick_at(5000).unwrap().0, addr("192.0.2.1:9999"));
+    }
+
+    /// RFC 3550 §6.4.1: the phone repeats our report's time, and how long it had it.
+    #[test]
+    fn the_round_trip_is_measured_by_the_phone_s_answers() {
+        let mut line = Line::new();
+        line.reports.sent(172);
+        for (delay_ms, back_ms) in [(1000, 1060), (500, 540)] {
+            let at = line.reports.next_tick();
+            let (_, bytes) = line.tick(at).unwrap();
+            let Packet::Report { sender: Some(sender), .. } = rtcp::parse(&bytes).unwrap()[0]
+            else {
+                panic!("no sender report");
+            };
+            let (last_report, delay) = (rtcp::middle(sender.ntp), (delay_ms << 16) / 1000);
+            line.now = at + Duration::from_millis(back_ms);
+            line.hear(
+                "192.0.2.1:4001",
+                &[Block { ssrc: 77, last_report, delay, ..Block::default() }],
+            );
+            line.reports.sent(172);
+        }
+
+        let trip = line.reports.figures().round_trip.unwrap();
+
+        assert!(trip.abs_diff(Duration::from_millis(50)) < Duration::from_micros(100), "{trip:?}");
+    }
+
+    #[test]
+    fn what_never_came_to_us_is_told_apart() {
+        let mut line = Line::new();
+        for sequence in [0, 1, 2, 5, 6, 8, 9] {
+            let packet = Incoming { sequence, timestamp: 0, ssrc: 5, marker: false, event: false };
+            line.outgoing.relayed(line.now, packet, 160);
+            line.reports.sent(172);
+        }
+
+        line.hear("192.0.2.1:4001", &[Block { ssrc: 77, lost: 4, ..Block::default() }]);
+
+        let figures = line.reports.figures();
+        assert_eq!((figures.sent.expected, figures.sent.lost, figures.sent_missing), (10, 4, 3));
+    }
+
+    /// RFC 3611 §4.7.
+    #[test]
+    fn the_phone_s_own_score_is_taken() {
+        let mut line = Line::new();
+        for sequence in 0..512 {
+            let packet = Incoming { sequence, timestamp: 0, ssrc: 5, marker: false, event: false };
+            line.outgoing.relayed(line.now, packet, 160);
+            line.reports.sent(172);
+        }
+        let mut bytes = vec![0x80, 207, 0, 10, 0, 0, 0, 5, 7, 0, 0, 8, 0, 0, 0, 77];
+        bytes.extend([16, 8, 0, 0, 0, 0, 0, 0, 0, 120, 0, 60, 0, 0, 127, 16, 80, 127, 41, 38]);
+        bytes.extend([0; 8]);
+        line.hear_bytes("192.0.2.1:4001", &bytes);
+
+        let Figures { sent, round_trip, end_system_delay, told_mos, .. } = line.reports.figures();
+        assert_eq!((sent.expected, sent.lost, sent.late), (512, 32, 16));
+        assert_eq!(round_trip, Some(Duration::from_millis(120)));
+        assert_eq!(end_system_delay, Some(Duration::from_millis(60)));
+        assert_eq!(told_mos, Some(380));
     }
 
     #[test]
     fn strangers_and_rubbish_are_counted_and_change_nothing() {
         let mut line = Line::new();
         let block = Block { ssrc: 77, lost: 9, ..Block::default() };
-        let bytes = rtcp::compound(5, None, &[block], "phone", false);
 
-        line.reports.hear(line.now, addr("203.0.113.1:4001"), &bytes, &line.latch);
-        line.reports.hear(line.now, addr("192.0.2.1:4001"), &bytes[..9], &line.latch);
+        line.hear("203.0.113.1:4001", &[block]);
+        line.hear_bytes("192.0.2.1:4001", &rtcp::compound(5, None, &[block], "phone", false)[..9]);
 
         let figures = line.reports.figures();
-        assert_eq!((figures.sent_lost, figures.strangers, figures.malformed), (0, 1, 1));
+        assert_eq!((figures.sent.lost, figures.strangers, figures.malformed), (0, 1, 1));
     }
 
     #[test]
@@ -320,9 +497,22 @@ mod tests {
             self.reports.received(self.now, &packet);
         }
 
+        fn hear(&mut self, from: &str, blocks: &[Block]) {
+            self.hear_bytes(from, &rtcp::compound(5, None, blocks, "phone", false));
+        }
+
+        fn hear_bytes(&mut self, from: &str, bytes: &[u8]) {
+            let now = (self.now, Epoch::default());
+            self.reports.hear(now, addr(from), bytes, &self.outgoing, &self.latch);
+        }
+
         fn tick_at(&mut self, ms: u64) -> Option<(SocketAddr, Vec<u8>)> {
-            self.now = Instant::START + Duration::from_millis(ms);
-            self.reports.tick(self.now, Epoch::default(), &self.outgoing, &self.latch)
+            self.tick(Instant::START + Duration::from_millis(ms))
+        }
+
+        fn tick(&mut self, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
+            self.now = now;
+            self.reports.tick(now, Epoch::default(), &self.outgoing, &self.latch)
         }
     }
 }

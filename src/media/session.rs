@@ -18,6 +18,7 @@ use crate::media::player::{Frame, Player};
 use crate::media::prompt::Library;
 use crate::media::recorder::{Recorder, Side};
 use crate::media::reports::Reports;
+use crate::media::score;
 use crate::media::silence::Silence;
 use crate::media::toning::{self, Toning};
 use crate::rng::Rng;
@@ -438,7 +439,7 @@ impl Leg {
     }
 
     /// Takes an RTCP packet of the phone.
-    pub fn hear_rtcp(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) {
+    pub fn hear_rtcp(&mut self, now: (Instant, Epoch), from: SocketAddr, bytes: &mut [u8]) {
         let bytes = match &mut self.secure {
             None => bytes,
             Some(secure) => match secure.receiver.open_rtcp(bytes) {
@@ -447,8 +448,8 @@ impl Leg {
                 Err(Refused::Forged | Refused::Replayed) => return self.forged += 1,
             },
         };
-        if self.reports.hear(now, from, bytes, &self.latch) {
-            self.silence.hear(now);
+        if self.reports.hear(now, from, bytes, &self.outgoing, &self.latch) {
+            self.silence.hear(now.0);
         }
     }
 
@@ -466,23 +467,18 @@ impl Leg {
 
     /// What was counted so far.
     pub fn counts(&self) -> Counts {
-        let reports = self.reports.figures();
-        Counts {
-            received: Way {
-                lost: reports.received_lost,
-                jitter_us: reports.received_jitter_us,
-                ..self.received.clone()
-            },
-            sent: Way {
-                lost: reports.sent_lost,
-                jitter_us: reports.sent_jitter_us,
-                ..self.sent.clone()
-            },
-            strangers: self.latch.strangers() + reports.strangers,
-            malformed: self.malformed + reports.malformed,
+        let figures = self.reports.figures();
+        let mut counts = Counts {
+            received: self.received.clone(),
+            sent: self.sent.clone(),
+            strangers: self.latch.strangers() + figures.strangers,
+            malformed: self.malformed + figures.malformed,
             forged: self.forged,
             encrypted: self.secure.is_some(),
-        }
+            ..Counts::default()
+        };
+        score::fill(&mut counts, &figures, self.audio.as_deref());
+        counts
     }
 
     fn digit(&mut self, now: Instant, input: dtmf::Input, out: &mut Vec<Output>) {

@@ -2,6 +2,7 @@
 
 pub mod dtmf;
 pub mod packet;
+pub mod quality;
 pub mod reception;
 pub mod rtcp;
 pub mod srtp;

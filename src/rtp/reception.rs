@@ -1,6 +1,6 @@
-//! What is counted of a received stream: packets, losses, jitter.
+//! What is counted of a received stream: packets, losses and their rows, jitter.
 //!
-//! Spec:     RFC 3550 §6.4.1, appendices A.1, A.3 and A.8.
+//! Spec:     RFC 3550 §6.4.1, appendices A.1, A.3 and A.8; ITU-T G.107 §7.5 (burst ratio).
 //! In:       each packet's numbers and arrival, the sender's reports.
 //! Out:      report blocks, totals.
 //! Not here: where packets may come from (`media`), the reports' form (`rtcp`).
@@ -15,7 +15,11 @@ pub struct Reception {
     stream: Option<Stream>,
     /// Of streams that were replaced.
     packets_before: u64,
-    lost_before: u64,
+    losses_before: Losses,
+    late: u64,
+    duplicates: u64,
+    /// The greatest jitter so far, in RTP timestamp units.
+    jitter_max: u32,
     /// Sum and number of the transit differences, in RTP timestamp units: for the mean jitter.
     differences: u64,
     difference_count: u64,
@@ -28,7 +32,12 @@ struct Stream {
     /// First and highest sequence number, with the count of wraps above 16 bits.
     base: u64,
     highest: u64,
+    /// The timestamp of the packet with the highest number.
+    timestamp: u32,
     received: u64,
+    /// Which of the last numbers came, the highest in bit 0; those before the first count as come.
+    came: u128,
+    losses: Losses,
     /// After a jump: what must follow for the jump to be a restart.
     expected_after_jump: Option<u16>,
     transit: Option<u32>,
@@ -47,7 +56,10 @@ impl Reception {
             clock_rate,
             stream: None,
             packets_before: 0,
-            lost_before: 0,
+            losses_before: Losses::default(),
+            late: 0,
+            duplicates: 0,
+            jitter_max: 0,
             differences: 0,
             difference_count: 0,
         }
@@ -58,7 +70,16 @@ impl Reception {
     #[inline]
     pub fn packet(&mut self, now: Instant, ssrc: u32, sequence: u16, timestamp: u32) {
         let arrival = self.units(now);
-        let stream = self.count(ssrc, sequence);
+        let place = self.count(ssrc, sequence);
+        let Some(stream) = &mut self.stream else { return };
+        match place {
+            Place::Next => stream.timestamp = timestamp,
+            Place::Behind => {
+                let behind = stream.timestamp.wrapping_sub(timestamp);
+                self.late += u64::from(behind > self.clock_rate / LATE_PER_SECOND);
+            }
+            Place::Anew | Place::Stray | Place::Twice => {}
+        }
         let transit = arrival.wrapping_sub(timestamp);
         let Some(before) = stream.transit.replace(transit) else { return };
         let difference = (transit.wrapping_sub(before) as i32).unsigned_abs();
@@ -67,6 +88,7 @@ impl Reception {
         }
         stream.jitter_scaled += difference;
         stream.jitter_scaled -= (stream.jitter_scaled - difference + 8) >> 4;
+        self.jitter_max = self.jitter_max.max(stream.jitter_scaled >> 4);
         self.differences += u64::from(difference);
         self.difference_count += 1;
     }
@@ -113,9 +135,35 @@ impl Reception {
         self.packets_before + self.stream.as_ref().map_or(0, |stream| stream.received)
     }
 
-    /// Packets that never came; duplicates hide losses.
+    /// Packets that never came.
     pub fn lost(&self) -> u64 {
-        self.lost_before + self.stream.as_ref().map_or(0, Stream::lost)
+        self.losses().lost
+    }
+
+    /// Packets that came out of order, and so late that a phone has played what follows them.
+    pub fn late(&self) -> u64 {
+        self.late
+    }
+
+    /// Packets that came again.
+    pub fn duplicates(&self) -> u64 {
+        self.duplicates
+    }
+
+    /// The mean row of lost packets over that of as many random losses (G.107 §7.5): 1 if losses
+    /// are random, more if they come together; `None` without a loss.
+    pub fn burst_ratio(&self) -> Option<f64> {
+        let Losses { lost, rows, .. } = self.losses();
+        let came = self.packets().saturating_sub(self.duplicates) as f64;
+        (rows > 0).then(|| lost as f64 / rows as f64 * came / (came + lost as f64))
+    }
+
+    fn losses(&self) -> Losses {
+        let mut losses = self.losses_before;
+        if let Some(stream) = &self.stream {
+            losses.add(stream.all_losses());
+        }
+        losses
     }
 
     /// The present jitter (RFC 3550 §6.4.1).
@@ -124,25 +172,47 @@ impl Reception {
         self.time(u64::from(scaled >> 4))
     }
 
+    /// The greatest that the jitter ever was.
+    pub fn jitter_max(&self) -> Duration {
+        self.time(self.jitter_max.into())
+    }
+
     /// The mean of what each packet added to the jitter, over the whole stream.
     pub fn jitter_mean(&self) -> Duration {
         self.time(self.differences.checked_div(self.difference_count).unwrap_or(0))
     }
 
-    fn count(&mut self, ssrc: u32, sequence: u16) -> &mut Stream {
-        let known = self.stream.as_ref().is_some_and(|stream| stream.ssrc == ssrc);
-        if !known && let Some(old) = self.stream.take() {
-            self.packets_before += old.received;
-            self.lost_before += old.lost();
+    #[inline]
+    fn count(&mut self, ssrc: u32, sequence: u16) -> Place {
+        if self.stream.as_ref().is_none_or(|stream| stream.ssrc != ssrc) {
+            self.begin(Stream::new(ssrc, sequence));
         }
-        let stream = self.stream.get_or_insert_with(|| Stream::new(ssrc, sequence));
-        if stream.jumped(sequence) {
-            self.packets_before += stream.received;
-            self.lost_before += stream.lost();
-            *stream = Stream { report: stream.report, ..Stream::new(ssrc, sequence) };
+        // Always there, since `begin`.
+        let Some(stream) = &mut self.stream else { return Place::Stray };
+        let place = stream.place(sequence);
+        match place {
+            Place::Anew => {
+                let mut stream = Stream { report: stream.report, ..Stream::new(ssrc, sequence) };
+                stream.received = 1;
+                let place = stream.place(sequence);
+                self.begin(stream);
+                return place;
+            }
+            Place::Stray => return place,
+            Place::Twice => self.duplicates += 1,
+            Place::Behind | Place::Next => {}
         }
         stream.received += 1;
-        stream
+        place
+    }
+
+    /// Another stream takes the place of the one before.
+    #[cold]
+    fn begin(&mut self, stream: Stream) {
+        if let Some(old) = self.stream.replace(stream) {
+            self.packets_before += old.received;
+            self.losses_before.add(old.all_losses());
+        }
     }
 
     fn units(&self, at: Instant) -> u32 {
@@ -160,7 +230,10 @@ impl Stream {
             ssrc,
             base: sequence.into(),
             highest: sequence.into(),
+            timestamp: 0,
             received: 0,
+            came: !1,
+            losses: Losses::default(),
             expected_after_jump: None,
             transit: None,
             jitter_scaled: 0,
@@ -174,30 +247,123 @@ impl Stream {
         self.highest - self.base + 1
     }
 
-    fn lost(&self) -> u64 {
-        self.expected().saturating_sub(self.received)
+    /// Finds the place of a number among those that came (appendix A.1).
+    #[inline]
+    fn place(&mut self, sequence: u16) -> Place {
+        let ahead = sequence.wrapping_sub(self.highest as u16);
+        if ahead == 1 {
+            self.highest += 1;
+            self.losses.pass(self.came >> (NUMBERS_KNOWN - 1) == 1);
+            self.came = self.came << 1 | 1;
+            self.expected_after_jump = None;
+            return Place::Next;
+        }
+        self.place_oddly(ahead, sequence)
     }
 
-    /// Moves to `sequence`; true if the sender began to count anew (appendix A.1).
-    fn jumped(&mut self, sequence: u16) -> bool {
-        let ahead = sequence.wrapping_sub(self.highest as u16);
-        if ahead < DROPOUT_MAX {
+    /// As `place`, of a number that does not follow the highest.
+    fn place_oddly(&mut self, ahead: u16, sequence: u16) -> Place {
+        if ahead == 0 || ahead > u16::MAX - MISORDER_MAX {
+            self.place_behind(ahead.wrapping_neg().into())
+        } else if ahead < DROPOUT_MAX {
             self.highest += u64::from(ahead);
+            for _ in 0..u32::from(ahead).min(NUMBERS_KNOWN) {
+                self.losses.pass(self.came >> (NUMBERS_KNOWN - 1) == 1);
+                self.came <<= 1;
+            }
+            self.losses.lose(u64::from(ahead).saturating_sub(NUMBERS_KNOWN.into()));
+            self.came |= 1;
             self.expected_after_jump = None;
-            return false;
+            Place::Next
+        } else if self.expected_after_jump == Some(sequence) {
+            Place::Anew
+        } else {
+            self.expected_after_jump = Some(sequence.wrapping_add(1));
+            Place::Stray
         }
-        if ahead > u16::MAX - MISORDER_MAX {
-            // Late, or twice. Before the first packet: the stream began earlier than it seemed.
-            let sequence = self.highest.checked_sub(u64::from(ahead.wrapping_neg()));
-            self.base = self.base.min(sequence.unwrap_or(self.base));
-            return false;
+    }
+
+    /// As `place`, of a number so far behind the highest: at most `MISORDER_MAX`.
+    fn place_behind(&mut self, behind: u64) -> Place {
+        let bit = 1 << behind;
+        if let Some(sequence) = self.highest.checked_sub(behind).filter(|it| *it < self.base) {
+            // The stream began earlier than it seemed: what lies between is missing.
+            let missing = (bit - 1) & (u128::MAX << 1 << (self.highest - self.base));
+            self.came &= !missing;
+            self.base = sequence;
+            return Place::Behind;
         }
-        let again = self.expected_after_jump == Some(sequence);
-        self.expected_after_jump = Some(sequence.wrapping_add(1));
-        again
+        if self.came & bit != 0 {
+            return Place::Twice;
+        }
+        self.came |= bit;
+        if behind == 0 { Place::Next } else { Place::Behind }
+    }
+
+    /// The losses, with those among the numbers that may still come.
+    fn all_losses(&self) -> Losses {
+        let mut losses = self.losses;
+        for number in (0..NUMBERS_KNOWN).rev() {
+            losses.pass(self.came >> number & 1 == 1);
+        }
+        losses
     }
 }
 
+/// Where a packet's number is among those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// The second in a row after a jump: the sender began to count anew.
+    Anew,
+    /// Of one that was missing.
+    Behind,
+    /// The highest so far.
+    Next,
+    /// Far from all others.
+    Stray,
+    /// Of one that came before.
+    Twice,
+}
+
+/// Packets that never came, and how they lie together.
+#[derive(Clone, Copy, Debug, Default)]
+struct Losses {
+    lost: u64,
+    /// Rows of them with none between that came.
+    rows: u64,
+    in_row: bool,
+}
+
+impl Losses {
+    /// Counts the next number.
+    #[inline]
+    fn pass(&mut self, came: bool) {
+        if came {
+            self.in_row = false;
+        } else {
+            self.lose(1);
+        }
+    }
+
+    fn lose(&mut self, count: u64) {
+        if count > 0 {
+            self.lost += count;
+            self.rows += u64::from(!self.in_row);
+            self.in_row = true;
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.lost += other.lost;
+        self.rows += other.rows;
+    }
+}
+
+/// Numbers up to the highest of which is known whether they came: more than `MISORDER_MAX`.
+const NUMBERS_KNOWN: u32 = u128::BITS;
+/// A packet behind by more than a second divided by this is late: 100 ms, what the jitter buffers
+/// of phones hold at most as they come.
+const LATE_PER_SECOND: u32 = 10;
 /// Longest row of lost packets that is not taken for a new count (RFC 3550 appendix A.1).
 const DROPOUT_MAX: u16 = 3000;
 /// How late a packet may be and still be of this count (RFC 3550 appendix A.1).
@@ -207,6 +373,10 @@ const JUMP_MAX: u32 = 64_000;
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -248,9 +418,57 @@ mod tests {
 
         phone.reception.packet_untimed(1, 20);
         assert_eq!(phone.reception.report(phone.now).unwrap().lost, -1);
+        assert_eq!((phone.reception.lost(), phone.reception.duplicates()), (0, 1));
 
         phone.reception.packet_untimed(1, 8); // sent before the first that came: 9 is missing
         assert_eq!(phone.reception.report(phone.now).unwrap().lost, 0);
+        assert_eq!((phone.reception.lost(), phone.reception.duplicates()), (1, 1));
+    }
+
+    #[test]
+    fn what_comes_after_its_time_is_late() {
+        let mut phone = Phone::new(10);
+        phone.sends(10);
+        let (sequence, timestamp) = (phone.sequence, phone.timestamp);
+        phone.loses(1);
+        phone.sends(6);
+        phone.reception.packet(phone.now, 1, sequence, timestamp);
+        phone.loses(1);
+        let (sequence, timestamp) = (phone.sequence.wrapping_sub(1), phone.timestamp - 160);
+        phone.sends(3);
+        phone.reception.packet(phone.now, 1, sequence, timestamp);
+
+        let counted = &phone.reception;
+        assert_eq!((counted.late(), counted.lost(), counted.duplicates()), (1, 0, 0));
+    }
+
+    /// G.107 §7.5: as many losses, in rows of one and of five.
+    #[test]
+    fn rows_of_losses_show_in_the_burst_ratio() {
+        for (row, rows, ratio) in [(1, 25, 0.95), (5, 5, 4.75)] {
+            let mut phone = Phone::new(65_000);
+            assert_eq!(phone.reception.burst_ratio(), None);
+            for _ in 0..rows {
+                phone.sends(19 * usize::from(row));
+                phone.loses(row);
+            }
+            phone.sends(1);
+
+            assert_eq!(phone.reception.lost(), 25);
+            let found = phone.reception.burst_ratio().unwrap();
+            assert!((found - ratio).abs() < 0.01, "{found}");
+        }
+    }
+
+    #[test]
+    fn a_long_hole_is_one_row() {
+        let mut phone = Phone::new(0);
+        phone.sends(5);
+        phone.loses(700);
+        phone.sends(300);
+
+        assert_eq!(phone.reception.lost(), 700);
+        assert!(phone.reception.burst_ratio().unwrap() > 200.0);
     }
 
     /// RFC 3550 appendix A.8: jitter comes near the mean of the differences.
@@ -268,6 +486,7 @@ mod tests {
         assert!((79..=80).contains(&jitter), "{jitter}");
         assert_eq!(phone.reception.jitter_mean(), Duration::from_millis(10));
         assert!(phone.reception.jitter() > Duration::from_micros(9_800));
+        assert_eq!(phone.reception.jitter_max(), phone.reception.jitter());
     }
 
     #[test]
@@ -297,6 +516,7 @@ mod tests {
         phone.sequence = 40_000;
         phone.sends(10);
 
+        assert_eq!(phone.reception.packets(), 19, "neither the stray nor the first after the jump");
         assert_eq!(phone.reception.report(phone.now).unwrap().highest_sequence, 40_009);
         assert_eq!(phone.reception.lost(), 0);
     }
@@ -313,6 +533,29 @@ mod tests {
         let block = phone.reception.report(later).unwrap();
 
         assert_eq!((block.last_report, block.delay), (0x1234_5678, 3 << 15));
+    }
+
+    proptest! {
+        /// Losses and duplicates are what a list of all that came shows.
+        #[test]
+        fn any_order_is_counted_as_a_list_would(
+            steps in prop::collection::vec((0_u32..4, 0_u32..60), 1..300), first: u16
+        ) {
+            let mut reception = Reception::new(8000);
+            let (mut next, mut came, mut twice) = (70_000 + u32::from(first), BTreeSet::new(), 0);
+            let begin = next;
+            for (skip, back) in steps {
+                let again = next.saturating_sub(back).max(begin);
+                let number = if skip == 3 { again } else { next + skip };
+                next = next.max(number + 1);
+                reception.packet_untimed(1, number as u16);
+                twice += u64::from(!came.insert(number));
+            }
+            let (low, high) = (*came.first().unwrap(), *came.last().unwrap());
+            let lost = u64::from(high - low + 1) - came.len() as u64;
+            prop_assert_eq!((reception.lost(), reception.duplicates()), (lost, twice));
+            prop_assert_eq!(reception.packets(), came.len() as u64 + twice);
+        }
     }
 
     /// A phone that sends a packet each 20 ms.

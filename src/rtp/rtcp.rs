@@ -1,6 +1,6 @@
-//! RTCP: sender and receiver reports, the sender's name, goodbye.
+//! RTCP: sender and receiver reports, the sender's name, goodbye; a receiver's own score.
 //!
-//! Spec:     RFC 3550 §6.4 to §6.6, appendix A.2.
+//! Spec:     RFC 3550 §6.4 to §6.6, appendix A.2; RFC 3611 §3, §4.7 (read only).
 //! In:       compound packets as bytes, hostile ones too; what a report says.
 //! Out:      the same the other way round.
 //! Not here: counting (`reception`), when to report (`media`).
@@ -13,6 +13,8 @@ use crate::time::{Duration, Wall};
 /// One packet of a compound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Packet {
+    /// An extended report; of its blocks only the VoIP metrics are read (RFC 3611).
+    Extended { ssrc: u32, metrics: SmallVec<[VoipMetrics; 1]> },
     /// The senders that left.
     Goodbye { ssrcs: SmallVec<[u32; 2]> },
     /// The canonical name of a sender (RFC 3550 §6.5.1).
@@ -53,6 +55,24 @@ pub struct Block {
     pub last_report: u32,
     /// Between that report and this block, in 1/65536 s.
     pub delay: u32,
+}
+
+/// What a receiver says about how one sender sounds (RFC 3611 §4.7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VoipMetrics {
+    /// The sender reported on.
+    pub ssrc: u32,
+    /// Of the packets so far, in 1/256: those lost, and those that came too late or too early to be
+    /// played.
+    pub loss_rate: u8,
+    pub discard_rate: u8,
+    /// In milliseconds; 0 if it is not known.
+    pub round_trip_ms: u16,
+    /// From the packet's arrival to the ear, and from the mouth to the packet: in milliseconds; 0
+    /// if it is not known.
+    pub end_system_delay_ms: u16,
+    /// The conversational score MOS-CQ in tenths, 10 to 50; `None` if it is not known.
+    pub mos_cq: Option<u8>,
 }
 
 /// Why bytes are no compound packet.
@@ -111,6 +131,7 @@ impl Packet {
                 let blocks = (0..count).map(|index| Block::parse(body, start + 24 * index));
                 Ok(Self::Report { ssrc, sender, blocks: blocks.collect::<Result<_, _>>()? })
             }
+            EXTENDED => Ok(Self::Extended { ssrc: word(body, 0)?, metrics: metrics(body)? }),
             DESCRIPTION => Ok(name(body).unwrap_or(Self::Other { packet_type })),
             GOODBYE => {
                 let ssrcs = (0..count).map(|index| word(body, 4 * index));
@@ -227,6 +248,33 @@ fn sender(body: &[u8]) -> Result<Sender, RtcpError> {
     })
 }
 
+/// The VoIP metrics among the blocks of an extended report.
+fn metrics(body: &[u8]) -> Result<SmallVec<[VoipMetrics; 1]>, RtcpError> {
+    let mut metrics = SmallVec::new();
+    let mut at = 4;
+    while at < body.len() {
+        let header = word(body, at)?;
+        let length = 4 + 4 * (header & 0xffff) as usize;
+        let block = body.get(at..at + length).ok_or(RtcpError::Length)?;
+        // Of another length than the RFC's it is to be ignored (RFC 3611 §4.7).
+        if header >> 24 == VOIP_METRICS && length == VOIP_METRICS_BYTES {
+            let rates = word(block, 8)?.to_be_bytes();
+            let delays = word(block, 16)?;
+            let mos_cq = block[27];
+            metrics.push(VoipMetrics {
+                ssrc: word(block, 4)?,
+                loss_rate: rates[0],
+                discard_rate: rates[1],
+                round_trip_ms: (delays >> 16) as u16,
+                end_system_delay_ms: delays as u16,
+                mos_cq: (10..=50).contains(&mos_cq).then_some(mos_cq),
+            });
+        }
+        at += length;
+    }
+    Ok(metrics)
+}
+
 /// The first chunk's CNAME.
 fn name(body: &[u8]) -> Option<Packet> {
     let ssrc = word(body, 0).ok()?;
@@ -253,6 +301,11 @@ const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
 const DESCRIPTION: u8 = 202;
 const GOODBYE: u8 = 203;
+/// RFC 3611 §2.
+const EXTENDED: u8 = 207;
+/// Block type and length, with its header (RFC 3611 §4.7).
+const VOIP_METRICS: u32 = 7;
+const VOIP_METRICS_BYTES: usize = 36;
 /// The item of a description that is the canonical name.
 const CNAME: u8 = 1;
 /// Seconds from 1900 to 1970.
@@ -338,12 +391,54 @@ mod tests {
         assert_eq!(parse(&[0x80, 206, 0, 0]).unwrap().as_slice(), [other]);
     }
 
+    /// RFC 3611 §3 and §4.7, by hand: a block of another type comes before.
+    #[test]
+    fn a_receiver_s_own_score_is_read() {
+        let packets = parse(&XR).unwrap();
+
+        let metrics = VoipMetrics {
+            ssrc: 9,
+            loss_rate: 13,
+            discard_rate: 5,
+            round_trip_ms: 120,
+            end_system_delay_ms: 60,
+            mos_cq: Some(38),
+        };
+        let read = Packet::Extended { ssrc: 7, metrics: SmallVec::from([metrics]) };
+        assert_eq!(packets.as_slice(), [read]);
+
+        let mut unknown = XR;
+        unknown[XR.len() - 9] = 127; // "unavailable"
+        let Packet::Extended { metrics, .. } = &parse(&unknown).unwrap()[0] else { panic!() };
+        assert_eq!(metrics[0].mos_cq, None);
+        let mut long = XR;
+        long[11] = 12; // a block that goes beyond the packet
+        assert_eq!(parse(&long), Err(RtcpError::Length));
+        let mut short = XR;
+        short[23] = 7; // of seven words: not the RFC's; an empty block follows
+        assert_eq!(
+            parse(&short).unwrap()[0],
+            Packet::Extended { ssrc: 7, metrics: SmallVec::new() }
+        );
+    }
+
+    /// An extended report with a block of type 4 and VoIP metrics.
+    #[rustfmt::skip]
+    const XR: [u8; 56] = [
+        0x80, 207, 0, 13, 0, 0, 0, 7,
+        4, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8,
+        7, 0, 0, 8, 0, 0, 0, 9,
+        13, 5, 200, 1, 0, 100, 1, 0, 0, 120, 0, 60,
+        236, 196, 127, 16, 80, 127, 41, 38, 0b1110_0000, 0, 0, 40, 0, 80, 0, 0,
+    ];
+
     proptest! {
         #[test]
         fn hostile_bytes_never_panic(
             changes in prop::collection::vec(any::<(u8, u8)>(), 0..12), cut: u8
         ) {
-            let mut bytes = compound(7, Some(&SENDER), &[BLOCK, BLOCK], "name@host", true);
+            let mut bytes = compound(7, Some(&SENDER), &[BLOCK], "name@host", true);
+            bytes.extend(XR);
             for (at, byte) in changes {
                 let at = usize::from(at) % bytes.len();
                 bytes[at] = byte;

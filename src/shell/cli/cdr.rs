@@ -149,10 +149,27 @@ fn record_line(sequence: u64, record: &CallRecord, zone: &jiff::tz::TimeZone) ->
             length(between(talk.start_time, talk.end_time)),
         ));
     }
+    for leg in &record.legs {
+        line.push_str(&leg.quality.as_ref().map(sound).unwrap_or_default());
+    }
     if let Some(end) = &record.end {
         line.push_str(&format!("  {}", plain(&end.reason)));
     }
     line
+}
+
+/// How a leg sounded: the scores from and to its phone, and who is to blame.
+fn sound(quality: &proto::Quality) -> String {
+    let mos = |mos: Option<f32>| mos.map_or("-".to_owned(), |mos| format!("{mos:.2}"));
+    let scores = (quality.received_mos, quality.sent_mos);
+    let blame = match quality.blame() {
+        proto::Blame::Unspecified | proto::Blame::None => String::new(),
+        blame => format!(" {}", word(blame.as_str_name(), "BLAME_")),
+    };
+    match scores {
+        (None, None) => String::new(),
+        (from, to) => format!("  mos {}/{}{blame}", mos(from), mos(to)),
+    }
 }
 
 fn event_line(sequence: u64, event: &Event, zone: &jiff::tz::TimeZone) -> String {

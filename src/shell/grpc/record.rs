@@ -4,7 +4,7 @@ use super::convert::{
     agent_state, direction, duration, forward_why, hung_up_by, join_why, name, offer_outcome,
     order_kind, park_left, queue_left, time, transfer_outcome, trunk_state,
 };
-use crate::cdr::entry::{Entry, Fact, Quality};
+use crate::cdr::entry::{Blame, Entry, Fact, Quality};
 use crate::cdr::record::{
     Attempt, CallRecord, Caller, End, Forward, Hold, Join, Leg, MenuVisit, Offer, Order, Park,
     QueueVisit, Recording, RouteTaken, Talk, Transfer, WrapUp,
@@ -231,15 +231,36 @@ fn leg(leg: Leg) -> proto::Leg {
     }
 }
 
-fn quality(quality: Quality) -> proto::Quality {
-    let jitter = |micros: u32| Some(duration(Duration::from_micros(u64::from(micros))));
+/// What a leg's media counted, as the contract writes it.
+pub fn quality(quality: Quality) -> proto::Quality {
+    let time = |micros: u32| duration(Duration::from_micros(u64::from(micros)));
+    let mos = |hundredths: Option<u16>| hundredths.map(|mos| f32::from(mos) / 100.0);
+    let ratio = quality.received_burst_percent;
     proto::Quality {
         received: quality.received,
         received_lost: quality.received_lost,
-        received_jitter: jitter(quality.received_jitter_us),
+        received_late: quality.received_late,
+        received_duplicates: quality.received_duplicates,
+        received_jitter: Some(time(quality.received_jitter_us)),
+        received_jitter_max: Some(time(quality.received_jitter_max_us)),
+        received_burst_ratio: (ratio > 0).then(|| ratio as f32 / 100.0),
+        received_mos: mos(quality.received_mos),
         sent: quality.sent,
         sent_lost: quality.sent_lost,
-        sent_jitter: jitter(quality.sent_jitter_us),
+        sent_missing: quality.sent_missing,
+        sent_late: quality.sent_late,
+        sent_jitter: Some(time(quality.sent_jitter_us)),
+        sent_jitter_max: Some(time(quality.sent_jitter_max_us)),
+        sent_mos: mos(quality.sent_mos),
+        told_mos: mos(quality.told_mos),
+        round_trip: quality.round_trip_us.map(time),
+        blame: match quality.blame {
+            Blame::Both => proto::Blame::Both,
+            Blame::FromPhone => proto::Blame::FromPhone,
+            Blame::None => proto::Blame::None,
+            Blame::ToPhone => proto::Blame::ToPhone,
+        }
+        .into(),
         strangers: quality.strangers,
         forged: quality.forged,
         encrypted: quality.encrypted,
