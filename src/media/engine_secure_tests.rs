@@ -116,6 +116,25 @@ fn keys_that_stay_go_on_and_new_ones_begin() {
     assert_eq!(hall.counts(0).forged, 0);
 }
 
+/// Our side too: a report under a number that was used before tells what both say.
+#[test]
+fn our_numbers_go_on_under_a_key_that_stays() {
+    let mut hall = Hall::new();
+    let same = keys(Suite::Counter128Tag80, 1);
+    hall.connect_secure(0, Codec::Pcma, &same);
+    hall.speaks(0, 400);
+    let before = hall.reports.len();
+    let again = Negotiated { keys: Some(same), ..negotiated(0, Codec::Pcma) };
+    hall.order(Command::Connect { leg: leg(0), audio: Box::new(again) });
+    hall.speaks(0, 400);
+
+    assert!((1..hall.reports.len()).contains(&before), "reports before and after");
+    let secure = hall.phones[0].secure.as_mut().unwrap();
+    for (_, report) in &hall.reports {
+        assert!(secure.receiver.open_rtcp(&mut report.clone()).is_ok());
+    }
+}
+
 /// Music while nobody is bridged goes on under the same key, and never twice under one number.
 #[test]
 fn a_change_of_source_keeps_the_key() {
