@@ -22,7 +22,7 @@ const PER_SECOND: u32 = 2000;
 const BURST: u32 = 20;
 
 pub fn measure(table: &mut Table) {
-    let mut talks = Talks::begin(CALLS, TIME, "\"\n");
+    let mut talks = Talks::begin(CALLS, TIME, "\"\n", [None; 2]);
     let (node, pid) = (talks.node.sip(), talks.node.pid());
     let mut phone = Wire::new("2019", node);
     let challenge = phone.challenge();

@@ -1,8 +1,13 @@
-//! Calls with audio both ways: what a relayed call costs, with and without a recording.
+//! Calls with audio both ways: what a relayed call costs, with and without a recording, encrypted and
+//! not.
 
 use std::collections::HashMap;
 use std::net::UdpSocket;
+use std::sync::Mutex;
 use std::time::Duration;
+
+use strowger::rng::Rng;
+use strowger::rtp::srtp::{MasterKey, Receiver, Sender, Suite};
 
 use crate::call::{QUIET, register};
 use crate::figures::{Cpu, Table, percentile};
@@ -17,34 +22,63 @@ const TIME: Duration = Duration::from_secs(15);
 const FIRST_PORT: u16 = 10_000;
 const LIMIT: Duration = Duration::from_secs(90);
 
+/// How the calls of a row are carried.
+#[derive(Clone, Copy)]
+struct Kind {
+    name: &'static str,
+    rivals: (&'static str, &'static str),
+    record: &'static str,
+    /// What encrypts the audio of the caller, and that of the callee.
+    suites: Suites,
+}
+
+/// What encrypts the audio of the callers, and that of whom they call.
+pub type Suites = [Option<Suite>; 2];
+
 pub fn measure(table: &mut Table) {
-    let rivals = [("0.30–0.41", "0.23–0.29"), ("0.70–0.90", "0.36–0.51")];
-    for (record, (asterisk, rustpbx)) in [false, true].into_iter().zip(rivals) {
-        let kind = if record { "relayed and recorded" } else { "relayed" };
-        let (share, counted, resident) = relay(record);
-        let lost = counted.sent - counted.received.min(counted.sent);
-        let mut delays = counted.delays;
-        let (p50, p99) = (percentile(&mut delays, 0.5), percentile(&mut delays, 0.99));
-        table.row(
-            &format!("one G.711 call {kind}, of {CALLS}, % of a core"),
-            format!("{share:.3}"),
-            asterisk,
-            rustpbx,
-        );
-        table.row(
-            &format!("{kind}: lost of {} packets; delay p50 / p99, ms", counted.sent),
-            format!("{lost}; {p50:.2} / {p99:.2}"),
-            "",
-            "",
-        );
-        table.row(&format!("{kind}: resident memory, MB"), resident.to_string(), "", "0.7 a call");
+    let kind = |name, suites| Kind { name, rivals: ("", ""), record: "never", suites };
+    let counter = Some(Suite::Counter128Tag80);
+    let kinds = [
+        Kind { rivals: ("0.30–0.41", "0.23–0.29"), ..kind("relayed", [None; 2]) },
+        Kind {
+            rivals: ("0.70–0.90", "0.36–0.51"),
+            record: "always",
+            ..kind("relayed and recorded", [None; 2])
+        },
+        kind("relayed from SRTP (AES-CM) to plain", [counter, None]),
+        kind("relayed from SRTP to SRTP (AES-CM)", [counter; 2]),
+        kind("relayed from SRTP to SRTP (AES-GCM)", [Some(Suite::Gcm128); 2]),
+    ];
+    for kind in kinds {
+        row(table, kind);
     }
 }
 
+fn row(table: &mut Table, kind: Kind) {
+    let Kind { name, rivals: (asterisk, rustpbx), .. } = kind;
+    let (share, counted, resident) = relay(kind);
+    let lost = counted.sent - counted.received.min(counted.sent);
+    let mut delays = counted.delays;
+    let (p50, p99) = (percentile(&mut delays, 0.5), percentile(&mut delays, 0.99));
+    table.row(
+        &format!("one G.711 call {name}, of {CALLS}, % of a core"),
+        format!("{share:.3}"),
+        asterisk,
+        rustpbx,
+    );
+    table.row(
+        &format!("{name}: lost of {} packets; delay p50 / p99, ms", counted.sent),
+        format!("{lost}; {p50:.2} / {p99:.2}"),
+        "",
+        "",
+    );
+    table.row(&format!("{name}: resident memory, MB"), resident.to_string(), "", "0.7 a call");
+}
+
 /// Percent of a core per call, what was counted, and resident MB.
-fn relay(record: bool) -> (f64, rtp::Counted, u64) {
-    let record = if record { "always" } else { "never" };
-    let mut talks = Talks::begin(CALLS, TIME, &format!("\"\nrecord = \"{record}\"\n"));
+fn relay(kind: Kind) -> (f64, rtp::Counted, u64) {
+    let line_end = format!("\"\nrecord = \"{}\"\n", kind.record);
+    let mut talks = Talks::begin(CALLS, TIME, &line_end, kind.suites);
     let pid = talks.node.pid();
     let before = Cpu::of(pid);
     let began = wait::now();
@@ -67,9 +101,15 @@ pub struct Talks {
 impl Talks {
     /// Begins some calls, which stay for `time` and a little; `line_end` ends every line of the
     /// callers' accounts.
-    pub fn begin(calls: u16, time: Duration, line_end: &str) -> Self {
+    /// `suites` says what encrypts the audio of each end.
+    pub fn begin(calls: u16, time: Duration, line_end: &str, suites: Suites) -> Self {
         let users = extensions(2000..2000 + u32::from(calls)).replace("\"\n", line_end);
-        let node = Daemon::start(&format!("{QUIET}{users}{}", extensions([1001])));
+        let [near_key, far_key] = suites.map(|suite| suite.map(key));
+        let media = suites.iter().flatten().next().map_or_else(String::new, |suite| {
+            let far = if suites[1].is_some() { "preferred" } else { "accepted" };
+            format!("[media]\nsrtp = \"{far}\"\nsrtp_suites = [\"{}\"]\n", suite.name())
+        });
+        let node = Daemon::start(&format!("{QUIET}{media}{users}{}", extensions([1001])));
         let (near, far) = (Place::new(), Place::new());
         register(&node, &far, 1001..1002);
         let near_sockets = sockets(&near, calls);
@@ -78,6 +118,7 @@ impl Talks {
         let callee = Scenario::new("callee_with_port", &far, 5060, node.sip())
             .users(&(0..calls).map(|call| port(call).to_string()).collect::<Vec<_>>())
             .calls(u32::from(calls), 50)
+            .option(&described(far_key.as_ref(), "RTP/AVP").each_ref().map(String::as_str))
             .keep(far)
             .start(limit);
         let talk = (time + Duration::from_secs(15)).as_millis().to_string();
@@ -86,6 +127,7 @@ impl Talks {
             .dials("1001", node.sip())
             .calls(u32::from(calls), 50)
             .option(&["-d", &talk])
+            .option(&described(near_key.as_ref(), "RTP/SAVP").each_ref().map(String::as_str))
             .keep(near)
             .start(limit);
         wait::until("all calls talk", Duration::from_secs(20), || {
@@ -93,8 +135,9 @@ impl Talks {
             let talking = shown.iter().filter(|call| call["answer_time"].is_string()).count();
             (talking == usize::from(calls)).then_some(())
         });
-        let mut streams = pair(near_sockets, &switch_ports(&caller.report()), &node);
-        streams.extend(pair(far_sockets, &switch_ports(&callee.report()), &node));
+        let told = (&caller.report(), near_key.as_ref());
+        let mut streams = pair(near_sockets, told, &node);
+        streams.extend(pair(far_sockets, (&callee.report(), far_key.as_ref()), &node));
         assert_eq!(streams.len(), 2 * usize::from(calls), "both ends of every call");
         Self { node, streams, caller, callee }
     }
@@ -127,8 +170,31 @@ fn sockets(place: &Place, calls: u16) -> HashMap<u16, UdpSocket> {
     (0..calls).map(bind).collect()
 }
 
-/// Our port → the switch's port, from the SDP in both directions of each call.
-fn switch_ports(report: &Report) -> HashMap<u16, u16> {
+/// What every phone of one side encrypts with.
+fn key(suite: Suite) -> MasterKey {
+    MasterKey::random(suite, &mut Rng::from_number(1))
+}
+
+/// What a scenario's descriptions say of the encryption; who answers an offer that leaves it open
+/// keeps its profile (RFC 8643).
+fn described(key: Option<&MasterKey>, profile: &str) -> [String; 6] {
+    let line =
+        |key: &MasterKey| format!("crypto:1 {} inline:{}", key.suite().name(), key.to_base64());
+    let (profile, line) = match key {
+        None => ("RTP/AVP", "sendrecv".to_owned()),
+        Some(key) => (profile, line(key)),
+    };
+    ["-key", "profile", profile, "-key", "security", &line].map(str::to_owned)
+}
+
+/// What the switch's description says: its port, and its key if it has one.
+struct Told {
+    port: u16,
+    key: Option<MasterKey>,
+}
+
+/// Our port → the switch's description, from the SDP in both directions of each call.
+fn described_by_switch(report: &Report) -> HashMap<u16, Told> {
     let mut ours = HashMap::new();
     let mut theirs = HashMap::new();
     for one in report.trace() {
@@ -138,17 +204,37 @@ fn switch_ports(report: &Report) -> HashMap<u16, u16> {
         };
         let (Some(call), Some(audio)) = (field("Call-ID:"), field("m=audio ")) else { continue };
         let Some(Ok(port)) = audio.split(' ').next().map(str::parse::<u16>) else { continue };
-        let side = if one.sent { &mut ours } else { &mut theirs };
-        side.insert(call, port);
+        if one.sent {
+            ours.insert(call, port);
+        } else {
+            let key = field("a=crypto:").and_then(|line| read_key(&line));
+            theirs.insert(call, Told { port, key });
+        }
     }
     let pairs = ours.into_iter();
-    pairs.filter_map(|(call, port)| Some((port, *theirs.get(&call)?))).collect()
+    pairs.filter_map(|(call, port)| Some((port, theirs.remove(&call)?))).collect()
 }
 
-fn pair(sockets: HashMap<u16, UdpSocket>, ports: &HashMap<u16, u16>, node: &Daemon) -> Vec<Stream> {
+/// `1 SUITE inline:KEY`.
+fn read_key(line: &str) -> Option<MasterKey> {
+    let mut words = line.split(' ').skip(1);
+    let suite = words.next()?.parse().ok()?;
+    MasterKey::from_base64(suite, words.next()?.strip_prefix("inline:")?)
+}
+
+fn pair(
+    sockets: HashMap<u16, UdpSocket>,
+    (report, key): (&Report, Option<&MasterKey>),
+    node: &Daemon,
+) -> Vec<Stream> {
+    let told = described_by_switch(report);
     let stream = |(port, socket)| {
-        let to = node.place.at(*ports.get(&port)?);
-        Some(Stream { socket, to })
+        let told = told.get(&port)?;
+        let secure = key.map(|own| {
+            let theirs = told.key.as_ref().expect("the switch has a key for an encrypted call");
+            (Mutex::new(Sender::new(own)), Mutex::new(Receiver::new(theirs)))
+        });
+        Some(Stream { socket, to: node.place.at(told.port), secure })
     };
     sockets.into_iter().filter_map(stream).collect()
 }

@@ -6,12 +6,13 @@
 use std::collections::HashMap;
 use std::net::{SocketAddrV4, UdpSocket};
 use std::os::fd::AsFd as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use strowger::rtp::srtp::{OVERHEAD_MAX, Receiver, Sender};
 
 use crate::support::wait;
 
@@ -24,6 +25,8 @@ const PACKET_TIME: Duration = Duration::from_millis(20);
 pub struct Stream {
     pub socket: UdpSocket,
     pub to: SocketAddrV4,
+    /// If its audio is encrypted: by the thread that speaks, and by the one that hears.
+    pub secure: Option<(Mutex<Sender>, Mutex<Receiver>)>,
 }
 
 /// What was counted over all streams.
@@ -64,9 +67,10 @@ fn speak(streams: &[Stream], began: Instant, time: Duration) -> u64 {
             let due = began + PACKET_TIME * number + gap * index;
             wait::pause(due.saturating_duration_since(wait::now()));
             let counts = PACKET_TIME * number >= WARM_UP;
-            let packet = packet(index, number, began, counts);
+            let mut packet = packet(index, number, began, counts);
+            let length = stream.seal(&mut packet);
             // A full socket buffer is a lost packet, and is counted as one.
-            let _ = stream.socket.send_to(&packet, stream.to);
+            let _ = stream.socket.send_to(&packet[..length], stream.to);
             counted += u64::from(counts);
         }
         number += 1;
@@ -76,8 +80,29 @@ fn speak(streams: &[Stream], began: Instant, time: Duration) -> u64 {
 
 const WARM_UP: Duration = Duration::from_secs(1);
 
-fn packet(stream: u32, number: u32, began: Instant, counts: bool) -> [u8; PACKET_BYTES] {
-    let mut packet = [0xd5; PACKET_BYTES];
+impl Stream {
+    /// Encrypts a packet, if the stream is; gives its length.
+    fn seal(&self, packet: &mut [u8]) -> usize {
+        let Some((sender, _)) = &self.secure else { return PACKET_BYTES };
+        let mut sender = sender.lock().expect("no thread has failed");
+        sender.seal_rtp(packet, PACKET_BYTES).expect("each packet has its number")
+    }
+
+    /// Decrypts a packet, if the stream is.
+    fn open<'a>(&self, datagram: &'a mut [u8]) -> &'a [u8] {
+        let Some((_, receiver)) = &self.secure else { return datagram };
+        let opened = receiver.lock().expect("no thread has failed").open_rtp(datagram);
+        &datagram[..opened.unwrap_or(0)]
+    }
+}
+
+fn packet(
+    stream: u32,
+    number: u32,
+    began: Instant,
+    counts: bool,
+) -> [u8; PACKET_BYTES + OVERHEAD_MAX] {
+    let mut packet = [0xd5; PACKET_BYTES + OVERHEAD_MAX];
     let sequence = (number as u16).to_be_bytes();
     packet[..4].copy_from_slice(&[0x80, 0, sequence[0], sequence[1]]);
     packet[4..8].copy_from_slice(&(number * 160).to_be_bytes());
@@ -114,7 +139,7 @@ fn hear(streams: &[Stream], began: Instant, done: &AtomicBool) -> Counted {
             }
             while let Ok(size) = stream.socket.recv(&mut datagram) {
                 let micros = wait::now().duration_since(began).as_micros() as u64;
-                let Some((id, sent)) = read(&datagram[..size]) else { continue };
+                let Some((id, sent)) = read(stream.open(&mut datagram[..size])) else { continue };
                 if heard.insert(id, ()).is_none() {
                     counted.received += 1;
                     counted.delays.push(micros.saturating_sub(sent) as f64 / 1000.0);
