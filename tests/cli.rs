@@ -89,7 +89,7 @@ fn calls_are_ordered() {
     let dialled = site.says(&["call", "dial", "1001", "600", "--auto-answer"]);
     assert_eq!(dialled, "0000000000000007\n");
     assert_eq!(site.says(&["call", "transfer", "0000000000000007-1", "1002"]), "");
-    for verb in ["hold", "resume"] {
+    for verb in ["hold", "resume", "pause", "record"] {
         let refused = site.run(&["call", verb, "0000000000000007-1"]);
         assert_eq!(refused.status.code(), Some(1));
         assert_eq!(text(&refused.stderr), "strowger: there is no leg 0000000000000007-1\n");
@@ -313,7 +313,9 @@ fn played(asked: Asked) -> bool {
                 Request::Drain { on } => Reply::Status(status(on)),
                 Request::Status => Reply::Status(status(false)),
                 Request::Dial(_) => Reply::Dialled(CallId::from_u64(7)),
-                Request::Hold { leg, .. } => Reply::Refused(Refusal::UnknownLeg(leg)),
+                Request::Hold { leg, .. } | Request::PauseRecording { leg, .. } => {
+                    Reply::Refused(Refusal::UnknownLeg(leg))
+                }
                 Request::Transfer { .. } => Reply::Done,
                 Request::Trunks => Reply::Trunks(vec![trunk()]),
             };

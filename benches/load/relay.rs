@@ -1,5 +1,5 @@
-//! Calls with audio both ways: what a relayed call costs, with and without a recording, encrypted and
-//! not.
+//! Calls with audio both ways: what a relayed call costs, with and without a recording, encrypted
+//! and not.
 
 use std::collections::HashMap;
 use std::net::UdpSocket;

@@ -185,6 +185,10 @@ pub struct Call {
     /// Legs whose media is open, and recordings whose files are not complete.
     pub(super) open_media: BTreeSet<LegId>,
     pub(super) open_recordings: BTreeMap<LegId, String>,
+    /// Whether they are silent because somebody wants so.
+    pub(super) paused: bool,
+    /// The last keys of each phone that talks.
+    pub(super) typed: BTreeMap<LegId, String>,
     /// Every request ever sent and every tag ever used, for the Switch to forget at the end.
     pub(super) clients: Vec<(LegId, ClientId)>,
     pub(super) tags: Vec<(LegId, String)>,
@@ -285,6 +289,8 @@ impl Call {
             recordings: 0,
             open_media: BTreeSet::new(),
             open_recordings: BTreeMap::new(),
+            paused: false,
+            typed: BTreeMap::new(),
             clients: Vec::new(),
             tags: Vec::new(),
             guests: Vec::new(),

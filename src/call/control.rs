@@ -27,21 +27,13 @@ use crate::time::{Duration, Instant};
 pub enum Order {
     /// It hears music, and the other side nothing, until `Resume`.
     Hold,
+    /// The recording of what it talks is silent, or (false) hears again.
+    PauseRecording(bool),
     Resume,
     /// It goes on to this number; the other side leaves when somebody is there.
     Transfer {
         to: String,
     },
-}
-
-impl Order {
-    const fn kind(&self) -> OrderKind {
-        match self {
-            Self::Hold => OrderKind::Hold,
-            Self::Resume => OrderKind::Resume,
-            Self::Transfer { .. } => OrderKind::Transfer,
-        }
-    }
 }
 
 /// Why an order cannot be carried out; nothing has changed.
@@ -55,10 +47,16 @@ pub enum OrderError {
     NoAccount,
     #[error("it is not held")]
     NotHeld,
+    #[error("its recording is not paused")]
+    NotPaused,
+    #[error("it is not recorded")]
+    NotRecorded,
     #[error("it talks with nobody")]
     NotTalking,
     #[error("it cannot be sent there (status {0})")]
     NoWay(u16),
+    #[error("its recording is paused already")]
+    Paused,
     #[error("it was sent on too often")]
     TooOften,
 }
@@ -159,24 +157,24 @@ impl Call {
         out: &mut Vec<Output>,
     ) -> Result<(), OrderError> {
         let other = self.talks_with(leg).ok_or(OrderError::NotTalking)?;
-        let kind = order.kind();
-        let fact = |to| Fact::Ordered { order: kind, by, leg: Some(leg), to };
+        let fact = |order, to, by| Fact::Ordered { order, by, leg: Some(leg), to };
         match order {
+            Order::PauseRecording(pause) => self.pause_recording(now, (pause, by), out)?,
             Order::Hold if self.is_held_by_us(leg) => return Err(OrderError::Held),
             Order::Hold => {
-                self.fact(now, out, fact(None));
+                self.fact(now, out, fact(OrderKind::Hold, None, by));
                 self.drive(now, site, leg, leg::Input::Hold(true), out);
                 self.play_hold_music(leg, out);
             }
             Order::Resume if !self.is_held_by_us(leg) => return Err(OrderError::NotHeld),
             Order::Resume => {
-                self.fact(now, out, fact(None));
+                self.fact(now, out, fact(OrderKind::Resume, None, by));
                 self.drive(now, site, leg, leg::Input::Hold(false), out);
                 self.held_no_more(leg, out);
             }
             Order::Transfer { to } => {
                 let sent = self.way_for(now, site, (leg, other), &to)?;
-                self.fact(now, out, fact(Some(to)));
+                self.fact(now, out, fact(OrderKind::Transfer, Some(to), by));
                 self.transfer(now, site, sent, out);
             }
         }

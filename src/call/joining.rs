@@ -103,6 +103,8 @@ pub fn join(
     let hears = to.hears.take();
     let (agent_leg, party) = (place, to.party);
     to.free_agent_at(now, site, &mut stage, agent_leg);
+    from.end_pause(now, out);
+    to.end_pause(now, out);
     let thread = to.thread;
     let (heir, rest) = if older { (from, to) } else { (to, from) };
     let moved = if older { others.clone() } else { vec![guest] };

@@ -284,6 +284,7 @@ impl Call {
         }
         let Stage::Talking(talking) = &self.stage else { return };
         let other = if leg == self.party { talking.peer } else { self.party };
+        self.press_in_talk(now, (leg, key), out);
         if self.legs.get(&other).is_some_and(|other| !other.audio().carries_digits()) {
             self.drive(now, site, other, leg::Input::Key(key), out);
         }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::acd;
 use crate::call::call::{Call, Output, Stage};
+use crate::call::control::OrderError;
 use crate::call::leg::Leg;
 use crate::call::queueing::HOLD_MUSIC;
 use crate::call::site::Site;
@@ -94,6 +95,78 @@ impl Call {
         self.fact(now, out, Fact::RecordingBegan { leg, path: named });
     }
 
+    /// Nothing of the talk is recorded from here on, or everything again; says who wanted it.
+    ///
+    /// # Errors
+    ///
+    /// If nothing is recorded, or that is so already.
+    pub(super) fn pause_recording(
+        &mut self,
+        now: Instant,
+        (pause, by): (bool, String),
+        out: &mut Vec<Output>,
+    ) -> Result<(), OrderError> {
+        match (self.paused, pause) {
+            _ if self.open_recordings.is_empty() => return Err(OrderError::NotRecorded),
+            (true, true) => return Err(OrderError::Paused),
+            (false, false) => return Err(OrderError::NotPaused),
+            _ => self.paused = pause,
+        }
+        self.tell_pause(now, &by, out);
+        Ok(())
+    }
+
+    /// Orders what `paused` says, and writes it down.
+    fn tell_pause(&mut self, now: Instant, by: &str, out: &mut Vec<Output>) {
+        let pause = self.paused;
+        let legs: Vec<LegId> = self.open_recordings.keys().copied().collect();
+        for leg in legs {
+            self.order(Command::PauseRecording { leg, pause }, out);
+            let by = by.to_owned();
+            let fact = match pause {
+                true => Fact::RecordingPaused { leg, by },
+                false => Fact::RecordingResumed { leg, by },
+            };
+            self.fact(now, out, fact);
+        }
+    }
+
+    /// What was not to be heard is over: what comes next is recorded again.
+    pub(super) fn end_pause(&mut self, now: Instant, out: &mut Vec<Output>) {
+        self.typed.clear();
+        if std::mem::take(&mut self.paused) {
+            self.tell_pause(now, TALK_ENDED, out);
+        }
+    }
+
+    /// An extension's phone pressed the keys of a code in its talk: it hears once that nothing is
+    /// recorded any more, twice that it is again.
+    pub(super) fn press_in_talk(
+        &mut self,
+        now: Instant,
+        (leg, key): (LegId, char),
+        out: &mut Vec<Output>,
+    ) {
+        let Some(by) = self.legs.get(&leg).and_then(|leg| leg.extension.clone()) else { return };
+        let typed = self.typed.entry(leg).or_default();
+        if typed.len() == TYPED_MAX {
+            typed.remove(0);
+        }
+        typed.push(key);
+        let codes = &self.plan.codes;
+        let is = |code: &str| !code.is_empty() && typed.ends_with(code);
+        let pause = match (is(&codes.record_pause), is(&codes.record_resume)) {
+            (true, _) => true,
+            (false, true) => false,
+            (false, false) => return,
+        };
+        typed.clear();
+        if self.pause_recording(now, (pause, by.as_str().to_owned()), out).is_ok() {
+            let beeps = if pause { 1 } else { 2 };
+            self.play(leg, vec![Sound::Prompt(BEEP.into()); beeps], false, out);
+        }
+    }
+
     /// A phone put us on hold or took us back: the other side hears music meanwhile.
     pub(super) fn held(&mut self, now: Instant, leg: LegId, held: bool, out: &mut Vec<Output>) {
         let fact = if held { Fact::HoldBegan { leg } } else { Fact::HoldEnded { leg } };
@@ -144,6 +217,7 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         let (a, b) = (self.party, talking.peer);
+        self.end_pause(now, out);
         self.fact(now, out, Fact::TalkEnded { a, b });
         if let Some(agent) = &talking.agent {
             site.acd.call_ended(now, self.acd_id, agent, site.decided);
@@ -161,3 +235,10 @@ fn file_name(wall: &str, call: &Call) -> PathBuf {
     };
     PathBuf::from(day).join(name)
 }
+
+/// Keys of a talk that are remembered: more than a code has.
+const TYPED_MAX: usize = 16;
+/// What is heard when a code was obeyed.
+const BEEP: &str = "beep";
+/// Who resumes a recording that nobody has resumed.
+const TALK_ENDED: &str = "talk_ended";

@@ -179,6 +179,16 @@ pub enum Fact {
         #[serde(skip_serializing_if = "Option::is_none")]
         fault: Option<String>,
     },
+    /// Nothing of the talk is recorded from here on; `by` is the extension, or who gave the order.
+    RecordingPaused {
+        leg: LegId,
+        by: String,
+    },
+    /// It is recorded again.
+    RecordingResumed {
+        leg: LegId,
+        by: String,
+    },
     /// A phone said that it rings.
     Ringing {
         leg: LegId,

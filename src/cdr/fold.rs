@@ -7,9 +7,10 @@ use super::entry::{
 };
 use super::record::{
     Attempt, CallRecord, Caller, End, Forward, Hold, ITEMS_MAX, Join, Leg, MenuVisit, Offer, Order,
-    Park, PositionTold, QueueVisit, Recording, RecordingEnd, RouteTaken, Talk, Transfer, WrapUp,
+    Park, Pause, PositionTold, QueueVisit, Recording, RecordingEnd, RouteTaken, Talk, Transfer,
+    WrapUp,
 };
-use crate::id::{LegId, QueueId};
+use crate::id::{AgentId, LegId, QueueId};
 use crate::time::Wall;
 
 /// Why a call ended that was in progress when the node stopped.
@@ -68,7 +69,10 @@ impl CallRecord {
             Fact::PositionTold { .. } | Fact::Queued { .. } | Fact::QueueLeft { .. } => {
                 self.apply_queue(at, &entry.fact);
             }
-            Fact::RecordingBegan { .. } | Fact::RecordingEnded { .. } => {
+            Fact::RecordingBegan { .. }
+            | Fact::RecordingEnded { .. }
+            | Fact::RecordingPaused { .. }
+            | Fact::RecordingResumed { .. } => {
                 self.apply_recording(at, &entry.fact);
             }
             Fact::Routed { rule, target } => {
@@ -80,16 +84,20 @@ impl CallRecord {
             Fact::Transferred { .. } | Fact::TransferEnded { .. } => {
                 self.apply_transfer(at, &entry.fact);
             }
-            Fact::WrapUpBegan { agent } => {
-                let wrap_up = WrapUp { agent: agent.clone(), began: at, ended: None };
-                add(&mut self.wrap_ups, &mut self.omitted, wrap_up);
+            Fact::WrapUpBegan { agent } | Fact::WrapUpEnded { agent } => {
+                self.apply_wrap_up(at, agent, &entry.fact);
             }
-            Fact::WrapUpEnded { agent } => {
-                let open = |work: &&mut WrapUp| work.agent == *agent && work.ended.is_none();
-                if let Some(wrap_up) = self.wrap_ups.iter_mut().rev().find(open) {
-                    wrap_up.ended = Some(at);
-                }
-            }
+        }
+    }
+
+    fn apply_wrap_up(&mut self, at: Wall, agent: &AgentId, fact: &Fact) {
+        if matches!(fact, Fact::WrapUpBegan { .. }) {
+            let wrap_up = WrapUp { agent: agent.clone(), began: at, ended: None };
+            return add(&mut self.wrap_ups, &mut self.omitted, wrap_up);
+        }
+        let open = |work: &&mut WrapUp| work.agent == *agent && work.ended.is_none();
+        if let Some(wrap_up) = self.wrap_ups.iter_mut().rev().find(open) {
+            wrap_up.ended = Some(at);
         }
     }
 
@@ -298,8 +306,21 @@ impl CallRecord {
     fn apply_recording(&mut self, at: Wall, fact: &Fact) {
         match fact {
             Fact::RecordingBegan { leg, path } => {
-                let recording = Recording { leg: *leg, path: path.clone(), began: at, ended: None };
+                let (leg, path, pauses) = (*leg, path.clone(), Vec::new());
+                let recording = Recording { leg, path, began: at, pauses, ended: None };
                 add(&mut self.recordings, &mut self.omitted, recording);
+            }
+            Fact::RecordingPaused { leg, by } => {
+                if let Some(open) = self.recordings.iter_mut().rev().find(|r| r.leg == *leg) {
+                    let pause = Pause { began: at, ended: None, by: by.clone() };
+                    add(&mut open.pauses, &mut self.omitted, pause);
+                }
+            }
+            Fact::RecordingResumed { leg, .. } => {
+                let open = self.recordings.iter_mut().rev().find(|r| r.leg == *leg);
+                if let Some(pause) = open.and_then(|open| open.pauses.last_mut()) {
+                    pause.ended.get_or_insert(at);
+                }
             }
             Fact::RecordingEnded { leg, path, length_us, bytes, sha256, fault } => {
                 let end = RecordingEnd {

@@ -334,8 +334,22 @@ pub struct Recording {
     pub leg: LegId,
     pub path: String,
     pub began: Wall,
+    /// When it was silent because somebody wanted so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pauses: Vec<Pause>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<RecordingEnd>,
+}
+
+/// A stretch of silence in a recording, in place of what was said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    pub began: Wall,
+    /// `None` if it lasted to the recording's end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Wall>,
+    /// The extension, or who gave the order.
+    pub by: String,
 }
 
 /// A finished recording's file.

@@ -62,6 +62,8 @@ pub enum Command {
     Move { leg: LegId, to: u8 },
     /// The spare port becomes the leg's. Nothing is sent before `Connect`.
     Open { leg: LegId, port: Port },
+    /// From here on the leg's recording is silent on both sides, or (`pause` is false) hears again.
+    PauseRecording { leg: LegId, pause: bool },
     /// Replaces whatever is played to the leg. While it plays, a bridged peer is not heard by the
     /// leg; digits and recording go on.
     Play { leg: LegId, playback: Playback },
@@ -87,6 +89,7 @@ impl Command {
             | Self::Connect { leg, .. }
             | Self::Move { leg, .. }
             | Self::Open { leg, .. }
+            | Self::PauseRecording { leg, .. }
             | Self::Play { leg, .. }
             | Self::Record { leg, .. }
             | Self::Stop { leg }

@@ -205,6 +205,14 @@ impl Engine {
             // Sockets go with the leg: the thread does it, with `depart` and `arrive`.
             Command::Move { .. } => {}
             Command::Open { leg, port } => self.open(leg, port, out),
+            Command::PauseRecording { leg, pause } => {
+                let slot = self.slot(leg);
+                if let Some(leg) = slot.and_then(|slot| self.leg(slot))
+                    && let Some(recording) = &mut leg.recording
+                {
+                    recording.recorder.pause(now, pause);
+                }
+            }
             Command::Play { leg, playback } => {
                 let Some(slot) = self.slot(leg) else { return };
                 if let Some(leg) = self.leg(slot) {

@@ -28,6 +28,8 @@ pub struct Recorder {
     /// Frame `n` is at `n % WINDOW`; all zero outside of what was placed.
     window: Box<[[i16; 2]]>,
     tracks: [Track; 2],
+    /// What is not to be heard, by its frames; the last has no end yet while there is a pause.
+    pauses: Vec<(u64, Option<u64>)>,
     flush_at: Instant,
     dropped: u64,
 }
@@ -55,6 +57,7 @@ impl Recorder {
             written: 0,
             window: vec![[0; 2]; WINDOW as usize].into_boxed_slice(),
             tracks: [Track::default(); 2],
+            pauses: Vec::new(),
             flush_at: now + BLOCK + HOLD,
             dropped: 0,
         }
@@ -85,6 +88,28 @@ impl Recorder {
         let frame = anchor.frame_of(timestamp);
         track.anchor = Some(Anchor { ssrc, timestamp, frame });
         self.write(side, frame, samples);
+    }
+
+    /// From this moment on nothing is recorded but silence, or (`pause` is false) everything again.
+    pub fn pause(&mut self, now: Instant, pause: bool) {
+        let frame = frames_in(now.since(self.began));
+        let written = self.written;
+        self.pauses.retain(|(_, end)| end.is_none_or(|end| end > written));
+        let is_full = self.pauses.len() == PAUSES_MAX;
+        match (self.pauses.last_mut(), pause) {
+            (Some((_, end @ None)), false) => *end = Some(frame),
+            (Some((_, None)), true) | (None | Some(_), false) => {}
+            // One more would not be remembered: it and the one before become one.
+            (Some((_, end)), true) if is_full => *end = None,
+            (None | Some(_), true) => self.pauses.push((frame, None)),
+        }
+    }
+
+    /// Whether a frame is not to be heard.
+    fn is_paused_at(&self, frame: u64) -> bool {
+        let is_within =
+            |(from, end): &(u64, Option<u64>)| *from <= frame && end.is_none_or(|end| frame < end);
+        self.pauses.iter().any(is_within)
     }
 
     /// The side's stream ends: what comes next is placed by its arrival.
@@ -127,6 +152,7 @@ impl Recorder {
     fn write(&mut self, side: Side, frame: i64, samples: &[i16]) {
         for (at, sample) in (frame..).zip(samples) {
             match u64::try_from(at) {
+                Ok(at) if self.is_paused_at(at) => {}
                 Ok(at) if (self.written..self.written + WINDOW).contains(&at) => {
                     self.window[(at % WINDOW) as usize][side as usize] = *sample;
                 }
@@ -169,6 +195,8 @@ const WINDOW: u64 = 12_000;
 const AHEAD_MAX: i64 = 1600;
 /// Frames by which a packet may come after its time: `HOLD`, less a packet.
 const BEHIND_MAX: i64 = 2240;
+/// Pauses that can be told apart within the window.
+const PAUSES_MAX: usize = 8;
 /// Packets in a row beyond these, after which the stream is placed by arrival again.
 const ASTRAY_MAX: u8 = 5;
 
@@ -189,6 +217,43 @@ mod tests {
 
         assert_eq!(left, vec![100; 8000]);
         assert_eq!(right, vec![200; 8000]);
+    }
+
+    /// What was said during a pause is in no file, however late its packets come.
+    #[test]
+    fn a_pause_is_silence_on_both_sides() {
+        let mut tape = Tape::new();
+        for n in 0..50 {
+            let at = 20 * (n + 1);
+            match at {
+                320 => tape.recorder.pause(Instant::START + Duration::from_millis(300), true),
+                620 => tape.recorder.pause(Instant::START + Duration::from_millis(600), false),
+                _ => {}
+            }
+            let late = if n % 3 == 1 { 100 } else { 0 };
+            tape.packet(at + late, Phone, n, 100);
+            tape.packet(at, Peer, n, 200);
+        }
+
+        let (left, right) = tape.rewind(1000);
+
+        for (side, sample) in [(left, 100), (right, 200)] {
+            assert!(side[..2400].iter().all(|heard| *heard == sample));
+            assert_eq!(side[2400..4800], [0; 2400]);
+            assert!(side[4800..].iter().all(|heard| *heard == sample));
+        }
+    }
+
+    #[test]
+    fn many_pauses_lose_no_silence() {
+        let mut recorder = Recorder::new(Instant::START);
+        for n in 0..100 {
+            recorder.pause(Instant::START + Duration::from_millis(n), n % 2 == 0);
+        }
+        assert!(recorder.pauses.len() <= PAUSES_MAX);
+        assert!(recorder.is_paused_at(98 * 8) && !recorder.is_paused_at(99 * 8));
+        recorder.pause(Instant::START + Duration::from_secs(1), false);
+        assert!(!recorder.is_paused_at(9000));
     }
 
     #[test]

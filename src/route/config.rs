@@ -168,6 +168,11 @@ pub struct Codes {
     /// Answers the phone that rings longest among those of the same `pickup_groups`; with a number
     /// after it, such as `*81002`, that one. Default `"*8"`.
     pub pickup: String,
+    /// Pressed in a talk: nothing of it is recorded any more; the phone hears a tone. Default
+    /// `"*22"`.
+    pub record_pause: String,
+    /// Pressed in a talk: it is recorded again; the phone hears two tones. Default `"*23"`.
+    pub record_resume: String,
     /// Ends the wrap-up of the agent at this phone. Default `"*15"`.
     pub wrap_up_done: String,
     /// Extends that wrap-up by its queue's length. Default `"*16"`.
@@ -194,6 +199,8 @@ impl Default for Codes {
             echo_test: "*43".to_owned(),
             park: "*70".to_owned(),
             pickup: "*8".to_owned(),
+            record_pause: "*22".to_owned(),
+            record_resume: "*23".to_owned(),
             wrap_up_done: "*15".to_owned(),
             wrap_up_extend: "*16".to_owned(),
         }
@@ -218,6 +225,8 @@ pub enum Code {
     EchoTest,
     Park,
     Pickup,
+    RecordPause,
+    RecordResume,
     WrapUpDone,
     WrapUpExtend,
 }
@@ -241,6 +250,8 @@ impl Code {
             Self::EchoTest => "echo_test",
             Self::Park => "park",
             Self::Pickup => "pickup",
+            Self::RecordPause => "record_pause",
+            Self::RecordResume => "record_resume",
             Self::WrapUpDone => "wrap_up_done",
             Self::WrapUpExtend => "wrap_up_extend",
         }
@@ -280,6 +291,8 @@ impl Codes {
             (Code::EchoTest, &self.echo_test),
             (Code::Park, &self.park),
             (Code::Pickup, &self.pickup),
+            (Code::RecordPause, &self.record_pause),
+            (Code::RecordResume, &self.record_resume),
             (Code::WrapUpDone, &self.wrap_up_done),
             (Code::WrapUpExtend, &self.wrap_up_extend),
         ]

@@ -44,6 +44,9 @@ impl Switch {
                 let order = if hold { Order::Hold } else { Order::Resume };
                 answered(self.order_leg(now, (leg, order, by), out))
             }
+            Request::PauseRecording { leg, pause, by } => {
+                answered(self.order_leg(now, (leg, Order::PauseRecording(pause), by), out))
+            }
             Request::Phones => Reply::Phones(self.phone_views()),
             Request::Queues => Reply::Queues(self.queue_views(now)),
             Request::Status => Reply::Status(self.status(now)),

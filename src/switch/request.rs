@@ -25,6 +25,8 @@ pub enum Request {
     HangUp { call: CallId, by: String },
     /// Puts a leg that talks on hold, or takes it back; answered by `Reply::Done`.
     Hold { leg: LegId, hold: bool, by: String },
+    /// Silences the recording of what a leg talks, or records again; answered by `Reply::Done`.
+    PauseRecording { leg: LegId, pause: bool, by: String },
     /// Every account of the configuration; answered by `Reply::Phones`.
     Phones,
     /// Every queue of the configuration; answered by `Reply::Queues`.

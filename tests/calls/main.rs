@@ -66,6 +66,7 @@ mod preferred_identity;
 mod privacy;
 mod queue;
 mod queue_exits;
+mod recording_paused;
 mod refused_offer;
 mod reload;
 mod replaces;

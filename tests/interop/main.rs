@@ -17,6 +17,7 @@ mod linphone;
 mod phones;
 mod proxied;
 mod queues;
+mod recordings;
 mod registration;
 mod scanners;
 mod secure;

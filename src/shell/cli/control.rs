@@ -26,6 +26,16 @@ pub async fn order(verb: CallVerb) -> Result<(), CliError> {
             let asked = proto::HoldRequest { leg_id, requested_by };
             CallsClient::new(client.connection).hold(asked).await?;
         }
+        CallVerb::Pause(LegName { leg: leg_id, place }) => {
+            let client = Client::connect(&place).await?;
+            let asked = proto::PauseRecordingRequest { leg_id, requested_by };
+            CallsClient::new(client.connection).pause_recording(asked).await?;
+        }
+        CallVerb::Record(LegName { leg: leg_id, place }) => {
+            let client = Client::connect(&place).await?;
+            let asked = proto::ResumeRecordingRequest { leg_id, requested_by };
+            CallsClient::new(client.connection).resume_recording(asked).await?;
+        }
         CallVerb::Resume(LegName { leg: leg_id, place }) => {
             let client = Client::connect(&place).await?;
             let asked = proto::ResumeRequest { leg_id, requested_by };

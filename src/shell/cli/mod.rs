@@ -149,7 +149,11 @@ pub enum CallVerb {
     },
     /// Put a leg that talks on hold: it hears music
     Hold(LegName),
-    /// Take it back
+    /// Record nothing of what a leg talks, until `record` or the end of the talk
+    Pause(LegName),
+    /// Record it again
+    Record(LegName),
+    /// Take a leg back from hold
     Resume(LegName),
     /// Send a leg that talks on to a number; the other side leaves when somebody is there
     Transfer {

@@ -99,6 +99,28 @@ impl Calls for Service {
         self.order(request::Request::Hold { leg, hold: false, by }).await?;
         Ok(Response::new(proto::ResumeResponse {}))
     }
+
+    async fn pause_recording(
+        &self,
+        request: Request<proto::PauseRecordingRequest>,
+    ) -> Result<Response<proto::PauseRecordingResponse>, Status> {
+        let from = request.remote_addr();
+        let asked = request.into_inner();
+        let (leg, by) = (leg_id(&asked.leg_id)?, who(asked.requested_by, from)?);
+        self.order(request::Request::PauseRecording { leg, pause: true, by }).await?;
+        Ok(Response::new(proto::PauseRecordingResponse {}))
+    }
+
+    async fn resume_recording(
+        &self,
+        request: Request<proto::ResumeRecordingRequest>,
+    ) -> Result<Response<proto::ResumeRecordingResponse>, Status> {
+        let from = request.remote_addr();
+        let asked = request.into_inner();
+        let (leg, by) = (leg_id(&asked.leg_id)?, who(asked.requested_by, from)?);
+        self.order(request::Request::PauseRecording { leg, pause: false, by }).await?;
+        Ok(Response::new(proto::ResumeRecordingResponse {}))
+    }
 }
 
 impl Service {

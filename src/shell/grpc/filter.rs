@@ -128,6 +128,8 @@ fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionI
         | Fact::Ordered { .. }
         | Fact::RecordingBegan { .. }
         | Fact::RecordingEnded { .. }
+        | Fact::RecordingPaused { .. }
+        | Fact::RecordingResumed { .. }
         | Fact::Ringing { .. }
         | Fact::Routed { .. }
         | Fact::TalkEnded { .. }

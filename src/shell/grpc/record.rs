@@ -7,7 +7,7 @@ use super::convert::{
 use crate::cdr::entry::{Blame, Entry, Fact, Quality};
 use crate::cdr::record::{
     Attempt, CallRecord, Caller, End, Forward, Hold, Join, Leg, MenuVisit, Offer, Order, Park,
-    QueueVisit, Recording, RouteTaken, Talk, Transfer, WrapUp,
+    Pause, QueueVisit, Recording, RouteTaken, Talk, Transfer, WrapUp,
 };
 use crate::shell::ledger::{Body, Item};
 use crate::shell::proto;
@@ -211,6 +211,7 @@ fn recording(recording: Recording) -> proto::Recording {
         leg_id: recording.leg.to_string(),
         path: recording.path,
         start_time: Some(time(recording.began)),
+        pauses: recording.pauses.into_iter().map(pause).collect(),
         ..proto::Recording::default()
     };
     if let Some(end) = recording.ended {
@@ -221,6 +222,14 @@ fn recording(recording: Recording) -> proto::Recording {
         told.fault = end.fault;
     }
     told
+}
+
+fn pause(pause: Pause) -> proto::RecordingPause {
+    proto::RecordingPause {
+        start_time: Some(time(pause.began)),
+        end_time: pause.ended.map(time),
+        by: pause.by,
+    }
 }
 
 fn leg(leg: Leg) -> proto::Leg {
@@ -410,6 +419,12 @@ fn told_rest(fact: Fact) -> Told {
                 sha256: written(sha256),
                 fault,
             })
+        }
+        Fact::RecordingPaused { leg, by } => {
+            Told::RecordingPaused(proto::RecordingPaused { leg_id: leg.to_string(), by })
+        }
+        Fact::RecordingResumed { leg, by } => {
+            Told::RecordingResumed(proto::RecordingResumed { leg_id: leg.to_string(), by })
         }
         Fact::Ringing { leg } => Told::Ringing(proto::Ringing { leg_id: leg.to_string() }),
         Fact::Routed { rule, target } => {

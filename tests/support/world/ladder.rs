@@ -85,6 +85,12 @@ impl Ladder {
             }
             Fact::Ringing { leg } => (format!("leg {} rings", leg.index), "call"),
             Fact::RecordingBegan { .. } => ("recording began".to_owned(), "call::talking"),
+            Fact::RecordingPaused { by, .. } => {
+                (format!("recording paused by {by}"), "call::talking")
+            }
+            Fact::RecordingResumed { by, .. } => {
+                (format!("recording resumed by {by}"), "call::talking")
+            }
             Fact::RecordingEnded { .. } => ("recording is complete".to_owned(), "call"),
             Fact::Menu { menu } => (format!("menu {menu}"), "ivr"),
             Fact::Key { digit, .. } => (format!("key {digit}"), "ivr"),
@@ -130,6 +136,10 @@ impl Ladder {
                 let repeat = if playback.repeat { ", again and again" } else { "" };
                 format!("play {sounds} to leg {}{repeat}", leg.index)
             }
+            Command::PauseRecording { leg, pause: true } => {
+                format!("record nothing of leg {}", leg.index)
+            }
+            Command::PauseRecording { leg, .. } => format!("record leg {} again", leg.index),
             Command::Record { leg, .. } => format!("record leg {}", leg.index),
             Command::Return { port } => format!("port {} is not needed", port.rtp),
             Command::Stop { leg } => format!("stop what leg {} hears", leg.index),

@@ -87,6 +87,9 @@ impl Studio {
                     reports.push((length(&playback), ended));
                 }
             }
+            Command::PauseRecording { leg, .. } => {
+                assert!(self.leg(*leg).recording.is_some(), "{command:?} without a recording");
+            }
             Command::Record { leg, path } => self.leg(*leg).recording = Some(path.clone()),
             Command::Return { port } => reports.push((QUICK, Event::Spare { port: *port })),
             Command::Stop { leg } => self.leg(*leg).plays = None,
