@@ -6,7 +6,7 @@ use crate::id::Target;
 use crate::route::rules::{Call as Dialled, Decision, Dest};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Name, Request, Uri};
-use crate::sip::registrar::Phone;
+use crate::sip::registrar::{Binding, Phone};
 use crate::sip::transaction::Input;
 use crate::switch::Switch;
 use crate::switch::wanted::Wanted;
@@ -88,7 +88,10 @@ impl Switch {
         // A phone that is not registered any more is reached where it was heard last.
         let Some(Ok(phone)) = named else { return (flow, request) };
         let mut bindings = registrar.targets(&phone.extension).into_iter();
-        let Some(binding) = bindings.find(|binding| phone.has(binding)) else {
+        // Whoever names the GRUU of somebody else hears from us himself.
+        let is_there = |flow_of: &Flow| flow_of.remote.ip() == flow.remote.ip();
+        let is_its_own = |it: &Binding| phone.has(it) && is_there(&it.path.flow);
+        let Some(binding) = bindings.find(is_its_own) else {
             return (flow, request);
         };
         if request.header(Name::Route).is_some() {

@@ -166,6 +166,27 @@ fn a_phone_that_calls_and_is_called_by_it() {
     });
 }
 
+/// A phone that gives the GRUU of somebody else hears what is meant for it; the other one does not.
+#[test]
+fn a_stranger_in_the_contact_hears_nothing() {
+    let mut world = World::new(SITE);
+    let gruu = two_phones(&mut world, "pub-gruu");
+    world.set("1006", |phone| {
+        phone.contact_of_calls = Some(format!("<{gruu}>"));
+        phone.steals = true;
+    });
+    let before = lines(&world);
+    world.dial("1006", "1001");
+    world.until("it rings", |world| world.rings("1001"));
+    world.answer("1001");
+    world.until("they talk", |world| world.talk("1006", "1001"));
+    world.hang_up("1001");
+    world.until("the caller is told", |world| world.stage("1006") == Stage::Over);
+
+    assert_eq!(world.phone("1006").line().byes, 1);
+    assert_eq!((lines(&world), world.phone("1002b").lines.len()), (before, 0));
+}
+
 /// 1001 ends its call with 1002b, whose phone would not take a request to a GRUU.
 fn is_hung_up(world: &mut World) {
     world.until("they talk", |world| world.talk("1001", "1002b"));

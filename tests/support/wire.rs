@@ -48,7 +48,14 @@ impl Wire {
     pub fn register(&mut self, authorization: Option<&str>) -> Option<String> {
         let request = self.request(authorization);
         self.send(request.as_bytes());
-        self.final_response()
+        let cseq = format!("CSeq: {} REGISTER\r\n", self.count);
+        loop {
+            // A copy of an earlier answer may come late.
+            let response = self.final_response()?;
+            if response.contains(&cseq) {
+                return Some(response);
+            }
+        }
     }
 
     /// The text of the next REGISTER.
