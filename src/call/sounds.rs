@@ -1,5 +1,7 @@
 //! What the legs of a call hear from us, and what the media threads say of them.
 
+use std::mem;
+
 use crate::call::call::{Call, Output, Stage};
 use crate::call::leg;
 use crate::call::site::Site;
@@ -19,6 +21,17 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         match event {
+            Event::BothWays { leg } => {
+                if let Some(leg) = self.legs.get_mut(&leg) {
+                    leg.sound.one_way = false;
+                }
+            }
+            Event::Counted { leg, counts } => {
+                if let Some(leg) = self.legs.get_mut(&leg) {
+                    leg.sound.quality = Some(quality(&counts));
+                }
+            }
+            Event::OneWay { leg } => self.one_way(now, leg, out),
             Event::Closed { leg, counts } => {
                 if self.open_media.remove(&leg) {
                     site.ports.closed();
@@ -60,6 +73,19 @@ impl Call {
             }
             Event::Silent { leg } => self.drive(now, site, leg, leg::Input::Silent, out),
             Event::Spare { .. } => {}
+        }
+    }
+
+    /// Nothing is heard of a leg: told once, if it is in a talk and both have answered.
+    fn one_way(&mut self, now: Instant, leg: LegId, out: &mut Vec<Output>) {
+        let Stage::Talking(talking) = &self.stage else { return };
+        if leg != self.party && leg != talking.peer {
+            return;
+        }
+        let told = self.legs.get_mut(&leg).map(|leg| mem::replace(&mut leg.sound.one_way, true));
+        if told == Some(false) {
+            tracing::warn!(call = %self.id, %leg, "one-way audio: none comes from the phone");
+            self.fact(now, out, Fact::OneWay { leg });
         }
     }
 

@@ -113,6 +113,10 @@ pub enum Fact {
     Menu {
         menu: MenuId,
     },
+    /// A leg in a talk was sent audio, and for some seconds none came from it.
+    OneWay {
+        leg: LegId,
+    },
     /// A program or an administrator wanted something of the call.
     Ordered {
         order: OrderKind,
@@ -510,6 +514,15 @@ pub enum Blame {
 }
 
 impl Blame {
+    /// Adds that nothing came from the phone at times, though it should have.
+    #[must_use]
+    pub const fn one_way(self) -> Self {
+        match self {
+            Self::Both | Self::ToPhone => Self::Both,
+            Self::FromPhone | Self::None => Self::FromPhone,
+        }
+    }
+
     /// Judges by the scores of the two ways, each alone: a way is to blame if it sounds worse than
     /// `FAIR_MOS`; one without a score is not.
     pub fn of(from_phone: Option<u16>, to_phone: Option<u16>) -> Self {

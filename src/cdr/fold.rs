@@ -3,7 +3,7 @@
 //! Any entries in any order give a record: what cannot be placed is counted or left out.
 
 use super::entry::{
-    Direction, Entry, Fact, HungUpBy, OfferOutcome, ParkLeft, QueueLeft, TransferOutcome,
+    Direction, Entry, Fact, HungUpBy, OfferOutcome, ParkLeft, Quality, QueueLeft, TransferOutcome,
 };
 use super::record::{
     Attempt, CallRecord, Caller, End, Forward, Hold, ITEMS_MAX, Join, Leg, MenuVisit, Offer, Order,
@@ -48,14 +48,9 @@ impl CallRecord {
                 self.apply_hold(at, *leg, &entry.fact);
             }
             Fact::Forwarded { .. } | Fact::Joined { .. } => self.apply_turn(at, &entry.fact),
-            Fact::LegSetup { leg, sip_call_id } => {
+            Fact::LegSetup { leg, .. } | Fact::Media { leg, .. } | Fact::OneWay { leg } => {
                 if let Some(leg) = self.leg(*leg) {
-                    leg.sip_call_id = Some(sip_call_id.clone());
-                }
-            }
-            Fact::Media { leg, quality } => {
-                if let Some(leg) = self.leg(*leg) {
-                    leg.quality = Some(*quality);
+                    leg.apply(&entry.fact);
                 }
             }
             Fact::Offered { .. } | Fact::OfferEnded { .. } | Fact::Ringing { .. } => {
@@ -438,7 +433,7 @@ impl CallRecord {
                 self.omitted += 1;
                 return None;
             }
-            self.legs.insert(place, Leg { leg, sip_call_id: None, quality: None });
+            self.legs.insert(place, Leg { leg, sip_call_id: None, quality: None, one_way: 0 });
         }
         self.legs.get_mut(place)
     }
@@ -466,12 +461,27 @@ fn add<T>(list: &mut Vec<T>, omitted: &mut u64, item: T) {
     }
 }
 
+impl Leg {
+    fn apply(&mut self, fact: &Fact) {
+        match fact {
+            Fact::LegSetup { sip_call_id, .. } => self.sip_call_id = Some(sip_call_id.clone()),
+            Fact::Media { quality, .. } => {
+                let blame = quality.blame;
+                let blame = if self.one_way > 0 { blame.one_way() } else { blame };
+                self.quality = Some(Quality { blame, ..*quality });
+            }
+            Fact::OneWay { .. } => self.one_way += 1,
+            _ => {}
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::cdr::entry::{AgentState, Direction, ForwardWhy, JoinWhy, Quality};
+    use crate::cdr::entry::{AgentState, Blame, Direction, ForwardWhy, JoinWhy, Quality};
     use crate::id::{CallId, Target};
 
     #[test]
@@ -490,7 +500,9 @@ mod tests {
         assert_eq!(record.holds[0].ended, Some(second(9)));
         assert_eq!(record.legs.len(), 2);
         assert_eq!(record.legs[0].sip_call_id.as_deref(), Some("abc@phone"));
-        assert_eq!(record.legs[1].quality.unwrap().received, 700);
+        let quality = record.legs[1].quality.unwrap();
+        assert_eq!((quality.received, quality.blame), (700, Blame::FromPhone));
+        assert_eq!(record.legs[1].one_way, 1);
         assert_eq!(record.ended.as_ref().unwrap().by, HungUpBy::Caller);
         assert_eq!(record.omitted, 0);
     }
@@ -649,6 +661,7 @@ mod tests {
             at(6, Fact::OfferEnded { leg: AGENT, outcome: answered }),
             at(6, Fact::QueueLeft { queue: "sales".into(), why: left }),
             at(6, talk_began()),
+            at(7, Fact::OneWay { leg: AGENT }),
             at(7, Fact::HoldBegan { leg: AGENT }),
             at(9, Fact::HoldEnded { leg: AGENT }),
             at(20, Fact::TalkEnded { a: CALLER, b: AGENT }),

@@ -373,6 +373,9 @@ pub struct Leg {
     pub sip_call_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quality: Option<Quality>,
+    /// How often it was sent audio, and none came from it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub one_way: u64,
 }
 
 /// How a call ended.

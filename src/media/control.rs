@@ -103,8 +103,12 @@ impl Command {
 /// What a media thread reports.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
+    /// Audio comes from the phone again after `OneWay`, or need not come any more.
+    BothWays { leg: LegId },
     /// The leg's last word, with what it counted.
     Closed { leg: LegId, counts: Box<Counts> },
+    /// What the leg has counted so far: each five seconds. Left out if the Switch does not keep up.
+    Counted { leg: LegId, counts: Box<Counts> },
     /// A key was pressed on the phone (RFC 4733): once per key, when it is let go or after 100 ms
     /// without a packet.
     Digit { leg: LegId, digit: char },
@@ -112,6 +116,9 @@ pub enum Event {
     Ended { leg: LegId, playback: PlayId, missing: Vec<PromptId> },
     /// The leg is on the thread that it was moved to: orders for it go there.
     Moved { leg: LegId },
+    /// The phone is sent its peer's audio, and none comes from it: again each three seconds while
+    /// that lasts. Both may not have answered yet.
+    OneWay { leg: LegId },
     /// The file of a leg's recording is complete on disk, or as complete as it will ever be.
     Recorded { leg: LegId, recording: Box<Recorded> },
     /// For `[media] silence_max` nothing came from the phone, though something should have.

@@ -117,6 +117,8 @@ pub struct Hall {
     pub packets: BTreeMap<Slot, Vec<Packet>>,
     pub reports: Vec<(Slot, Vec<u8>)>,
     pub events: Vec<Event>,
+    /// What legs told each five seconds.
+    pub snapshots: Vec<Counts>,
     pub tapes: Vec<Tape>,
     pub served: Vec<Slot>,
     pub closed: Vec<Slot>,
@@ -154,6 +156,7 @@ impl Hall {
             packets: BTreeMap::new(),
             reports: Vec::new(),
             events: Vec::new(),
+            snapshots: Vec::new(),
             tapes: Vec::new(),
             served: Vec::new(),
             closed: Vec::new(),
@@ -289,6 +292,7 @@ impl Hall {
         for output in out {
             match output {
                 Output::Close { slot } => self.closed.push(slot),
+                Output::Event(Event::Counted { counts, .. }) => self.snapshots.push(*counts),
                 Output::Event(event) => self.events.push(event),
                 Output::Record { id, leg, .. } => self.tapes.push(Tape {
                     id,

@@ -1,12 +1,12 @@
 //! Calls over bad networks, in virtual time: what is counted fits what the networks did.
 
 use super::hall::*;
-use crate::media::control::Counts;
+use crate::media::control::{Counts, Event};
 use crate::media::engine::*;
 use crate::rng::Rng;
 use crate::rtp::reception::Reception;
 use crate::rtp::rtcp;
-use crate::sdp::Codec;
+use crate::sdp::{Codec, Direction};
 use crate::time::{Duration, Epoch, Instant};
 
 #[test]
@@ -74,6 +74,63 @@ fn losses_in_rows_sound_worse_than_as_many_alone() {
     assert_eq!(rows.lost, lost);
     assert!((480..=700).contains(&rows.burst_percent), "{}", rows.burst_percent);
     assert!(rows.mos < alone.mos, "{rows:?} {alone:?}");
+}
+
+/// What each leg has counted is told while it talks.
+#[test]
+fn counts_are_told_each_five_seconds() {
+    let mut line = Line::new(6);
+
+    line.talk(750, Network::default(), Network::default());
+
+    assert_eq!(line.hall.snapshots.len(), 2 * 3);
+    assert_eq!(line.hall.snapshots.iter().map(|it| it.received.packets).max(), Some(750));
+}
+
+#[test]
+fn one_way_audio_is_told_within_five_seconds() {
+    let mut hall = Hall::bridged([Codec::Pcma, Codec::Pcma]);
+    let silent = |hall: &Hall| {
+        let of = |event: &&Event| matches!(event, Event::OneWay { leg: it } if *it == leg(1));
+        hall.events.iter().filter(of).count()
+    };
+
+    hall.speaks(0, 250);
+    assert_eq!(silent(&hall), 1, "{:?}", hall.events);
+    for _ in 0..100 {
+        hall.speak(0);
+        hall.speak(1);
+        hall.pass(20);
+    }
+    assert!(hall.events.contains(&Event::BothWays { leg: leg(1) }));
+    assert!(!hall.events.contains(&Event::OneWay { leg: leg(0) }), "he is heard");
+}
+
+/// On hold, with comfort noise (RFC 3389), and of a phone that only reports.
+#[test]
+fn silence_on_purpose_is_not_told() {
+    let one_way = |quiet: &dyn Fn(&mut Hall)| {
+        let mut hall = Hall::bridged([Codec::Pcma, Codec::Pcma]);
+        for n in 0..1000 {
+            hall.speak(0);
+            if n < 20 {
+                hall.speak(1);
+            } else if n % 200 == 20 {
+                quiet(&mut hall);
+            }
+            hall.pass(20);
+        }
+        hall.events.iter().any(|event| matches!(event, Event::OneWay { .. }))
+    };
+
+    assert!(one_way(&|_| {}));
+    assert!(!one_way(&|hall| hall.direction(1, Direction::SendOnly)), "it only hears");
+    assert!(!one_way(&|hall| hall.direction(1, Direction::RecvOnly)), "it is not sent anything");
+    assert!(!one_way(&|hall| hall.speak_bytes(1, 13, &[40])), "comfort noise");
+    assert!(!one_way(&|hall| {
+        let mut bytes = rtcp::compound(1, None, &[], "phone", false);
+        hall.engine.rtcp(hall.now, Slot::of(port(1).rtp), address(1), &mut bytes);
+    }));
 }
 
 /// What a network does to a packet, in thousandths.

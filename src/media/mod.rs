@@ -5,6 +5,7 @@ pub mod config;
 pub mod control;
 pub mod engine;
 pub mod latch;
+mod one_way;
 pub mod outgoing;
 pub mod player;
 pub mod prompt;

@@ -13,6 +13,7 @@ use crate::media::codec::{Decoder, Encoder, Samples, transcode_g711};
 use crate::media::control::{Counts, Event, Playback, Way};
 use crate::media::engine::{Output, RecordingId, Slot};
 use crate::media::latch::{Latch, Verdict};
+use crate::media::one_way::{Found, OneWay};
 use crate::media::outgoing::{Incoming, Outgoing};
 use crate::media::player::{Frame, Player};
 use crate::media::prompt::Library;
@@ -54,6 +55,7 @@ pub struct Leg {
     pressed: Vec<dtmf::Digit>,
     reports: Reports,
     silence: Silence,
+    one_way: OneWay,
     decoder: Decoder,
     encoder: Encoder,
     /// `None` if packets are not encrypted.
@@ -135,6 +137,7 @@ impl Leg {
             pressed: Vec::new(),
             reports: Reports::new(ssrc, rng),
             silence: Silence::new(silence_max),
+            one_way: OneWay::new(),
             decoder: Decoder::default(),
             encoder: Encoder::default(),
             secure: None,
@@ -157,6 +160,7 @@ impl Leg {
         self.latch.expect(audio.remote_rtp);
         self.reports.start(now, audio.remote_rtcp);
         self.silence.agreed(now, audio.direction);
+        self.one_way.agreed(now);
         self.outgoing.interrupt();
         if !audio.tones {
             (self.tones, self.toning) = (None, None);
@@ -215,6 +219,8 @@ impl Leg {
         // Comfort noise too, whatever its payload type.
         self.silence.hear(now);
         let kind = self.kinds[usize::from(packet.payload_type())];
+        let is_noise = kind == Kind::Unknown && packet.payload_type() == COMFORT_NOISE;
+        self.one_way.hear(now, is_noise);
         let packet = match kind {
             Kind::Unknown => {
                 self.malformed += 1;
@@ -412,12 +418,25 @@ impl Leg {
     ) {
         self.digit(now, dtmf::Input::Tick, out);
         self.play_due(now, slot, library, out);
+        if now >= self.reports.next_tick() {
+            let counts = Box::new(self.counts());
+            out.push(Output::Event(Event::Counted { leg: self.id, counts }));
+        }
         let report = self.reports.tick(now, epoch, &self.outgoing, &self.latch);
         if let Some((to, packet)) = report.and_then(|report| self.seal_rtcp(report)) {
             out.push(Output::Rtcp { slot, to, packet });
         }
         if self.silence.tick(now) {
             out.push(Output::Event(Event::Silent { leg: self.id }));
+        }
+        let expected = self.peer.is_some_and(|peer| peer != slot) && self.is_two_way();
+        if let Some(found) = self.one_way.look(now, expected, self.sent.packets) {
+            let leg = self.id;
+            let event = match found {
+                Found::OneWay => Event::OneWay { leg },
+                Found::Over => Event::BothWays { leg },
+            };
+            out.push(Output::Event(event));
         }
         if let Some(recording) = &mut self.recording {
             let block = recording.recorder.flush(now);
@@ -435,6 +454,7 @@ impl Leg {
             .min(self.digits.next_tick().unwrap_or(Instant::NEVER))
             .min(self.reports.next_tick())
             .min(self.silence.next_tick())
+            .min(self.one_way.next_tick())
             .min(self.recording.as_ref().map_or(Instant::NEVER, |it| it.recorder.next_tick()))
     }
 
@@ -450,6 +470,7 @@ impl Leg {
         };
         if self.reports.hear(now, from, bytes, &self.outgoing, &self.latch) {
             self.silence.hear(now.0);
+            self.one_way.hear_report(now.0);
         }
     }
 
@@ -540,6 +561,12 @@ impl Leg {
         same.or(codecs.first()).copied()
     }
 
+    /// Whether the phone hears its peer and is to be heard: neither holds the other.
+    fn is_two_way(&self) -> bool {
+        let direction = self.audio.as_ref().map(|audio| audio.direction);
+        self.player.is_none() && direction == Some(Direction::SendRecv)
+    }
+
     fn may_send(&self) -> bool {
         self.audio.as_ref().is_some_and(|audio| may_send(audio.direction))
     }
@@ -563,3 +590,6 @@ fn may_send(direction: Direction) -> bool {
 fn is_wide(from: Codec, to: Codec) -> bool {
     from != to && (from == Codec::G722 || to == Codec::G722)
 }
+
+/// The payload type of comfort noise at 8 kHz (RFC 3389 §4).
+const COMFORT_NOISE: u8 = 13;

@@ -157,6 +157,8 @@ impl Collector for Held {
             ] {
                 counter(&mut encoder, name, help, value)?;
             }
+            let help = "Times that a phone was sent audio and was not heard";
+            counter(&mut encoder, "one_way_audio", help, status.one_way_total)?;
             counter(&mut encoder, "notifies", "NOTIFYs sent", status.notifies_total)?;
         }
         self.encode_trunks(&mut encoder)?;

@@ -121,6 +121,8 @@ impl Switch {
             extension: leg.extension.clone(),
             agent: leg.agent.clone(),
             trunk: leg.trunk.clone(),
+            quality: leg.sound.quality,
+            one_way: leg.sound.one_way,
             state: match leg {
                 leg if leg.is_leaving() => LegState::Ending,
                 leg if leg.is_ringing() => LegState::Ringing,
@@ -231,6 +233,7 @@ impl Switch {
             transactions: self.parts.transactions.len() as u64,
             registrations: self.parts.registrar.len() as u64,
             subscriptions: self.lamps.notifier.len() as u64,
+            one_way_total: self.one_way_total,
             notifies_total: self.lamps.notifier.notifies(),
             ports_taken: self.ports.taken() as u64,
             ports_spare: self.ports.spare() as u64,

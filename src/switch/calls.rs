@@ -132,6 +132,7 @@ impl Switch {
                 CallOutput::Entry(entry) => {
                     self.follow_fact(now, &entry.fact, out);
                     self.count(now, &entry, out);
+                    self.one_way_total += u64::from(matches!(entry.fact, Fact::OneWay { .. }));
                     out.push(Output::Entry(entry));
                 }
                 CallOutput::Join { leg, place } => self.join(now, leg, &place, out),

@@ -177,6 +177,7 @@ pub struct Switch {
     wait: Duration,
     calls_total: u64,
     calls_refused: u64,
+    one_way_total: u64,
 }
 
 impl Switch {
@@ -216,6 +217,7 @@ impl Switch {
             wait: Duration::ZERO,
             calls_total: 0,
             calls_refused: 0,
+            one_way_total: 0,
         };
         switch.parts.auth.limit(defence::limits(&switch.plan.defence));
         switch.configure_acd(now);
@@ -326,10 +328,13 @@ impl Switch {
                 self.ports.put(*port);
                 return;
             }
-            Event::Closed { leg, .. }
+            Event::BothWays { leg }
+            | Event::Closed { leg, .. }
+            | Event::Counted { leg, .. }
             | Event::Digit { leg, .. }
             | Event::Ended { leg, .. }
             | Event::Moved { leg }
+            | Event::OneWay { leg }
             | Event::Recorded { leg, .. }
             | Event::Silent { leg } => *leg,
         };

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::call::services::Services;
-use crate::cdr::entry::{AgentState, Direction, TrunkState};
+use crate::cdr::entry::{AgentState, Direction, Quality, TrunkState};
 use crate::id::{AgentId, CallId, ExtensionId, LegId, MenuId, PromptId, QueueId, TrunkId};
 use crate::time::{Duration, Wall};
 
@@ -208,6 +208,10 @@ pub struct LegView {
     pub agent: Option<AgentId>,
     pub trunk: Option<TrunkId>,
     pub state: LegState,
+    /// What was counted up to a few seconds ago.
+    pub quality: Option<Quality>,
+    /// It is sent audio, and none comes from it.
+    pub one_way: bool,
 }
 
 /// Where a leg's dialog is.
@@ -314,6 +318,8 @@ pub struct NodeStatus {
     pub subscriptions: u64,
     /// NOTIFYs written since the start.
     pub notifies_total: u64,
+    /// How often since the start a leg was sent audio while none came from it.
+    pub one_way_total: u64,
     /// Media port pairs in use, without those that are spare or rest.
     pub ports_taken: u64,
     /// Media port pairs ready for the next leg.

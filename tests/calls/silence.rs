@@ -5,7 +5,8 @@ use crate::queue::waiting;
 use crate::site::SITE;
 use crate::world::phone::{Manner, Stage};
 use crate::world::{World, in_all_weathers};
-use strowger::cdr::entry::AgentState;
+use strowger::cdr::entry::{AgentState, Fact};
+use strowger::id::LegId;
 use strowger::media::control::Event;
 use strowger::sip::flow::{ConnectionId, Flow, Transport};
 use strowger::sip::message::{Message, Method};
@@ -40,6 +41,33 @@ fn a_dead_phone_frees_the_call() {
         assert_eq!(world.ends(), [(200, "silent".to_owned())]);
         world.set("1001", |phone| phone.lines.clear());
     });
+}
+
+/// One-way audio is told once while it lasts, and only in a talk.
+#[test]
+fn one_way_audio_is_told_and_recorded() {
+    let mut world = World::new(SITE);
+    world.set("1002", |phone| phone.manner = Manner::Answers(Duration::from_secs(3)));
+    world.dial("1001", "1002");
+    world.until("it rings", |world| world.rings("1002"));
+    let caller = LegId { index: 0, ..offered_leg(&world) };
+    world.input(Input::Media(Event::OneWay { leg: caller }));
+    assert_eq!(one_ways(&world), [], "he hears a ringing phone");
+    world.until("they talk", |world| {
+        world.talk("1001", "1002") && world.stage("1001") == Stage::Talking
+    });
+
+    for _ in 0..3 {
+        world.input(Input::Media(Event::OneWay { leg: caller }));
+    }
+    assert_eq!(one_ways(&world), [caller]);
+    world.input(Input::Media(Event::BothWays { leg: caller }));
+    world.input(Input::Media(Event::OneWay { leg: caller }));
+    assert_eq!(one_ways(&world), [caller; 2]);
+    assert_eq!(world.node().one_way_total, 2);
+    world.hang_up("1001");
+    world.until("the callee is told", |world| world.stage("1002") == Stage::Over);
+    world.close();
 }
 
 /// A dead phone in a queue call frees the agent too.
@@ -94,6 +122,22 @@ fn a_ringing_caller_whose_connection_closes_is_given_up() {
     world.set("1001", |phone| phone.lines.clear());
     world.run(Duration::from_secs(60));
     assert_eq!(world.node().calls, 0);
+}
+
+fn offered_leg(world: &World) -> LegId {
+    let offered = world.facts().find_map(|fact| match fact {
+        Fact::Offered { leg, .. } => Some(*leg),
+        _ => None,
+    });
+    offered.expect("a phone was rung")
+}
+
+fn one_ways(world: &World) -> Vec<LegId> {
+    let legs = world.facts().filter_map(|fact| match fact {
+        Fact::OneWay { leg } => Some(*leg),
+        _ => None,
+    });
+    legs.collect()
 }
 
 /// The media thread has heard nothing of the phone.

@@ -29,6 +29,7 @@ use crate::call::invite;
 use crate::call::leg::invited::Invited;
 use crate::call::leg::inviting::Inviting;
 use crate::call::site::Site;
+use crate::cdr::entry::Quality;
 use crate::id::{AgentId, ExtensionId, LegId, TrunkId};
 use crate::media::control::Command;
 use crate::sdp::{self, Codec, Session};
@@ -197,6 +198,15 @@ struct Unacknowledged {
     accepted: Accepted,
 }
 
+/// How a leg sounds at this moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sound {
+    /// What was counted up to a few seconds ago.
+    pub quality: Option<Quality>,
+    /// It is sent audio, and none comes from it.
+    pub one_way: bool,
+}
+
 /// One party's side of a call.
 #[derive(Debug)]
 pub struct Leg {
@@ -214,6 +224,8 @@ pub struct Leg {
     direct: bool,
     /// The peer says that it understands UPDATE (RFC 3311 §4).
     allows_update: bool,
+    /// How it sounds, as its media thread last told.
+    pub sound: Sound,
     /// Who is here, as others are shown.
     pub identity: Shown,
     /// Who is at the other side, as the peer is told.
@@ -255,6 +267,7 @@ impl Leg {
             flow,
             direct: false,
             allows_update: allows_update(&invite).unwrap_or(false),
+            sound: Sound::default(),
             identity: Shown::default(),
             showing,
             sip_call_id: invite.call_id().to_owned(),
@@ -302,6 +315,7 @@ impl Leg {
             flow: dial.path.flow,
             direct: dial.path.direct,
             allows_update: false,
+            sound: Sound::default(),
             identity: Shown::default(),
             showing: Showing::told(shows),
             sip_call_id,

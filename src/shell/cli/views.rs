@@ -189,7 +189,9 @@ fn agents_table(found: &[proto::Agent], shown: &Shown<'_>) -> String {
 }
 
 fn calls_table(found: &[proto::Call], shown: &Shown<'_>) -> String {
-    let mut table = Table::new(["CALL", "FROM", "TO", "FOR", "STAGE", "WITH", "RECORDED"]);
+    let headings =
+        ["CALL", "FROM", "TO", "FOR", "STAGE", "WITH", "RECORDED", "LOSS", "JITTER", "MOS"];
+    let mut table = Table::new(headings);
     for call in found {
         let with = [&call.menu, &call.queue, &call.prompt];
         let with = with.into_iter().find_map(Option::as_deref);
@@ -197,6 +199,7 @@ fn calls_table(found: &[proto::Call], shown: &Shown<'_>) -> String {
             call.legs.iter().find(|leg| Some(&leg.leg_id) == call.talking_leg_id.as_ref());
         let with = with.or(talking.and_then(|leg| leg.extension.as_deref())).map(str::to_owned);
         let with = with.or(call.park_slot.map(|slot| slot.to_string()));
+        let [loss, jitter, mos] = sound(&call.legs);
         table.row([
             call.call_id.clone(),
             call.caller.as_ref().map(|caller| plain(&caller.number)).unwrap_or_default(),
@@ -205,9 +208,36 @@ fn calls_table(found: &[proto::Call], shown: &Shown<'_>) -> String {
             word(call.stage().as_str_name(), "CALL_STAGE_"),
             or_hyphen(with.as_deref()),
             if call.recorded { "yes" } else { "no" }.to_owned(),
+            loss,
+            jitter,
+            mos,
         ]);
     }
     table.text()
+}
+
+/// Share lost, mean jitter and score of a call so far: the worst of its legs' ways. A leg that is
+/// not heard stands in for the score.
+fn sound(legs: &[proto::CallLeg]) -> [String; 3] {
+    let counted = || legs.iter().filter_map(|leg| leg.quality.as_ref());
+    let share = |lost: u64, came: u64| lost as f64 / (lost + came).max(1) as f64;
+    let loss = counted().map(|it| {
+        let never_sent = it.sent_missing;
+        let to = (it.sent_lost + it.sent_late) as f64 / (it.sent + never_sent).max(1) as f64;
+        share(it.received_lost, it.received).max(to)
+    });
+    let millis = |time: &Option<prost_types::Duration>| {
+        time.map_or(0, |time| time.seconds * 1000 + i64::from(time.nanos) / 1_000_000)
+    };
+    let jitter = counted().map(|it| millis(&it.received_jitter).max(millis(&it.sent_jitter)));
+    let mos = counted().flat_map(|it| [it.received_mos, it.sent_mos]).flatten();
+    let loss = loss.reduce(f64::max).map(|loss| format!("{:.1} %", 100.0 * loss));
+    let mos = match legs.iter().any(|leg| leg.one_way) {
+        true => Some("ONE-WAY".to_owned()),
+        false => mos.reduce(f32::min).map(|mos| format!("{mos:.2}")),
+    };
+    let jitter = jitter.max().map(|millis| format!("{millis} ms"));
+    [loss, jitter, mos].map(|cell| cell.unwrap_or_else(|| "-".to_owned()))
 }
 
 fn queues_table(found: &[proto::Queue], _: &Shown<'_>) -> String {
@@ -345,4 +375,36 @@ pub async fn reload(place: &Where) -> Result<(), CliError> {
         text.push_str(&format!("{key} takes effect at the next start\n"));
     }
     Ok(out(&text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_sounds_as_its_worst_way() {
+        let ms =
+            |millis: i32| Some(prost_types::Duration { seconds: 0, nanos: millis * 1_000_000 });
+        let good = proto::Quality {
+            received: 1000,
+            received_jitter: ms(2),
+            received_mos: Some(4.41),
+            ..Default::default()
+        };
+        let bad = proto::Quality {
+            sent: 950,
+            sent_lost: 100,
+            sent_missing: 50,
+            sent_jitter: ms(14),
+            sent_mos: Some(3.51),
+            ..Default::default()
+        };
+        let leg = |quality, one_way| proto::CallLeg { quality, one_way, ..Default::default() };
+
+        assert_eq!(sound(&[leg(None, false)]), ["-", "-", "-"]);
+        assert_eq!(sound(&[leg(Some(good), false)]), ["0.0 %", "2 ms", "4.41"]);
+        let legs = [leg(Some(good), false), leg(Some(bad), false)];
+        assert_eq!(sound(&legs), ["10.0 %", "14 ms", "3.51"]);
+        assert_eq!(sound(&[leg(Some(good), true)]), ["0.0 %", "2 ms", "ONE-WAY"]);
+    }
 }

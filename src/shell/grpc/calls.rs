@@ -6,6 +6,7 @@ use tonic::{Request, Response, Status};
 
 use super::convert::{call_id, direction, leg_id, name, time};
 use super::handle::{SwitchHandle, unexpected};
+use super::record::quality;
 use crate::shell::proto::calls_server::Calls;
 use crate::shell::proto::{self, CallStage};
 use crate::switch::request::{self, CallView, Dial, LegState, LegView, Reply, Stage};
@@ -220,5 +221,7 @@ fn leg(view: &LegView) -> proto::CallLeg {
         agent: name(view.agent.as_ref()),
         state: state.into(),
         trunk: name(view.trunk.as_ref()),
+        quality: view.quality.map(quality),
+        one_way: view.one_way,
     }
 }

@@ -125,6 +125,7 @@ fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionI
         | Fact::Media { .. }
         | Fact::Menu { .. }
         | Fact::OfferEnded { .. }
+        | Fact::OneWay { .. }
         | Fact::Ordered { .. }
         | Fact::RecordingBegan { .. }
         | Fact::RecordingEnded { .. }

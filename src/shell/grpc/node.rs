@@ -84,6 +84,7 @@ fn status(now: NodeStatus, ledger: proto::Ledger) -> proto::StatusResponse {
         transactions: now.transactions,
         registrations: now.registrations,
         subscriptions: now.subscriptions,
+        one_way_total: now.one_way_total,
         notifies_total: now.notifies_total,
         ports_taken: now.ports_taken,
         ports_spare: now.ports_spare,

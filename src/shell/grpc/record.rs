@@ -237,6 +237,7 @@ fn leg(leg: Leg) -> proto::Leg {
         leg_id: leg.leg.to_string(),
         sip_call_id: leg.sip_call_id,
         quality: leg.quality.map(quality),
+        one_way: leg.one_way,
     }
 }
 
@@ -344,6 +345,7 @@ fn told(fact: Fact) -> Told {
             leg_id: leg.to_string(),
             outcome: offer_outcome(outcome),
         }),
+        Fact::OneWay { leg } => Told::OneWay(proto::OneWay { leg_id: leg.to_string() }),
         Fact::PositionTold { queue, position } => {
             let queue = queue.to_string();
             Told::QueuePositionTold(proto::QueuePositionTold { queue, position })
@@ -468,6 +470,7 @@ fn told_rest(fact: Fact) -> Told {
         | Fact::Menu { .. }
         | Fact::Offered { .. }
         | Fact::OfferEnded { .. }
+        | Fact::OneWay { .. }
         | Fact::PositionTold { .. }
         | Fact::Queued { .. }
         | Fact::QueueLeft { .. }

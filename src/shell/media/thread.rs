@@ -279,8 +279,9 @@ impl Worker {
                 }
                 self.thread.ports.release(now, slot);
             }
-            // A phone can press keys faster than a stalled Switch takes them; all other events
-            // are bounded by the legs.
+            Output::Event(Event::Counted { .. }) if self.backlog.len() >= BACKLOG_MAX => {}
+            // A phone can press keys faster than a stalled Switch takes them; what is
+            // counted comes again; all other events are bounded by the legs.
             Output::Event(Event::Digit { leg, .. }) if self.backlog.len() >= BACKLOG_MAX => {
                 tracing::warn!(%leg, "the Switch does not keep up: a key is lost");
             }

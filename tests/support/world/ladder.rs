@@ -152,13 +152,15 @@ impl Ladder {
     /// A report of the media threads.
     pub fn media(&mut self, at: Instant, event: &Event) {
         let text = match event {
+            Event::BothWays { leg } => format!("leg {} is heard again", leg.index),
+            Event::OneWay { leg } => format!("leg {} is not heard", leg.index),
             Event::Closed { leg, .. } => format!("leg {} is closed", leg.index),
             Event::Digit { leg, digit } => format!("leg {} pressed {digit}", leg.index),
             Event::Ended { leg, .. } => format!("leg {} has heard it all", leg.index),
             Event::Recorded { leg, .. } => format!("recording of leg {} is complete", leg.index),
             Event::Moved { leg } => format!("leg {} has moved", leg.index),
             Event::Silent { leg } => format!("nothing heard of leg {}", leg.index),
-            Event::Spare { .. } => return,
+            Event::Counted { .. } | Event::Spare { .. } => return,
         };
         self.inside(at, &format!("from media: {text}"), "media, call");
     }
