@@ -6,6 +6,7 @@ use std::net::UdpSocket;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use strowger::media::config::Config;
 use strowger::rng::Rng;
 use strowger::rtp::srtp::{MasterKey, Receiver, Sender, Suite};
 
@@ -105,11 +106,11 @@ impl Talks {
     pub fn begin(calls: u16, time: Duration, line_end: &str, suites: Suites) -> Self {
         let users = extensions(2000..2000 + u32::from(calls)).replace("\"\n", line_end);
         let [near_key, far_key] = suites.map(|suite| suite.map(key));
-        let media = suites.iter().flatten().next().map_or_else(String::new, |suite| {
-            let far = if suites[1].is_some() { "preferred" } else { "accepted" };
-            format!("[media]\nsrtp = \"{far}\"\nsrtp_suites = [\"{}\"]\n", suite.name())
-        });
-        let node = Daemon::start(&format!("{QUIET}{media}{users}{}", extensions([1001])));
+        let mut callee = extensions([1001]);
+        if suites[1].is_some() {
+            callee = callee.replace("\"\n", "\"\nsrtp = \"preferred\"\n");
+        }
+        let node = Daemon::start(&format!("{QUIET}{users}{callee}"));
         let (near, far) = (Place::new(), Place::new());
         register(&node, &far, 1001..1002);
         let near_sockets = sockets(&near, calls);
@@ -118,7 +119,9 @@ impl Talks {
         let callee = Scenario::new("callee_with_port", &far, 5060, node.sip())
             .users(&(0..calls).map(|call| port(call).to_string()).collect::<Vec<_>>())
             .calls(u32::from(calls), 50)
-            .option(&described(far_key.as_ref(), "RTP/AVP").each_ref().map(String::as_str))
+            .option(
+                &described(far_key.as_ref(), "RTP/AVP", tag_of_ours).each_ref().map(String::as_str),
+            )
             .keep(far)
             .start(limit);
         let talk = (time + Duration::from_secs(15)).as_millis().to_string();
@@ -127,7 +130,7 @@ impl Talks {
             .dials("1001", node.sip())
             .calls(u32::from(calls), 50)
             .option(&["-d", &talk])
-            .option(&described(near_key.as_ref(), "RTP/SAVP").each_ref().map(String::as_str))
+            .option(&described(near_key.as_ref(), "RTP/SAVP", |_| 1).each_ref().map(String::as_str))
             .keep(near)
             .start(limit);
         wait::until("all calls talk", Duration::from_secs(20), || {
@@ -177,14 +180,22 @@ fn key(suite: Suite) -> MasterKey {
 
 /// What a scenario's descriptions say of the encryption; who answers an offer that leaves it open
 /// keeps its profile (RFC 8643).
-fn described(key: Option<&MasterKey>, profile: &str) -> [String; 6] {
-    let line =
-        |key: &MasterKey| format!("crypto:1 {} inline:{}", key.suite().name(), key.to_base64());
+fn described(key: Option<&MasterKey>, profile: &str, tag: impl Fn(Suite) -> usize) -> [String; 6] {
+    let line = |key: &MasterKey| {
+        let suite = key.suite();
+        format!("crypto:{} {} inline:{}", tag(suite), suite.name(), key.to_base64())
+    };
     let (profile, line) = match key {
         None => ("RTP/AVP", "sendrecv".to_owned()),
         Some(key) => (profile, line(key)),
     };
     ["-key", "profile", profile, "-key", "security", &line].map(str::to_owned)
+}
+
+/// The number of a suite in the switch's offer.
+fn tag_of_ours(suite: Suite) -> usize {
+    let suites = Config::default().srtp_suites;
+    1 + suites.iter().position(|own| *own == suite).expect("a suite that is offered by default")
 }
 
 /// What the switch's description says: its port, and its key if it has one.
