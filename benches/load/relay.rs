@@ -204,8 +204,9 @@ struct Told {
     key: Option<MasterKey>,
 }
 
-/// Our port → the switch's description, from the SDP in both directions of each call.
-fn described_by_switch(report: &Report) -> HashMap<u16, Told> {
+/// Our port → the switch's description, with its key for `suite`, from the SDP in both directions
+/// of each call.
+fn described_by_switch(report: &Report, suite: Option<Suite>) -> HashMap<u16, Told> {
     let mut ours = HashMap::new();
     let mut theirs = HashMap::new();
     for one in report.trace() {
@@ -218,7 +219,8 @@ fn described_by_switch(report: &Report) -> HashMap<u16, Told> {
         if one.sent {
             ours.insert(call, port);
         } else {
-            let key = field("a=crypto:").and_then(|line| read_key(&line));
+            let lines = one.text.lines().filter_map(|line| line.strip_prefix("a=crypto:"));
+            let key = lines.filter_map(read_key).find(|key| Some(key.suite()) == suite);
             theirs.insert(call, Told { port, key });
         }
     }
@@ -238,7 +240,7 @@ fn pair(
     (report, key): (&Report, Option<&MasterKey>),
     node: &Daemon,
 ) -> Vec<Stream> {
-    let told = described_by_switch(report);
+    let told = described_by_switch(report, key.map(MasterKey::suite));
     let stream = |(port, socket)| {
         let told = told.get(&port)?;
         let secure = key.map(|own| {
