@@ -161,7 +161,12 @@ impl Call {
             (false, false) => return,
         };
         typed.clear();
-        if self.pause_recording(now, (pause, by.as_str().to_owned()), out).is_ok() {
+        let is_done = self.pause_recording(now, (pause, by.as_str().to_owned()), out).is_ok();
+        let other = self.talks_with(leg);
+        let is_held =
+            self.is_held_by_us(leg) || other.is_some_and(|other| self.holding.contains(&other));
+        // The music of who is held would not come back after it.
+        if is_done && !is_held {
             let beeps = if pause { 1 } else { 2 };
             self.play(leg, vec![Sound::Prompt(BEEP.into()); beeps], false, out);
         }

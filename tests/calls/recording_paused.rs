@@ -5,6 +5,7 @@ use crate::world::phone::{Manner, Stage};
 use crate::world::{World, in_all_weathers};
 use strowger::cdr::entry::Fact;
 use strowger::id::LegId;
+use strowger::sip::message::Method;
 use strowger::switch::request::{Refusal, Reply, Request};
 use strowger::time::Duration;
 
@@ -27,6 +28,23 @@ fn an_extension_pauses_its_recording_by_code() {
         world.until("the callee is told", |world| world.stage("1002") == Stage::Over);
         assert_eq!(by(world), ["1001", "1002", "1002", "talk_ended"]);
     });
+}
+
+/// The tone that tells a phone that it was obeyed does not take the place of the music.
+#[test]
+fn who_is_held_keeps_the_music() {
+    let mut world = World::new(&recorded());
+    recorded_talk(&mut world);
+    world.act("1002", |phone, now| {
+        let offer = phone.sdp("", "sendonly", "8");
+        phone.in_dialog(now, Method::Invite, &offer);
+    });
+    world.until("music plays", |world| world.hears_prompt("1001", "hold"));
+    press(&mut world, "1001", "*22");
+    world.run(Duration::from_secs(5));
+
+    assert_eq!(by(&world), ["1001"]);
+    assert!(world.hears_prompt("1001", "hold"));
 }
 
 #[test]
