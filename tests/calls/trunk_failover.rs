@@ -163,7 +163,8 @@ fn attempts_end_somewhere() {
     assert_eq!(sent(&world, Method::Invite).len(), 8);
 }
 
-fn site() -> String {
+/// Two servers of one trunk, and another trunk.
+pub fn site() -> String {
     format!(
         r#"{SITE}
         [[routes]]
@@ -182,7 +183,7 @@ fn site() -> String {
     )
 }
 
-fn begin(world: &mut World) {
+pub fn begin(world: &mut World) {
     for (place, name) in [(1, "one"), (2, "two"), (3, "three")] {
         world.add_provider(name, place);
     }

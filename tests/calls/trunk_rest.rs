@@ -1,7 +1,7 @@
 //! A server of a trunk that failed is tried last by the next calls (RFC 3263 §4.3), and not at all
 //! while its Retry-After lasts (RFC 3261 §21.5.4); it comes back by itself.
 
-use crate::site::SITE;
+use crate::trunk_failover::{self, begin};
 use crate::world::World;
 use crate::world::phone::{Manner, Stage};
 use strowger::cdr::entry::Fact;
@@ -100,30 +100,13 @@ fn an_emergency_call_does_not_wait_for_retry_after() {
     world.close();
 }
 
-/// Two servers of one trunk, and another trunk.
+/// The site of `trunk_failover`, whose servers are asked so often.
 fn site(every: &str) -> String {
-    format!(
-        r#"{SITE}
-        [[routes]]
-        to = "0*"
-        target = "trunk:a"
-        [trunks.a]
-        host = "sip.a.example"
-        targets = ["203.0.113.1", "203.0.113.2"]
-        fallback = "trunk:b"
-        qualify_every = "{every}"
-        [trunks.b]
-        host = "203.0.113.3"
-        qualify_every = "0s"
-        "#
+    trunk_failover::site().replacen(
+        "qualify_every = \"0s\"",
+        &format!("qualify_every = \"{every}\""),
+        1,
     )
-}
-
-fn begin(world: &mut World) {
-    for (place, name) in [(1, "one"), (2, "two"), (3, "three")] {
-        world.add_provider(name, place);
-    }
-    world.run(Duration::from_millis(100));
 }
 
 /// 1001 calls, and gives up when it rings or is refused; the providers that were tried, in order.
