@@ -59,11 +59,19 @@ pub struct Parked {
 }
 
 impl Plan {
-    /// The number of the place that something dialled or watched names.
-    pub fn park_slot(&self, dialled: &str) -> Option<u16> {
-        let code = Some(self.codes.park.as_str()).filter(|code| !code.is_empty())?;
-        let slot = dialled.strip_prefix(code)?.parse().ok()?;
-        (1..=self.park.slots).contains(&slot).then_some(slot)
+    /// Whether there is such a place.
+    pub fn has_place(&self, slot: u16) -> bool {
+        !self.codes.park.is_empty() && (1..=self.park.slots).contains(&slot)
+    }
+
+    /// The number of the place that something dialled or watched names: `*701`, `park-1`.
+    ///
+    /// A place has one number: `*7001` and `park-01` name none.
+    pub fn park_slot(&self, named: &str) -> Option<u16> {
+        let code = self.codes.park.as_str();
+        let digits = named.strip_prefix(code).or_else(|| named.strip_prefix(LAMP))?;
+        let slot = digits.parse().ok().filter(|slot| self.has_place(*slot))?;
+        (digits == slot.to_string()).then_some(slot)
     }
 }
 
@@ -205,6 +213,8 @@ impl Call {
     }
 }
 
+/// What a place is called besides the number that phones dial.
+const LAMP: &str = "park-";
 /// All places are taken, or the one that is meant.
 const BUSY: u16 = 486;
 const NOT_FOUND: u16 = 404;

@@ -515,8 +515,7 @@ fn find(plan: &Plan, package: Package, user: &str) -> Option<Resource> {
     if package == Package::MessageSummary {
         return None; // only accounts have a mailbox
     }
-    let place = || user.strip_prefix("park-").and_then(|slot| slot.parse().ok());
-    if let Some(slot) = plan.park_slot(user).or_else(place).filter(|slot| has_place(plan, *slot)) {
+    if let Some(slot) = plan.park_slot(user) {
         return Some(Resource::Park(slot));
     }
     let (agents, queues) = (&plan.acd.agents, &plan.acd.queues);
@@ -533,13 +532,9 @@ fn exists(plan: &Plan, resource: &Resource) -> bool {
     match resource {
         Resource::Agent(agent) => plan.acd.agents.contains_key(agent),
         Resource::Extension(extension) => plan.extensions.contains_key(extension),
-        Resource::Park(slot) => has_place(plan, *slot),
+        Resource::Park(slot) => plan.has_place(*slot),
         Resource::Queue(queue) => plan.acd.queues.contains_key(queue),
     }
-}
-
-fn has_place(plan: &Plan, slot: u16) -> bool {
-    !plan.codes.park.is_empty() && (1..=plan.park.slots).contains(&slot)
 }
 
 /// What a phone that is not to be disturbed shows.

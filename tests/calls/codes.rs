@@ -76,6 +76,18 @@ fn an_agent_ends_his_wrap_up() {
     world.close();
 }
 
+/// A code that no number may follow is meant when it is dialled as it is, and not otherwise.
+#[test]
+fn what_begins_like_a_code_is_none() {
+    let mut world = World::new(SITE);
+    for number in ["*430", "*4", "*1100", "*133", "*790", "*731002", "**43"] {
+        world.dial("1006", number);
+        world.until("it is refused", |world| world.stage("1006") == Stage::Over);
+        assert_eq!(world.status_of("1006"), 404, "{number}");
+    }
+    world.close();
+}
+
 /// A code for agents, dialled where none sits.
 #[test]
 fn who_is_no_agent_is_denied() {

@@ -197,6 +197,37 @@ fn no_place_is_left() {
     world.close();
 }
 
+/// A place has one number: what only reads like it leads nowhere, whatever asks for it.
+#[test]
+fn no_other_number_is_a_place() {
+    let mut world = World::new(SITE);
+    parked(&mut world, "*70");
+    world.dial("1004", "1005");
+    world.until("it rings", |world| world.rings("1005"));
+    world.answer("1005");
+    world.until("they talk", |world| world.talk("1004", "1005"));
+    world.settle();
+    for number in ["*7001", "*70001", "*700", "*70+1", "*70*1", "*7065537", "*701a"] {
+        world.dial("1006", number);
+        world.until("it is refused", |world| world.stage("1006") == Stage::Over);
+        assert_eq!(world.status_of("1006"), 404, "called {number}");
+        world.set("1005", |phone| phone.lines[0].refers.clear());
+        transfer(&mut world, "1005", number);
+        world.until("it is refused", |world| !world.phone("1005").line().refers.is_empty());
+        assert_eq!(world.phone("1005").line().refers, [404], "transferred to {number}");
+    }
+    for (lamp, name) in ["*7001", "park-01", "park-+1", "park-0"].into_iter().enumerate() {
+        world.act("1006", |phone, now| phone.watch(now, name, "dialog", 3600));
+        world.until("it is refused", |world| {
+            world.phone("1006").lamps[lamp].statuses.last() == Some(&404)
+        });
+    }
+    assert!(world.hears_prompt("1001", "hold"), "who is parked waits on");
+    world.hang_up("1004");
+    world.hang_up("1001");
+    world.close();
+}
+
 /// A restart: the phone that waits is told that its call is over, and every place is free.
 #[test]
 fn the_node_starts_again() {
