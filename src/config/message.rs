@@ -30,7 +30,7 @@ fn told(message: &str, written: &str, kind: &str, path: &[String]) -> String {
         return unknown_key(rest, path);
     }
     if let Some(rest) = message.strip_prefix("unknown variant ") {
-        return unknown_word(rest, path);
+        return unknown_word(rest, (written, kind), path);
     }
     if let Some(rest) = message.strip_prefix("missing field ") {
         let key = quoted(rest).next().unwrap_or_default();
@@ -136,11 +136,15 @@ fn unknown_key(rest: &str, path: &[String]) -> String {
     }
 }
 
-fn unknown_word(rest: &str, path: &[String]) -> String {
+/// A word that is not known, or what is written where a word is wanted.
+fn unknown_word(rest: &str, (written, kind): (&str, &str), path: &[String]) -> String {
     let mut names = quoted(rest);
     let word = names.next().unwrap_or_default();
     let known: Vec<&str> = names.collect();
     let choices = known.iter().map(|known| format!("\"{known}\"")).collect::<Vec<_>>().join(", ");
+    if word.is_empty() && kind != "text" {
+        return format!("`{}` is {kind}; write one of {choices}", shorten(written));
+    }
     let not_built = match path {
         [section, .., key] if key == "record" && section != "media" => word == "on-demand",
         [section, key, ..] if section == "media" && key == "codecs" => word == "opus",

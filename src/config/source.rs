@@ -88,9 +88,16 @@ impl Source {
             let written = &source.text[mark.value.clone()];
             let inside = |path: &Path| path.split_last().is_some_and(|(_, up)| up == mark.path);
             let is_missing = error.message().starts_with("missing field");
-            // What was written wrong was reported; it is not missing too.
-            if !is_missing || !source.unusable.iter().any(inside) {
-                let text = message::value(error.message(), written, &mark.path);
+            // What was written wrong was reported; it is not missing too. And a word that was
+            // written as a table is told once it is empty.
+            let is_told = is_missing && source.unusable.iter().any(inside)
+                || error.message().starts_with(IN_WORD);
+            if !is_told {
+                let said = match error.message().trim() {
+                    said if said.starts_with(NO_WORD) => unknown_word::<S>(&table, &mark.path),
+                    said => said.to_owned(),
+                };
+                let text = message::value(&said, written, &mark.path);
                 read.problems.push(source.problem(at, text));
             }
             // What is left may have further mistakes.
@@ -274,29 +281,40 @@ fn control_inside(value: &Spanned<DeValue<'_>>, path: &mut Path) -> Option<(Path
     }
 }
 
+/// What the reader says where a word of a list is wanted and none is written: only of a wrong word
+/// does it tell which are known.
+fn unknown_word<S: Shape>(table: &Spanned<DeTable<'_>>, path: &[String]) -> String {
+    let mut with = table.clone();
+    if let Some(value) = at(with.get_mut(), path) {
+        *value = DeValue::String("".into());
+    }
+    let error = S::deserialize(toml::Deserializer::from(with)).err();
+    error.map_or_else(|| NO_WORD.to_owned(), |error| error.message().to_owned())
+}
+
+/// What stands at `path`.
+fn at<'a, 'i>(table: &'a mut DeTable<'i>, path: &[String]) -> Option<&'a mut DeValue<'i>> {
+    let (first, rest) = path.split_first()?;
+    let mut value = child(table, first)?;
+    for part in rest {
+        value = match value {
+            DeValue::Table(table) => child(table, part)?,
+            DeValue::Array(array) => array.get_mut(part.parse::<usize>().ok()?)?.get_mut(),
+            _ => return None,
+        };
+    }
+    Some(value)
+}
+
 /// Takes out what stands at `path`; says whether something did.
 fn remove(table: &mut DeTable<'_>, path: &[String]) -> bool {
     let Some((last, way)) = path.split_last() else { return false };
-    let Some((first, way)) = way.split_first() else {
+    if way.is_empty() {
         return take(table, last);
-    };
-    let Some(mut value) = child(table, first) else { return false };
-    for part in way {
-        let inner = match value {
-            DeValue::Table(table) => child(table, part),
-            DeValue::Array(array) => part
-                .parse::<usize>()
-                .ok()
-                .and_then(|place| array.get_mut(place))
-                .map(Spanned::get_mut),
-            _ => None,
-        };
-        let Some(inner) = inner else { return false };
-        value = inner;
     }
-    match value {
-        DeValue::Table(table) => take(table, last),
-        DeValue::Array(array) => {
+    match at(table, way) {
+        Some(DeValue::Table(table)) => take(table, last),
+        Some(DeValue::Array(array)) => {
             let Some(place) = last.parse::<usize>().ok().filter(|place| *place < array.len())
             else {
                 return false;
@@ -351,6 +369,11 @@ fn take(table: &mut DeTable<'_>, name: &str) -> bool {
 /// What is said of a value or name that would begin another line of a message.
 pub(super) const CONTROL: &str =
     "this has a line break, a tab or another control character; leave it out";
+
+/// How the reader begins where a word is wanted and something else is written.
+const NO_WORD: &str = "wanted ";
+/// And where that is a table with the word for its key.
+const IN_WORD: &str = "expected table, found ";
 
 /// Problems reported of one file.
 const PROBLEMS_MAX: usize = 100;
