@@ -1,4 +1,4 @@
-//! Calls go on to another number: by feature code, by the phone itself (RFC 5359 §2.8 to §2.10).
+//! Calls go on to another number: by feature code, by the phone itself (RFC 5359 §2.7 to §2.9).
 
 use crate::site::SITE;
 use crate::world::phone::{Manner, Stage};
