@@ -14,6 +14,7 @@ mod encryption;
 mod harness;
 mod lamps;
 mod linphone;
+mod parking;
 mod phones;
 mod proxied;
 mod queues;
