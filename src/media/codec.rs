@@ -91,6 +91,21 @@ impl Encoder {
     }
 }
 
+impl Encoder {
+    /// Fills `payload` from samples at the codec's own rate: 16 kHz for G.722.
+    pub fn encode_own(&mut self, codec: Codec, samples: &[i16], payload: &mut [u8]) {
+        match codec {
+            Codec::Pcma | Codec::Pcmu => self.encode(codec, samples, payload),
+            Codec::G722 => {
+                let WideEncoder { g722, bytes, .. } = &mut **self.wide.get_or_insert_default();
+                bytes.clear();
+                g722.encode(samples, bytes);
+                map(bytes, payload, |byte| *byte);
+            }
+        }
+    }
+}
+
 impl Default for WideEncoder {
     fn default() -> Self {
         let (wide, bytes) = (Vec::new(), Vec::new());
@@ -105,6 +120,14 @@ impl WideEncoder {
         self.up.resample(samples, &mut self.wide);
         self.g722.encode(&self.wide, &mut self.bytes);
         map(&self.bytes, payload, |byte| *byte);
+    }
+}
+
+/// Whether the codec's own rate is 16 kHz.
+pub const fn is_wide(codec: Codec) -> bool {
+    match codec {
+        Codec::Pcma | Codec::Pcmu => false,
+        Codec::G722 => true,
     }
 }
 

@@ -45,6 +45,40 @@ pub struct Playback {
     pub repeat: bool,
 }
 
+/// Names a room on its thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RoomId(pub u64);
+
+/// Legs that hear each other, each what it is meant to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    pub id: RoomId,
+    /// At most `PARTIES_MAX`; those beyond hear nobody.
+    pub parties: Vec<Party>,
+    /// Of all whom everybody may hear, so many are heard: the loudest.
+    pub speakers_max: u8,
+    /// Everybody hears a tone when somebody comes or leaves. Then all are mixed.
+    pub tones: bool,
+}
+
+/// The parties of one room.
+pub const PARTIES_MAX: usize = 256;
+
+/// A leg in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Party {
+    pub leg: LegId,
+    pub heard_by: Ear,
+}
+
+/// Who hears a party.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ear {
+    Everybody,
+    Nobody,
+    Only(LegId),
+}
+
 /// What the Switch orders. Orders about a leg go to the thread of its port, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
@@ -68,20 +102,26 @@ pub enum Command {
     /// leg; digits and recording go on.
     Play { leg: LegId, playback: Playback },
     /// Writes a stereo WAV: left what the leg's phone says, right what the leg hears of a bridged
-    /// peer. Silence where there is neither.
+    /// peer, or of a room, but for what is said to it alone. Silence where there is neither.
     Record { leg: LegId, path: PathBuf },
     /// Gives a taken port back that was never opened.
     Return { port: Port },
+    /// The room is as it says from the next packet on: who is in it and not named leaves it, and
+    /// hears nobody. Legs that are not on this thread are left out. Whoever hears the same one as
+    /// before, also by a bridge, notices nothing; what is played to him goes on. What is played to
+    /// somebody new stops.
+    Room(Box<Room>),
     /// Stops what is played to the leg; no `Ended`.
     Stop { leg: LegId },
     /// Ends the recording; reports `Recorded`.
     StopRecording { leg: LegId },
-    /// Undoes `Bridge` for both.
+    /// Undoes `Bridge` for both; takes the leg out of its room.
     Unbridge { leg: LegId },
 }
 
 impl Command {
-    /// The legs that an order is about, the first twice if it is one; `None` if about a port only.
+    /// The legs that an order is about, the first twice if it is one; `None` if about a port or a
+    /// room.
     pub fn legs(&self) -> Option<[LegId; 2]> {
         match self {
             Self::Bridge { a, b } => Some([*a, *b]),
@@ -95,7 +135,7 @@ impl Command {
             | Self::Stop { leg }
             | Self::StopRecording { leg }
             | Self::Unbridge { leg } => Some([*leg, *leg]),
-            Self::Return { .. } => None,
+            Self::Return { .. } | Self::Room(_) => None,
         }
     }
 }

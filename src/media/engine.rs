@@ -1,9 +1,9 @@
-//! The legs of one media thread: opened, bridged, played to, recorded.
+//! The legs of one media thread: opened, bridged, in rooms, played to, recorded.
 //!
 //! Spec:     `media::control`; RFC 3550 §2.3 (a relay that renumbers is a translator and mixer).
 //! In:       commands, datagrams in place, the passing of time.
 //! Out:      where to send the datagram at hand; packets of our own, events, blocks to record.
-//! Not here: sockets, files (`shell::media`); one leg's streams (`session`).
+//! Not here: sockets, files (`shell::media`); one leg's streams (`session`); mixing (`room`).
 //!
 //! Relaying a packet allocates nothing: it is rewritten where it lies.
 
@@ -14,11 +14,12 @@ use std::path::PathBuf;
 
 use crate::id::LegId;
 use crate::media::codec::{SAMPLES_MAX, Samples};
-use crate::media::control::{Command, Event, Port};
+use crate::media::control::{self, Command, Event, PARTIES_MAX, Party, Port, RoomId};
 use crate::media::outgoing::samples_of;
 use crate::media::prompt::Library;
 use crate::media::recorder::{Recorder, Side};
-use crate::media::session::{Heard, Kind, Leg, Recording};
+use crate::media::room::Room;
+use crate::media::session::{Heard, Hears, Kind, Leg, Recording};
 use crate::rng::Rng;
 use crate::rtp::packet::RtpMut;
 use crate::time::{Duration, Epoch, Instant};
@@ -133,6 +134,9 @@ pub struct Engine {
     slots: HashMap<LegId, Slot>,
     /// Moments at which legs want a tick; one that is not its leg's `alarm` is stale.
     alarms: BinaryHeap<Reverse<(Instant, Slot)>>,
+    rooms: HashMap<RoomId, Room>,
+    /// The same for rooms.
+    frames: BinaryHeap<Reverse<(Instant, RoomId)>>,
     samples: Box<Samples>,
     recordings: u32,
 }
@@ -146,6 +150,8 @@ impl Engine {
             legs: Vec::new(),
             slots: HashMap::new(),
             alarms: BinaryHeap::new(),
+            rooms: HashMap::new(),
+            frames: BinaryHeap::new(),
             samples: Box::new([0; SAMPLES_MAX]),
             recordings: 0,
         }
@@ -158,9 +164,9 @@ impl Engine {
     }
 
     /// A leg leaves for another thread; whatever it hears ends, its recording goes on there.
-    pub fn depart(&mut self, id: LegId) -> Option<Departed> {
+    pub fn depart(&mut self, now: Instant, id: LegId) -> Option<Departed> {
         let slot = self.slot(id)?;
-        self.unbridge(slot);
+        self.unbridge(now, slot);
         self.slots.remove(&id);
         let mut leg = self.legs[slot.index()].take()?;
         leg.stop_playing();
@@ -189,7 +195,7 @@ impl Engine {
     /// Applies one command and appends what must be done about it to `out`.
     pub fn handle(&mut self, now: Instant, command: Command, out: &mut Vec<Output>) {
         match command {
-            Command::Bridge { a, b } => self.bridge(a, b),
+            Command::Bridge { a, b } => self.bridge(now, a, b),
             Command::Close { leg } => self.close(now, leg, out),
             Command::Connect { leg, audio } => {
                 let Some(slot) = self.slot(leg) else { return };
@@ -227,6 +233,7 @@ impl Engine {
                     out.push(Output::Return { slot });
                 }
             }
+            Command::Room(room) => self.set_room(now, &room),
             Command::Stop { leg } => {
                 let slot = self.slot(leg);
                 if let Some(leg) = slot.and_then(|slot| self.leg(slot)) {
@@ -240,7 +247,7 @@ impl Engine {
             }
             Command::Unbridge { leg } => {
                 if let Some(slot) = self.slot(leg) {
-                    self.unbridge(slot);
+                    self.unbridge(now, slot);
                 }
             }
         }
@@ -258,6 +265,11 @@ impl Engine {
     ) -> Option<Forward> {
         let (leg, peer) = pair(&mut self.legs, slot)?;
         let heard = leg.hear(now, from, buffer.get_mut(..length)?, out);
+        if let (Some(room), Some(heard)) = (leg.room, heard)
+            && let Some(room) = self.rooms.get_mut(&room)
+        {
+            hear_in_room(now, (slot, room), heard, buffer);
+        }
         let is_earlier = leg.next_tick() < leg.alarm; // a key is pressed
         let forward =
             heard.and_then(|it| relay(now, (slot, leg), peer, it, buffer, &mut self.samples, out));
@@ -275,8 +287,28 @@ impl Engine {
         }
     }
 
-    /// Does what is due: packets of prompts and music, reports, blocks of recordings.
+    /// Does what is due: packets of prompts and music, mixes, reports, blocks of recordings.
     pub fn tick(&mut self, now: Instant, library: &impl Library, out: &mut Vec<Output>) {
+        self.tick_rooms(now, out);
+        self.tick_legs(now, library, out);
+    }
+
+    fn tick_rooms(&mut self, now: Instant, out: &mut Vec<Output>) {
+        while let Some(Reverse((at, id))) = self.frames.peek().copied() {
+            if at > now {
+                return;
+            }
+            self.frames.pop();
+            let Some(room) = self.rooms.get_mut(&id).filter(|room| room.alarm == at) else {
+                continue;
+            };
+            room.alarm = Instant::NEVER;
+            room.tick(now, &mut self.legs, out);
+            self.schedule_room(id);
+        }
+    }
+
+    fn tick_legs(&mut self, now: Instant, library: &impl Library, out: &mut Vec<Output>) {
         while let Some(Reverse((at, slot))) = self.alarms.peek().copied() {
             if at > now {
                 return;
@@ -298,7 +330,9 @@ impl Engine {
 
     /// When to call `tick` next.
     pub fn next_tick(&self) -> Option<Instant> {
-        self.alarms.peek().map(|Reverse((at, _))| *at)
+        let leg = self.alarms.peek().map(|Reverse((at, _))| *at);
+        let room = self.frames.peek().map(|Reverse((at, _))| *at);
+        leg.into_iter().chain(room).min()
     }
 
     /// Legs with an open port.
@@ -326,7 +360,7 @@ impl Engine {
 
     fn close(&mut self, now: Instant, id: LegId, out: &mut Vec<Output>) {
         let Some(slot) = self.slot(id) else { return };
-        self.unbridge(slot);
+        self.unbridge(now, slot);
         self.stop_recording(now, slot, None, out);
         self.slots.remove(&id);
         let Some(mut leg) = self.legs[slot.index()].take() else { return };
@@ -338,26 +372,93 @@ impl Engine {
         out.push(Output::Close { slot });
     }
 
-    fn bridge(&mut self, a: LegId, b: LegId) {
+    fn bridge(&mut self, now: Instant, a: LegId, b: LegId) {
         let (Some(a), Some(b)) = (self.slot(a), self.slot(b)) else { return };
-        self.unbridge(a);
-        self.unbridge(b);
+        self.unbridge(now, a);
+        self.unbridge(now, b);
         for (slot, peer) in [(a, b), (b, a)] {
             if let Some(leg) = self.leg(slot) {
                 leg.peer = Some(peer);
                 leg.stop_playing();
-                leg.interrupt();
+                leg.tune_in(Hears::Leg(peer));
             }
         }
     }
 
-    fn unbridge(&mut self, slot: Slot) {
+    /// A leg leaves its bridge or its room.
+    fn unbridge(&mut self, now: Instant, slot: Slot) {
         let Some(leg) = self.leg(slot) else { return };
-        leg.interrupt();
-        let peer = leg.peer.take();
-        if let Some(peer) = peer.and_then(|peer| self.leg(peer)) {
-            peer.interrupt();
+        leg.tune_in(Hears::Nobody);
+        let (peer, room) = (leg.peer.take(), leg.room.take());
+        if let Some(id) = room
+            && let Some(room) = self.rooms.get_mut(&id)
+        {
+            room.remove(now, slot, &mut self.legs);
+            self.tidy_room(id);
+        } else if let Some(peer) = peer.and_then(|peer| self.leg(peer)) {
+            peer.tune_in(Hears::Nobody);
             peer.peer = None;
+        }
+    }
+
+    /// A room is as it says.
+    fn set_room(&mut self, now: Instant, wanted: &control::Room) {
+        let id = wanted.id;
+        let mut parties: Vec<(Slot, Party)> = Vec::with_capacity(wanted.parties.len());
+        for party in wanted.parties.iter().take(PARTIES_MAX) {
+            if let Some(slot) = self.slot(party.leg)
+                && !parties.iter().any(|(other, _)| *other == slot)
+            {
+                parties.push((slot, *party));
+            }
+        }
+        let stays = |slot: &Slot| parties.iter().any(|(party, _)| party == slot);
+        let room = self.rooms.entry(id).or_insert_with(Room::new);
+        let left: Vec<Slot> = room.slots().filter(|slot| !stays(slot)).collect();
+        for slot in left {
+            if let Some(leg) = self.leg(slot) {
+                (leg.peer, leg.room) = (None, None);
+                leg.tune_in(Hears::Nobody);
+            }
+        }
+        for (slot, _) in &parties {
+            self.enter(now, *slot, id, &parties);
+        }
+        if let Some(room) = self.rooms.get_mut(&id) {
+            room.set(now, wanted, parties, &mut self.legs);
+        }
+        self.tidy_room(id);
+    }
+
+    /// A leg comes into a room out of a bridge or another room. Who comes with the one that he was
+    /// bridged to hears him on.
+    fn enter(&mut self, now: Instant, slot: Slot, id: RoomId, parties: &[(Slot, Party)]) {
+        let Some(leg) = self.leg(slot) else { return };
+        match (leg.room, leg.peer) {
+            (Some(room), _) if room == id => return,
+            (None, Some(peer)) if parties.iter().any(|(party, _)| *party == peer) => {}
+            (None, None) => {}
+            (Some(_), _) | (None, Some(_)) => self.unbridge(now, slot),
+        }
+        if let Some(leg) = self.leg(slot) {
+            leg.room = Some(id);
+        }
+    }
+
+    /// Sets the timer of a room, or forgets the room if nobody is in it.
+    fn tidy_room(&mut self, id: RoomId) {
+        if self.rooms.get(&id).is_some_and(Room::is_empty) {
+            self.rooms.remove(&id);
+        }
+        self.schedule_room(id);
+    }
+
+    fn schedule_room(&mut self, id: RoomId) {
+        let Some(room) = self.rooms.get_mut(&id) else { return };
+        let next = room.next_tick();
+        if next < room.alarm {
+            room.alarm = next;
+            self.frames.push(Reverse((next, id)));
         }
     }
 
@@ -413,6 +514,15 @@ impl Engine {
 
     fn leg(&mut self, slot: Slot) -> Option<&mut Leg> {
         self.legs.get_mut(slot.index())?.as_deref_mut()
+    }
+}
+
+/// A party's packet becomes part of what is mixed.
+fn hear_in_room(now: Instant, (slot, room): (Slot, &mut Room), heard: Heard, buffer: &mut [u8]) {
+    let Kind::Audio(codec) = heard.kind else { return };
+    let packet = buffer.get_mut(..heard.length).and_then(RtpMut::new);
+    if let Some(packet) = packet {
+        room.hear(now, slot, (codec, heard.packet), packet.payload());
     }
 }
 

@@ -152,7 +152,7 @@ fn a_change_of_source_keeps_the_key() {
 }
 
 /// Keys for a leg and its phone; the same number gives the same keys.
-fn keys(suite: Suite, number: u64) -> Keys {
+pub fn keys(suite: Suite, number: u64) -> Keys {
     let mut rng = Rng::from_number(number);
     let [send, receive] = [0; 2].map(|_| MasterKey::random(suite, &mut rng));
     Keys { tag: 1, send, receive }

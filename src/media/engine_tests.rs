@@ -4,6 +4,8 @@
 mod hall;
 #[path = "engine_quality_tests.rs"]
 mod quality;
+#[path = "engine_room_tests.rs"]
+mod rooms;
 #[path = "engine_secure_tests.rs"]
 mod secure;
 
@@ -15,7 +17,7 @@ use crate::audio::keys::{Detector, Tones};
 use crate::audio::tone::{Sine, purity};
 use crate::id::PromptId;
 use crate::media::codec::{Decoder, Encoder};
-use crate::media::control::PlayId;
+use crate::media::control::{Ear, Party, PlayId, Room, RoomId};
 use crate::rtp::packet as rtp;
 use crate::rtp::rtcp;
 use crate::sdp::{Codec, Direction, Negotiated, Payload};
@@ -435,7 +437,7 @@ fn chaos_leaves_nothing_behind() {
         let mut hall = Hall::new();
         for _ in 0..1500 {
             let [a, b] = [0; 2].map(|_| rng.below(4) as usize);
-            match rng.below(16) {
+            match rng.below(18) {
                 0 => hall.open(a),
                 1 => hall.order(Command::Close { leg: leg(a) }),
                 2 => hall.order(Command::Bridge { a: leg(a), b: leg(b) }),
@@ -457,6 +459,7 @@ fn chaos_leaves_nothing_behind() {
                     hall.engine.rtcp(hall.now, Slot::of(port(a).rtp), address(b), &mut bytes);
                 }
                 12 => hall.datagram(a, address(b), &noise(&mut rng)),
+                13 | 14 => hall.order(some_room(&mut rng)),
                 _ => hall.speaks(a, rng.below(4)),
             }
         }
@@ -473,6 +476,18 @@ fn chaos_leaves_nothing_behind() {
         hall.pass(10_000);
         assert_eq!(hall.engine.next_tick(), None);
     }
+}
+
+/// A room of any legs, also some that are not there or are named twice.
+fn some_room(rng: &mut Rng) -> Command {
+    let parties = (0..rng.below(6)).map(|_| {
+        let ears = [Ear::Everybody, Ear::Nobody, Ear::Only(leg(rng.below(5) as usize))];
+        let heard_by = ears[rng.below(3) as usize];
+        Party { leg: leg(rng.below(5) as usize), heard_by }
+    });
+    let parties = parties.collect();
+    let (id, speakers_max) = (RoomId(rng.below(2).into()), rng.below(4) as u8);
+    Command::Room(Box::new(Room { id, parties, speakers_max, tones: rng.below(2) == 0 }))
 }
 
 /// Bytes that begin like RTP or RTCP, mostly.

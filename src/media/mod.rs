@@ -1,4 +1,4 @@
-//! Packets in, packets out: sessions, relay, player, recorder.
+//! Packets in, packets out: sessions, relay, rooms, player, recorder.
 
 pub mod codec;
 pub mod config;
@@ -8,10 +8,13 @@ pub mod latch;
 mod one_way;
 pub mod outgoing;
 pub mod player;
+mod playout;
 pub mod prompt;
 pub mod recorder;
 pub mod reports;
+mod room;
 mod score;
 pub mod session;
 mod silence;
 mod toning;
+mod voice;

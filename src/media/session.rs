@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 
 use crate::audio::keys::Detector;
 use crate::id::LegId;
-use crate::media::codec::{Decoder, Encoder, Samples, transcode_g711};
-use crate::media::control::{Counts, Event, Playback, Way};
+use crate::media::codec::{self, Decoder, Encoder, Samples, transcode_g711};
+use crate::media::control::{Counts, Event, Playback, RoomId, Way};
 use crate::media::engine::{Output, RecordingId, Slot};
 use crate::media::latch::{Latch, Verdict};
 use crate::media::one_way::{Found, OneWay};
@@ -33,8 +33,14 @@ use crate::time::{Duration, Epoch, Instant};
 #[derive(Debug)]
 pub struct Leg {
     pub id: LegId,
-    /// The leg that is heard, and hears.
+    /// The leg that what the phone says is relayed to.
     pub peer: Option<Slot>,
+    /// The room that the leg is in.
+    pub room: Option<RoomId>,
+    /// Whom it hears.
+    hears: Hears,
+    /// Its part of a mix that does not fill a packet yet; `None` if the mix did not go on.
+    mix: Option<Vec<i16>>,
     pub recording: Option<Recording>,
     /// The moment for which the engine's timer is set.
     pub alarm: Instant,
@@ -64,6 +70,17 @@ pub struct Leg {
     sent: Way,
     malformed: u64,
     forged: u64,
+}
+
+/// Whom a leg hears.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hears {
+    /// One other, relayed.
+    Leg(Slot),
+    /// Several, of its room.
+    Mix,
+    #[default]
+    Nobody,
 }
 
 /// What encrypts the leg's packets.
@@ -123,6 +140,9 @@ impl Leg {
         Self {
             id,
             peer: None,
+            room: None,
+            hears: Hears::Nobody,
+            mix: None,
             recording: None,
             alarm: Instant::NEVER,
             audio: None,
@@ -182,9 +202,22 @@ impl Leg {
         self.outgoing.interrupt();
     }
 
+    /// Whom the leg hears from here on; the same as before changes nothing.
+    pub fn tune_in(&mut self, hears: Hears) {
+        if self.hears == hears {
+            return;
+        }
+        if self.hears == Hears::Nobody {
+            self.stop_playing();
+        }
+        self.hears = hears;
+        self.interrupt();
+    }
+
     /// Another stream, or none, will be heard of the peer.
     pub fn interrupt(&mut self) {
         self.outgoing.interrupt();
+        self.mix = None;
         if let Some(recording) = &mut self.recording {
             recording.recorder.interrupt(Side::Peer);
         }
@@ -328,24 +361,26 @@ impl Leg {
         if samples.is_empty() {
             return None;
         }
-        let length = self.write(now, samples, begins, buffer)?;
+        let length = self.write(now, (samples, 8000), begins, buffer)?;
         let length = self.seal_rtp(buffer, length)?;
         self.count_sent(length as u64);
         Some(length)
     }
 
-    /// Writes a packet of ours with these samples, in the codec that the phone prefers.
+    /// Writes a packet of ours with these samples, at 8 kHz or at the codec's own rate, in the
+    /// codec that the phone prefers.
     fn write(
         &mut self,
         now: Instant,
-        samples: &[i16],
+        (samples, rate): (&[i16], u32),
         begins: bool,
         buffer: &mut [u8],
     ) -> Option<usize> {
         let payload = *self.audio.as_ref()?.codecs.first()?;
-        let length = HEADER_BYTES + samples.len();
+        let ticks = samples.len() * 8000 / rate as usize;
+        let length = HEADER_BYTES + ticks;
         let packet = buffer.get_mut(..length)?;
-        let header = self.outgoing.made(now, samples.len() as u32, begins);
+        let header = self.outgoing.made(now, ticks as u32, begins);
         let head = packet::header(
             header.marker,
             payload.send,
@@ -354,7 +389,10 @@ impl Leg {
             header.ssrc,
         );
         packet[..HEADER_BYTES].copy_from_slice(&head);
-        self.encoder.encode(payload.codec, samples, &mut packet[HEADER_BYTES..]);
+        match rate {
+            8000 => self.encoder.encode(payload.codec, samples, &mut packet[HEADER_BYTES..]),
+            _ => self.encoder.encode_own(payload.codec, samples, &mut packet[HEADER_BYTES..]),
+        }
         Some(length)
     }
 
@@ -407,6 +445,53 @@ impl Leg {
         }
     }
 
+    /// Whether the phone speaks at 16 kHz.
+    pub fn is_wide(&self) -> bool {
+        let codec = self.audio.as_ref().and_then(|audio| audio.codecs.first());
+        codec.is_some_and(|payload| codec::is_wide(payload.codec))
+    }
+
+    /// Records a frame of the mix that the leg hears, at 8 kHz; `clock` counts its samples.
+    pub fn record_mix(&mut self, now: Instant, clock: u32, samples: &[i16]) {
+        let packet = Incoming {
+            sequence: 0,
+            timestamp: clock,
+            ssrc: self.outgoing.ssrc(),
+            marker: false,
+            event: false,
+        };
+        self.record(now, Side::Peer, packet, samples);
+    }
+
+    /// Sends a frame of the mix that the leg hears, at the rate that `is_wide` says, as soon as it
+    /// fills a packet.
+    pub fn send_mix(&mut self, now: Instant, slot: Slot, samples: &[i16], out: &mut Vec<Output>) {
+        let (Some(to), Some(audio)) = (self.latch.target(), &self.audio) else { return };
+        let rate = if self.is_wide() { 16_000 } else { 8000 };
+        let count = rate as usize / 1000 * usize::from(audio.ptime.clamp(10, 60));
+        let mut begins = self.mix.is_none();
+        let mut mix = self.mix.take().unwrap_or_default();
+        mix.extend_from_slice(samples);
+        for frame in mix.chunks_exact(count) {
+            let ticks = count * 8000 / rate as usize;
+            let mut packet = vec![0; HEADER_BYTES + ticks + OVERHEAD_MAX];
+            let length = self.write(now, (frame, rate), begins, &mut packet);
+            let length = length.and_then(|length| self.seal_rtp(&mut packet, length));
+            let Some(length) = length else { continue };
+            begins = false;
+            packet.truncate(length);
+            self.count_sent(length as u64);
+            out.push(Output::Rtp { slot, to, packet });
+        }
+        mix.drain(..mix.len() / count * count);
+        self.mix = Some(mix);
+    }
+
+    /// The leg hears something else, or nothing, for a while.
+    pub fn rest_from_mix(&mut self) {
+        self.mix = None;
+    }
+
     /// What the leg does by itself at this moment.
     pub fn tick(
         &mut self,
@@ -429,7 +514,8 @@ impl Leg {
         if self.silence.tick(now) {
             out.push(Output::Event(Event::Silent { leg: self.id }));
         }
-        let expected = self.peer.is_some_and(|peer| peer != slot) && self.is_two_way();
+        let talks = self.peer.is_some_and(|peer| peer != slot) || self.room.is_some();
+        let expected = talks && self.is_two_way();
         if let Some(found) = self.one_way.look(now, expected, self.sent.packets) {
             let leg = self.id;
             let event = match found {
@@ -539,7 +625,7 @@ impl Leg {
         }
         let begins = std::mem::take(&mut self.pausing) || begins;
         let mut packet = vec![0; HEADER_BYTES + count + OVERHEAD_MAX];
-        let length = self.write(now, &samples[..count], begins, &mut packet);
+        let length = self.write(now, (&samples[..count], 8000), begins, &mut packet);
         let length = length.and_then(|length| self.seal_rtp(&mut packet, length));
         let Some(length) = length else { return };
         packet.truncate(length);

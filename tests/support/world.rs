@@ -238,11 +238,19 @@ impl World {
     fn hears_at(&self, place: SocketAddr) -> Heard {
         match self.studio.heard_at(place) {
             Err(prompts) => Heard::Prompts(prompts),
-            Ok(None) => Heard::Nothing,
-            Ok(Some(remote)) => {
-                let mut phones = self.phones.values();
-                let who = phones.find(|phone| phone.address.ip() == remote.ip());
-                Heard::Phone(who.expect("audio comes from a phone").name.clone())
+            Ok(remotes) => {
+                let phone_at = |remote: &SocketAddr| {
+                    let mut phones = self.phones.values();
+                    let who = phones.find(|phone| phone.address.ip() == remote.ip());
+                    who.expect("audio comes from a phone").name.clone()
+                };
+                let mut names: Vec<String> = remotes.iter().map(phone_at).collect();
+                names.sort_unstable();
+                match &names[..] {
+                    [] => Heard::Nothing,
+                    [name] => Heard::Phone(name.clone()),
+                    _ => Heard::Phones(names),
+                }
             }
         }
     }

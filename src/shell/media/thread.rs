@@ -144,7 +144,7 @@ impl Worker {
                     self.thread.engine.arrive(departed, &mut self.out);
                     self.carry_out(now);
                 }
-                Ok(Order::Command(Command::Move { leg, to })) => self.depart(leg, to),
+                Ok(Order::Command(Command::Move { leg, to })) => self.depart(now, leg, to),
                 Ok(Order::Command(command)) => self.apply(now, command),
                 Ok(Order::Stop) | Err(crossbeam_channel::TryRecvError::Disconnected) => {
                     for leg in self.thread.engine.open_legs() {
@@ -171,8 +171,8 @@ impl Worker {
     }
 
     /// Sends a leg with its sockets to another thread; what they receive meanwhile waits in them.
-    fn depart(&mut self, leg: LegId, to: u8) {
-        let Some(departed) = self.thread.engine.depart(leg) else { return };
+    fn depart(&mut self, now: Instant, leg: LegId, to: u8) {
+        let Some(departed) = self.thread.engine.depart(now, leg) else { return };
         let Some(pair) = self.thread.ports.give_away(departed.slot) else { return };
         for socket in [&pair.rtp, &pair.rtcp] {
             let _ = epoll::delete(&self.epoll, socket); // it was added when the leg was opened

@@ -142,6 +142,7 @@ impl Ladder {
             Command::PauseRecording { leg, .. } => format!("record leg {} again", leg.index),
             Command::Record { leg, .. } => format!("record leg {}", leg.index),
             Command::Return { port } => format!("port {} is not needed", port.rtp),
+            Command::Room(room) => format!("a room of {} legs", room.parties.len()),
             Command::Stop { leg } => format!("stop what leg {} hears", leg.index),
             Command::StopRecording { leg } => format!("stop recording leg {}", leg.index),
             Command::Unbridge { leg } => format!("unbridge leg {}", leg.index),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use strowger::id::LegId;
 use strowger::media::control::{
-    Command, Counts, Event, PlayId, Playback, Port, Recorded, Sound, Way,
+    Command, Counts, Ear, Event, Party, PlayId, Playback, Port, Recorded, Room, RoomId, Sound, Way,
 };
 use strowger::time::Duration;
 
@@ -16,6 +16,8 @@ pub enum Heard {
     Nothing,
     /// The phone with this name.
     Phone(String),
+    /// The phones with these names, mixed.
+    Phones(Vec<String>),
     /// Prompts, by their names.
     Prompts(Vec<String>),
 }
@@ -24,6 +26,7 @@ pub enum Heard {
 #[derive(Debug, Default)]
 pub struct Studio {
     pub legs: BTreeMap<LegId, Sounding>,
+    rooms: BTreeMap<RoomId, Vec<Party>>,
     /// Every order, in turn.
     pub orders: Vec<Command>,
     /// Whether nothing is reported any more, as if the thread had died.
@@ -42,6 +45,7 @@ pub struct Sounding {
     /// Whether audio is sent to the phone.
     sends: bool,
     bridged: Option<LegId>,
+    room: Option<RoomId>,
     plays: Option<Playback>,
     pub recording: Option<PathBuf>,
 }
@@ -92,6 +96,7 @@ impl Studio {
             }
             Command::Record { leg, path } => self.leg(*leg).recording = Some(path.clone()),
             Command::Return { port } => reports.push((QUICK, Event::Spare { port: *port })),
+            Command::Room(room) => self.room(thread, room),
             Command::Stop { leg } => self.leg(*leg).plays = None,
             Command::StopRecording { leg } => reports.extend(self.stop_recording(*leg)),
             Command::Unbridge { leg } => self.unbridge(*leg),
@@ -120,15 +125,30 @@ impl Studio {
     }
 
     /// What is played to the phone at this address, or else whose audio goes there.
-    pub fn heard_at(&self, remote: SocketAddr) -> Result<Option<SocketAddr>, Vec<String>> {
-        let Some(leg) = self.leg_at(remote).and_then(|id| self.legs.get(&id)) else {
-            return Ok(None);
+    pub fn heard_at(&self, remote: SocketAddr) -> Result<Vec<SocketAddr>, Vec<String>> {
+        let Some((id, leg)) = self.leg_at(remote).and_then(|id| self.legs.get_key_value(&id))
+        else {
+            return Ok(Vec::new());
         };
         match &leg.plays {
-            _ if !leg.sends => Ok(None),
+            _ if !leg.sends => Ok(Vec::new()),
             Some(playback) => Err(playback.sounds.iter().map(name).collect()),
-            None => Ok(leg.bridged.and_then(|peer| self.legs.get(&peer)?.remote)),
+            None => {
+                let heard = self.others_in_room(*id).into_iter().chain(leg.bridged);
+                Ok(heard.filter_map(|leg| self.legs.get(&leg)?.remote).collect())
+            }
         }
+    }
+
+    /// Whom a leg hears in its room.
+    fn others_in_room(&self, id: LegId) -> Vec<LegId> {
+        let room = self.legs[&id].room.and_then(|room| self.rooms.get(&room));
+        let is_for = |party: &&Party| match party.heard_by {
+            Ear::Everybody => party.leg != id,
+            Ear::Nobody => false,
+            Ear::Only(leg) => leg == id,
+        };
+        room.into_iter().flatten().filter(is_for).map(|party| party.leg).collect()
     }
 
     /// What plays to a leg, if anything does.
@@ -143,14 +163,34 @@ impl Studio {
     fn open(&mut self, id: LegId, port: Port) {
         let taken = self.legs.values().any(|leg| leg.port == port);
         assert!(!taken, "port {port:?} is taken");
-        let (remote, bridged, plays, recording) = (None, None, None, None);
-        let moves = false;
-        let fresh = Sounding { port, moves, remote, sends: false, bridged, plays, recording };
+        let (remote, bridged, room, plays, recording) = (None, None, None, None, None);
+        let (moves, sends) = (false, false);
+        let fresh = Sounding { port, moves, remote, sends, bridged, room, plays, recording };
         let before = self.legs.insert(id, fresh);
         assert!(before.is_none(), "leg {id} is opened twice");
     }
 
+    fn room(&mut self, thread: u8, wanted: &Room) {
+        let is_named = |id: &LegId| wanted.parties.iter().any(|party| party.leg == *id);
+        for (id, leg) in &mut self.legs {
+            if leg.room == Some(wanted.id) && !is_named(id) {
+                leg.room = None;
+            }
+        }
+        for party in &wanted.parties {
+            let leg = self.leg(party.leg);
+            assert!(leg.port.thread == thread && !leg.moves, "{wanted:?} on thread {thread}");
+            if leg.room.is_none() && leg.bridged.is_none() {
+                leg.plays = None;
+            }
+            (leg.room, leg.bridged) = (Some(wanted.id), None);
+        }
+        self.rooms.insert(wanted.id, wanted.parties.clone());
+    }
+
     fn bridge(&mut self, a: LegId, b: LegId) {
+        self.unbridge(a);
+        self.unbridge(b);
         self.leg(a).bridged = Some(b);
         self.leg(b).bridged = Some(a);
         self.leg(a).plays = None;
@@ -162,6 +202,9 @@ impl Studio {
             && let Some(peer) = self.legs.get_mut(&peer)
         {
             peer.bridged = None;
+        }
+        if let Some(room) = self.leg(id).room.take().and_then(|room| self.rooms.get_mut(&room)) {
+            room.retain(|party| party.leg != id);
         }
     }
 
