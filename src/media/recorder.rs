@@ -19,7 +19,8 @@ pub enum Side {
 /// Aligns two streams by their timestamps.
 ///
 /// The first packet of a stream is placed by its arrival, every later one by its timestamp; so
-/// jitter is taken out, losses are silence, and late packets find their place for `HOLD`.
+/// jitter is taken out, losses are silence, and late packets find their place for `HOLD`. A clock
+/// that runs faster or slower than ours is followed, a sample at a time.
 #[derive(Clone, Debug)]
 pub struct Recorder {
     began: Instant,
@@ -40,6 +41,26 @@ struct Track {
     anchor: Option<Anchor>,
     /// Packets in a row that did not arrive when their timestamps say.
     astray: u8,
+    /// The frame after the newest packet.
+    end: i64,
+    drift: Drift,
+}
+
+/// How far a stream has moved away from where its packets arrive.
+///
+/// Most packets are late, by what they waited on their way; the least late of many shows how the
+/// sender's clock runs.
+#[derive(Clone, Copy, Debug, Default)]
+struct Drift {
+    /// The least lateness since `since`, in frames.
+    least: i64,
+    /// Packets since then.
+    packets: u32,
+    since: i64,
+    /// Frames by which the stream is to come later.
+    owed: i64,
+    /// Packets since the stream was last moved.
+    paid: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -65,29 +86,12 @@ impl Recorder {
 
     /// Places the samples of one packet.
     pub fn place(&mut self, now: Instant, side: Side, ssrc: u32, timestamp: u32, samples: &[i16]) {
-        let length = samples.len() as i64;
-        let arrival = frames_in(now.since(self.began)) as i64 - length;
+        let arrival = frames_in(now.since(self.began)) as i64 - samples.len() as i64;
         let track = &mut self.tracks[side as usize];
-        let anchor = match track.anchor {
-            Some(anchor) if anchor.ssrc == ssrc => {
-                let off = anchor.frame_of(timestamp) - arrival;
-                if !(-BEHIND_MAX..=AHEAD_MAX).contains(&off) {
-                    track.astray += 1;
-                } else {
-                    track.astray = 0;
-                }
-                if track.astray >= ASTRAY_MAX {
-                    track.astray = 0;
-                    Anchor { ssrc, timestamp, frame: arrival }
-                } else {
-                    anchor
-                }
-            }
-            _ => Anchor { ssrc, timestamp, frame: arrival },
-        };
-        let frame = anchor.frame_of(timestamp);
-        track.anchor = Some(Anchor { ssrc, timestamp, frame });
-        self.write(side, frame, samples);
+        match track.place(arrival, Anchor { ssrc, timestamp, frame: arrival }, samples.len()) {
+            (frame, 0) => self.write(side, frame, samples),
+            (frame, more) => self.write(side, frame, &bent(samples, more)),
+        }
     }
 
     /// From this moment on nothing is recorded but silence, or (`pause` is false) everything again.
@@ -173,6 +177,86 @@ impl Recorder {
     }
 }
 
+impl Track {
+    /// The frame of a packet's first sample, and by how many samples it is to be longer than it is:
+    /// one, none, or one shorter. `found` is the packet as its arrival alone places it.
+    fn place(&mut self, arrival: i64, found: Anchor, samples: usize) -> (i64, i64) {
+        let length = samples as i64;
+        let known = self.anchor.filter(|anchor| anchor.ssrc == found.ssrc);
+        let frame = known.map(|anchor| anchor.frame_of(found.timestamp));
+        let Some(mut frame) = frame.filter(|frame| !self.is_astray(*frame - arrival)) else {
+            let end = arrival + length;
+            *self = Self { anchor: Some(found), end, ..Self::default() };
+            self.drift.since = arrival;
+            return (arrival, 0);
+        };
+        let hole = frame - self.end;
+        if hole >= HOLE_MIN {
+            frame += self.drift.pay_all(); // nobody hears how long a silence is
+        }
+        self.drift.hear(arrival, arrival - frame);
+        let more = if hole < 0 || samples < BENT_MIN { 0 } else { self.drift.pay() };
+        self.anchor = Some(Anchor { frame: frame + more, ..found });
+        self.end = self.end.max(frame + length + more);
+        (frame, more)
+    }
+
+    /// Whether the stream is no more where its packets arrive; `off` frames ahead of it.
+    fn is_astray(&mut self, off: i64) -> bool {
+        let is_off = !(-BEHIND_MAX..=AHEAD_MAX).contains(&off);
+        self.astray = if is_off { self.astray + 1 } else { 0 };
+        self.astray >= ASTRAY_MAX
+    }
+}
+
+impl Drift {
+    /// A packet came so many frames after its place.
+    fn hear(&mut self, arrival: i64, late: i64) {
+        self.least = if self.packets == 0 { late } else { self.least.min(late) };
+        self.packets += 1;
+        if arrival - self.since >= DRIFT_WINDOW {
+            if self.packets >= DRIFT_PACKETS_MIN {
+                self.owed = if self.least.abs() >= DRIFT_MIN { self.least } else { 0 };
+            }
+            (self.packets, self.since) = (0, arrival);
+        }
+    }
+
+    /// By how many frames the stream is moved with this packet.
+    fn pay(&mut self) -> i64 {
+        self.paid += 1;
+        let every = if self.owed.abs() > DRIFT_GREAT { 1 } else { PAID_EVERY };
+        if self.owed == 0 || self.paid < every {
+            return 0;
+        }
+        self.paid = 0;
+        self.move_by(self.owed.signum())
+    }
+
+    fn pay_all(&mut self) -> i64 {
+        self.move_by(self.owed)
+    }
+
+    fn move_by(&mut self, frames: i64) -> i64 {
+        self.owed -= frames;
+        self.least -= frames;
+        frames
+    }
+}
+
+/// The samples over one frame more or less, without a step: each between those it lies between.
+fn bent(samples: &[i16], more: i64) -> Vec<i16> {
+    let last = samples.len() as i64 - 1;
+    let count = samples.len() as i64 + more;
+    let at = |frame: i64| {
+        let (whole, part) = (frame * last / (count - 1), frame * last % (count - 1));
+        let before = i64::from(samples[whole as usize]);
+        let after = i64::from(samples[(whole + 1).min(last) as usize]);
+        (before + (after - before) * part / (count - 1)) as i16
+    };
+    (0..count).map(at).collect()
+}
+
 impl Anchor {
     fn frame_of(self, timestamp: u32) -> i64 {
         self.frame + i64::from(timestamp.wrapping_sub(self.timestamp).cast_signed())
@@ -199,11 +283,26 @@ const BEHIND_MAX: i64 = 2240;
 const PAUSES_MAX: usize = 8;
 /// Packets in a row beyond these, after which the stream is placed by arrival again.
 const ASTRAY_MAX: u8 = 5;
+/// Frames in which the least late packet is looked for: 5 s.
+const DRIFT_WINDOW: i64 = 40_000;
+/// With fewer packets in it, none of them need have come in time.
+const DRIFT_PACKETS_MIN: u32 = 50;
+/// Frames that say nothing: 1 ms.
+const DRIFT_MIN: i64 = 8;
+/// Frames above which a stream is moved with every packet: 10 ms.
+const DRIFT_GREAT: i64 = 80;
+/// Packets from one move to the next: 780 ppm with 20 ms in each.
+const PAID_EVERY: u32 = 8;
+/// A silence of so many frames may be longer or shorter: 100 ms.
+const HOLE_MIN: i64 = 800;
+/// Packets of fewer samples are not moved.
+const BENT_MIN: usize = 40;
 
 #[cfg(test)]
 mod tests {
     use super::Side::{Peer, Phone};
     use super::*;
+    use crate::rng::Rng;
 
     #[test]
     fn two_streams_lie_side_by_side() {
@@ -333,6 +432,90 @@ mod tests {
         heard += left.iter().filter(|sample| **sample == 5).count();
 
         assert!(heard > 160 * 180, "only {heard} samples of {} were kept", 160 * 200);
+    }
+
+    /// Issue 4, Show 4: for an hour, whatever is heard at one time lies within 20 ms.
+    #[test]
+    fn an_hour_at_200_ppm_is_aligned_within_20_ms() {
+        let mut rng = Rng::from_number(7);
+        let mut tape = Tape::new();
+        let mut jitter = |most: u64| rng.u64() % most;
+        // Microseconds from packet to packet by our clock; each packet says its own number.
+        let (own, fast) = (20_000.0, 20_000.0 / 1.000_2);
+        let mut packets: Vec<(u64, Side, u64)> = Vec::new();
+        for n in 0..180_000_u64 {
+            packets.push(((own * (n + 1) as f64) as u64 + jitter(2_000), Phone, n));
+            packets.push(((fast * (n + 1) as f64) as u64 + jitter(30_000), Peer, n));
+        }
+        packets.sort_unstable_by_key(|(at, ..)| *at);
+        let mut worst = 0.0_f64;
+        let mut frame = 0_u64;
+        // Of each side: what was heard last, and how much later than it was said, in microseconds.
+        let mut sides = [(0, 0.0, own), (0, 0.0, fast)];
+        let mut compare = |block: &[i16]| {
+            for heard in block.chunks_exact(2) {
+                for ((last, late, packet), heard) in sides.iter_mut().zip(heard) {
+                    if *last != *heard && *heard != 0 {
+                        *late = later(frame as f64 * 125.0, *heard, *packet);
+                    }
+                    *last = *heard;
+                }
+                frame += 1;
+                let is_known = frame > 8000 * 20; // in the first seconds nothing is known yet
+                worst = if is_known { worst.max((sides[0].1 - sides[1].1).abs()) } else { worst };
+            }
+        };
+        for (at, side, n) in packets {
+            tape.now = Instant::from_micros(at);
+            if tape.recorder.next_tick() <= tape.now {
+                compare(&tape.recorder.flush(tape.now));
+            }
+            let samples = [1 + (n % NUMBERS) as i16; 160];
+            tape.recorder.place(tape.now, side, side as u32, 160 * n as u32, &samples);
+        }
+        assert!(frame > 8000 * 3590, "{frame} frames");
+        assert!(worst < 20_000.0, "{worst:.0} µs apart");
+    }
+
+    /// By how many microseconds the packet that begins to be heard `at` comes after its time.
+    fn later(at: f64, heard: i16, packet: f64) -> f64 {
+        let number = f64::from(heard - 1);
+        let round = ((at / packet - number) / NUMBERS as f64).round();
+        at - (number + round * NUMBERS as f64) * packet
+    }
+
+    const NUMBERS: u64 = 30_000;
+
+    /// A clock that is followed leaves no click: no sample is further from the one before than in
+    /// the tone itself.
+    #[test]
+    fn a_clock_is_followed_without_a_click() {
+        for ppm in [-500.0, 500.0] {
+            let mut tape = Tape::new();
+            let step = std::f64::consts::TAU * 300.0 / 8000.0;
+            let packet_us = 20_000.0 / (1.0 + ppm / 1e6);
+            for n in 0..6_000_u64 {
+                tape.now = Instant::from_micros((packet_us * (n + 1) as f64) as u64);
+                while tape.recorder.next_tick() <= tape.now {
+                    let block = tape.recorder.flush(tape.now);
+                    tape.blocks.extend(block);
+                }
+                let sample = |k: u64| ((160 * n + k) as f64 * step).sin() * 10_000.0;
+                let samples: Vec<i16> = (0..160).map(|k| sample(k) as i16).collect();
+                tape.recorder.place(tape.now, Phone, 1, 160 * n as u32, &samples);
+            }
+
+            let (left, _) = tape.rewind(119_000);
+
+            let steps = left.windows(2).map(|pair| (pair[1] - pair[0]).unsigned_abs());
+            let most = steps.max().unwrap_or(0);
+            let allowed = (10_000.0 * step * 1.05) as u16;
+            assert!(most <= allowed, "{ppm} ppm: a step of {most}, {allowed} in the tone");
+            let last = &left[left.len() - 8000..];
+            assert!(last.iter().any(|sample| *sample > 9_000), "the tone is there to the end");
+            let moved = tape.recorder.tracks[0].drift.least.abs();
+            assert!(moved < 160, "{ppm} ppm: {moved} frames off");
+        }
     }
 
     #[test]
