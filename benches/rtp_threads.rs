@@ -12,6 +12,7 @@ use strowger::media::control::{Command, Event, Port};
 use strowger::rng::Rng;
 use strowger::sdp::{Codec, Direction, Negotiated, Payload};
 use strowger::shell::clock::Clock;
+use strowger::shell::media::keyring::Keyring;
 use strowger::shell::media::prompts::Source;
 use strowger::shell::media::{MediaThreads, Setup};
 use strowger::time::Duration;
@@ -51,6 +52,7 @@ fn measure(calls: usize, recorded: usize) {
             bytes_max: 1 << 20,
         },
         recordings: folder.path().to_owned(),
+        keyring: Keyring::default(),
         clock: Clock::start(),
         rng: Rng::from_number(1),
         config,

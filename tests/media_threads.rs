@@ -17,6 +17,7 @@ use strowger::rng::Rng;
 use strowger::rtp::packet;
 use strowger::sdp::{Codec, DigitPayload, Direction, Negotiated, Payload};
 use strowger::shell::clock::Clock;
+use strowger::shell::media::keyring::Keyring;
 use strowger::shell::media::prompts::Source;
 use strowger::shell::media::{MediaThreads, Setup};
 use strowger::time::Duration;
@@ -237,6 +238,7 @@ impl Site {
                 bytes_max: 1 << 20,
             },
             recordings: folder.path().join("recordings"),
+            keyring: Keyring::default(),
             clock: Clock::start(),
             rng: Rng::from_number(1),
             config,

@@ -41,6 +41,7 @@ fn every_default_is_the_programs() {
     assert_eq!(config.media, bare.media);
     assert_eq!(config.node, bare.node);
     assert_eq!(config.park, bare.park);
+    assert_eq!(config.recordings, bare.recordings);
     assert_eq!(config.sip, bare.sip);
     assert_eq!(config.extensions["1001"], Extension::default());
     assert_eq!(config.acd.agents["17"], Agent::default());
@@ -78,6 +79,7 @@ fn every_key_is_documented() {
         "[node]",
         "[park]",
         "[queues.sales]",
+        "[recordings]",
         "[[routes]]",
         "[sip]",
         "[trunks.itsp]",

@@ -86,6 +86,8 @@ pub struct Settings {
     pub ptime: u8,
     /// The folder of recordings.
     pub recordings: PathBuf,
+    /// What the names of their files end in.
+    pub recording_extension: &'static str,
     /// How long sessions live without being refreshed.
     pub session: Limits,
 }

@@ -87,8 +87,9 @@ impl Call {
     fn record(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
         let leg = self.party;
         self.recordings += 1;
-        let path =
-            site.settings.recordings.join(file_name(&self.epoch.wall(now).to_string(), self));
+        let settings = &site.settings;
+        let name = file_name(&self.epoch.wall(now).to_string(), self, settings.recording_extension);
+        let path = settings.recordings.join(name);
         let named = path.display().to_string();
         self.open_recordings.insert(leg, named.clone());
         self.order(Command::Record { leg, path }, out);
@@ -232,11 +233,11 @@ impl Call {
 
 /// `2026/11/22/0123456789abcdef.wav`: a folder a day (UTC), a file a call; further ones of the same
 /// call are numbered, `0123456789abcdef-2.wav`.
-fn file_name(wall: &str, call: &Call) -> PathBuf {
+fn file_name(wall: &str, call: &Call, extension: &str) -> PathBuf {
     let day = wall.split('T').next().unwrap_or_default().replace('-', "/");
     let name = match call.recordings {
-        1 => format!("{}.wav", call.id),
-        further => format!("{}-{further}.wav", call.id),
+        1 => format!("{}.{extension}", call.id),
+        further => format!("{}-{further}.{extension}", call.id),
     };
     PathBuf::from(day).join(name)
 }

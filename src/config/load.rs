@@ -8,6 +8,7 @@ use std::path::{Path as FilePath, PathBuf};
 use config::{FileFormat, Format as _, Map, Value, ValueKind};
 
 use crate::config::certificates;
+use crate::config::keys;
 use crate::config::lint::{self, HasPrompt};
 use crate::config::problem::{Finding, Path, Place, Problem, Severity};
 use crate::config::secrets;
@@ -45,6 +46,7 @@ pub fn load(
         let folder = path.parent().unwrap_or(FilePath::new(""));
         let mut findings = secrets::fetch(&mut config, folder, environment);
         findings.extend(certificates::check(&config));
+        findings.extend(keys::check(&config));
         config.add_site();
         findings.extend(lint::lint(&config, prompts));
         reader.locate(findings, sound);
@@ -73,6 +75,7 @@ pub fn load_builtin(
     if let Some(mut config) = reader.compose_whole() {
         let mut findings = secrets::fetch(&mut config, FilePath::new(""), environment);
         findings.extend(certificates::check(&config));
+        findings.extend(keys::check(&config));
         config.add_site();
         findings.extend(lint::lint(&config, prompts));
         reader.locate(findings, true);

@@ -24,6 +24,7 @@ use sections::{Grpc, Http, Log, Node};
 
 pub mod builtin;
 pub mod certificates;
+pub mod keys;
 mod lint;
 pub mod load;
 mod message;
@@ -81,6 +82,8 @@ pub struct Config {
     pub node: Node,
     /// `[park]`.
     pub park: call::config::Park,
+    /// `[recordings]`.
+    pub recordings: media::archive::Config,
     /// `[[routes]]`.
     pub routes: Vec<Route>,
     /// `[sip]`.
@@ -153,6 +156,7 @@ struct File {
     node: Node,
     park: call::config::Park,
     queues: BTreeMap<QueueId, acd::config::Queue>,
+    recordings: media::archive::Config,
     routes: Vec<Route>,
     sip: sip::config::Config,
     trunks: BTreeMap<TrunkId, Trunk>,
@@ -186,6 +190,7 @@ impl From<File> for Config {
             menus: Arc::new(file.menus),
             node: file.node,
             park: file.park,
+            recordings: file.recordings,
             routes: file.routes,
             sip: file.sip,
             trunks: file.trunks.into_iter().map(|(id, trunk)| (id, Arc::new(trunk))).collect(),
@@ -238,6 +243,7 @@ impl Changes {
             ("[node] data", old.node.data != new.node.data),
             ("[node] name", old.node.name != new.node.name),
             ("[node] number", old.node.number != new.node.number),
+            ("[recordings] keys", old.recordings.keys != new.recordings.keys),
             ("[sip]", without_files(&old.sip) != without_files(&new.sip)),
         ];
         let differing = |keys: &[(&'static str, bool)]| {

@@ -69,6 +69,7 @@ impl Config {
             domain: self.sip.domain.clone(),
             media: self.sip.external.or_else(|| (!listen.is_unspecified()).then_some(listen)),
             recordings,
+            recording_extension: self.recordings.extension(),
             session: self.sip.session(),
         }
     }

@@ -35,7 +35,8 @@ pub fn fetch(config: &mut Config, folder: &Path, environment: &Environment) -> V
     let sip = &mut config.sip;
     let files = [&mut sip.certificate, &mut sip.key, &mut sip.client_ca, &mut sip.ca];
     let grpc = &mut config.grpc;
-    for file in [&mut grpc.certificate, &mut grpc.key].into_iter().chain(files).flatten() {
+    let more = [&mut grpc.certificate, &mut grpc.key, &mut config.recordings.keys];
+    for file in more.into_iter().chain(files).flatten() {
         *file = folder.join(&*file);
     }
     findings

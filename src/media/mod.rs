@@ -1,5 +1,6 @@
 //! Packets in, packets out: sessions, relay, rooms, player, recorder.
 
+pub mod archive;
 pub mod codec;
 pub mod config;
 pub mod control;
@@ -17,4 +18,5 @@ mod score;
 pub mod session;
 mod silence;
 mod toning;
+pub mod vault;
 mod voice;

@@ -15,15 +15,19 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::acd::Acd;
 use crate::config::certificates::CertificateError;
+use crate::config::keys::KeyFileError;
 use crate::config::{Changes, Config};
+use crate::media::control::Recorded;
 use crate::rng::Rng;
 use crate::shell::clock::Clock;
 use crate::shell::driver::{self, Ends, Orders};
 use crate::shell::grpc::handle::{Asked, SwitchHandle};
 use crate::shell::http::{self, HttpError, Pages};
 use crate::shell::ledger::{self, Ledger, LedgerError};
+use crate::shell::media::keyring::{Keyring, UnfitKeys};
 use crate::shell::media::prompts::Source;
-use crate::shell::media::{MediaThreads, Setup, seal};
+use crate::shell::media::tape::{Tape, length};
+use crate::shell::media::{MediaThreads, Setup};
 use crate::shell::metrics::Metrics;
 use crate::shell::sip::resolve::Resolver;
 use crate::shell::sip::tls::{Files, Tls};
@@ -61,6 +65,10 @@ pub enum StartError {
     Certificate(#[from] CertificateError),
     #[error("{path}: {source}")]
     File { path: PathBuf, source: io::Error },
+    #[error("[recordings] {0}")]
+    Keys(#[from] KeyFileError),
+    #[error("[recordings] keys: {0}")]
+    KeysMixedUp(UnfitKeys),
     #[error("gRPC: {0}")]
     Grpc(#[from] grpc::GrpcError),
     #[error("HTTP: {0}")]
@@ -88,7 +96,8 @@ impl Node {
         let recordings = config.node.data.join(&config.media.recordings);
         let recordings = std::path::absolute(&recordings)
             .map_err(|source| StartError::File { path: recordings, source })?;
-        let ledger = open_ledger(&config, clock.clone())?;
+        let keyring = keyring(&config, &recordings)?;
+        let ledger = open_ledger(&config, clock.clone(), &keyring)?;
         let grpc_server = grpc::Listener::bind(&config.grpc).await?;
         let http_server = http::bind(&config.http).await?;
         let (media_sender, media_events) = bounded(MEDIA_EVENTS_MAX);
@@ -96,6 +105,7 @@ impl Node {
             config: config.media.clone(),
             prompts: prompts(&config),
             recordings: recordings.clone(),
+            keyring: keyring.clone(),
             clock: clock.clone(),
             rng: entropy::rng()?,
         };
@@ -129,7 +139,7 @@ impl Node {
         let switch = handle(orders.clone(), reload_sender);
         let (stop, stopped) = watch::channel(false);
         let servers = vec![
-            tokio::spawn(reload_on_demand(config, reread, (orders.clone(), tls), reloads)),
+            tokio::spawn(reload_on_demand(config, reread, (orders.clone(), tls, keyring), reloads)),
             tokio::spawn(systemd::watch(orders.clone(), clock.clone())),
         ];
         let mut node = Self {
@@ -216,7 +226,7 @@ fn handle(orders: Orders, reloads: mpsc::Sender<oneshot::Sender<Reload>>) -> Swi
 async fn reload_on_demand(
     started: Config,
     mut reread: Reread,
-    (orders, tls): (Orders, Tls),
+    (orders, tls, keyring): (Orders, Tls, Keyring),
     mut asked: mpsc::Receiver<oneshot::Sender<Reload>>,
 ) {
     let mut version = 1;
@@ -225,6 +235,9 @@ async fn reload_on_demand(
             Err(mistakes) => Reload::Refused { mistakes },
             Ok(config) => match tls.reload(Files::of(&config.sip)) {
                 Err(error) => Reload::Refused { mistakes: vec![format!("[sip] {error}")] },
+                Ok(()) if let Err(error) = keyring.reload() => {
+                    Reload::Refused { mistakes: vec![format!("[recordings] {error}")] }
+                }
                 Ok(()) if orders.plan(config.plan(version + 1), config.secrets()) => {
                     version += 1;
                     // Against what was started: a restart that is due stays due.
@@ -290,8 +303,36 @@ fn start_switch(
     Ok(driver::start(switch, out, ends)?)
 }
 
-fn open_ledger(config: &Config, clock: Clock) -> Result<Ledger, LedgerError> {
-    let mut recorded = |path: &str| seal::seal_cut_off(Path::new(path));
+/// The keys of recordings; refuses those under whose names the archive has others.
+fn keyring(config: &Config, recordings: &Path) -> Result<Keyring, StartError> {
+    let keyring = Keyring::load(config.recordings.keys.as_deref())?;
+    match keyring.check(recordings) {
+        Err(unfit) if unfit.is_confusion() => return Err(StartError::KeysMixedUp(unfit)),
+        Err(unfit) => tracing::warn!(%unfit, "recordings of before cannot be read"),
+        Ok(()) => {}
+    }
+    Ok(keyring)
+}
+
+/// Completes a recording that was cut off with its process; `None` if it is none of ours, or cannot
+/// be read.
+fn complete(path: &Path, keyring: &Keyring) -> Option<Recorded> {
+    let told = |error: &dyn std::fmt::Display| {
+        tracing::warn!(path = %path.display(), %error, "a recording cannot be completed");
+    };
+    let mut tape = Tape::take_up(path, keyring.keys().as_deref()).inspect_err(|e| told(e)).ok()?;
+    let (bytes, sha256) = tape.seal().inspect_err(|error| told(error)).ok()?;
+    Some(Recorded {
+        path: path.to_owned(),
+        length: length(tape.frames()),
+        bytes,
+        sha256,
+        fault: Some("cut off with the process".to_owned()),
+    })
+}
+
+fn open_ledger(config: &Config, clock: Clock, keyring: &Keyring) -> Result<Ledger, LedgerError> {
+    let mut recorded = |path: &str| complete(Path::new(path), keyring);
     let node = ledger::Node {
         name: &config.node.name,
         clock: Box::new(move || clock.wall()),

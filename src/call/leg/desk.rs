@@ -103,6 +103,7 @@ impl Desk {
             srtp: None,
             suites: [Suite::Counter128Tag80].into(),
             recordings: PathBuf::new(),
+            recording_extension: "wav",
             session: Limits { expires: Duration::from_secs(1800), min: EXPIRES_MIN },
         };
         let mut table = Table::new(0, 100);

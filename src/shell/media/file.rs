@@ -1,27 +1,25 @@
 //! Writes recordings: one thread appends, another seals finished files.
 //!
 //! Media threads hand blocks over through a bounded queue and never wait. A disk that fails, is
-//! full or too slow ends the recording it hits, with a `fault`; never the call. A file is readable
-//! at every moment: its header says "as long as the file" until the length is known.
+//! full or too slow ends the recording it hits, with a `fault`; never the call.
 
 use std::collections::{HashMap, VecDeque};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
-use crate::audio::g711;
-use crate::audio::wav::{self, Format};
+use crate::audio::wav::Format;
 use crate::id::LegId;
 use crate::media::config::{Config, RecordFormat};
 use crate::media::control::{Event, Recorded};
 use crate::media::engine::RecordingId;
 use crate::media::recorder::{BLOCK, RATE};
 use crate::shell::media::Report;
-use crate::shell::media::seal::{CHANNELS, length, seal};
+use crate::shell::media::keyring::Keyring;
+use crate::shell::media::tape::{Tape, length};
 use crate::time::Duration;
 
 /// What a media thread asks of the writer.
@@ -45,14 +43,24 @@ impl Recordings {
     /// # Errors
     ///
     /// If the operating system gives no thread.
-    pub fn start(config: &Config, folder: &Path, report: Report) -> io::Result<Self> {
+    pub fn start(
+        config: &Config,
+        folder: &Path,
+        keyring: Keyring,
+        report: Report,
+    ) -> io::Result<Self> {
         let block_bytes = 4 * u64::from(RATE) * BLOCK.as_millis() as u64 / 1000;
         let waiting_max = (config.record_waiting_bytes.0 / block_bytes).clamp(64, 1 << 20);
         let (jobs, taken) = bounded(waiting_max as usize);
         let (finished, sealed) = bounded(SEALING_MAX);
         let appender = Appender {
             folder: folder.to_owned(),
-            format: config.record_format,
+            format: match config.record_format {
+                RecordFormat::Pcm16 => Format::Pcm16,
+                RecordFormat::Pcma => Format::Alaw,
+                RecordFormat::Pcmu => Format::Ulaw,
+            },
+            keyring,
             free_bytes_min: config.record_disk_free_bytes.0,
             open: HashMap::new(),
             finished,
@@ -149,7 +157,8 @@ impl Queue {
 /// Appends blocks to files.
 struct Appender {
     folder: PathBuf,
-    format: RecordFormat,
+    format: Format,
+    keyring: Keyring,
     free_bytes_min: u64,
     open: HashMap<RecordingId, Open>,
     finished: Sender<Finished>,
@@ -161,8 +170,7 @@ struct Open {
     leg: LegId,
     /// As it was ordered.
     path: PathBuf,
-    file: File,
-    frames: u64,
+    tape: Tape,
 }
 
 impl Appender {
@@ -186,8 +194,8 @@ impl Appender {
 
     fn begin(&mut self, id: RecordingId, leg: LegId, path: PathBuf) {
         match self.create(&path) {
-            Ok(file) => {
-                self.open.insert(id, Open { leg, path, file, frames: 0 });
+            Ok(tape) => {
+                self.open.insert(id, Open { leg, path, tape });
             }
             Err(error) => {
                 tracing::warn!(%leg, %error, "no recording");
@@ -204,34 +212,26 @@ impl Appender {
         }
     }
 
-    fn create(&mut self, path: &Path) -> io::Result<File> {
+    fn create(&mut self, path: &Path) -> io::Result<Tape> {
         let path = self.folder.join(path);
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
         self.written_since_check = u64::MAX;
         self.check_room()?;
-        // Readable too: the sealer hashes through the same handle.
-        let mut options = OpenOptions::new();
-        let mut file = options.read(true).write(true).create_new(true).mode(0o640).open(&path)?;
-        if let Err(error) = file.write_all(&wav::header(CHANNELS, RATE, self.wav_format(), None)) {
-            let _ = fs::remove_file(&path); // an empty file is no recording
-            return Err(error);
-        }
-        Ok(file)
+        Tape::create(&path, self.format, self.keyring.keys().as_deref())
     }
 
     fn append(&mut self, id: RecordingId, block: &[i16]) -> io::Result<()> {
         if !self.open.contains_key(&id) {
             return Ok(()); // ended early
         }
-        let bytes = encode(self.format, block);
-        self.written_since_check = self.written_since_check.saturating_add(bytes.len() as u64);
+        self.written_since_check = self.written_since_check.saturating_add(4 * block.len() as u64);
         self.check_room()?;
-        let Some(open) = self.open.get_mut(&id) else { return Ok(()) };
-        open.file.write_all(&bytes)?;
-        open.frames += block.len() as u64 / 2;
-        Ok(())
+        match self.open.get_mut(&id) {
+            Some(open) => open.tape.append(block),
+            None => Ok(()),
+        }
     }
 
     /// Refuses to go on while the disk is nearly full; asks it now and then.
@@ -248,28 +248,10 @@ impl Appender {
     }
 
     fn end(&mut self, id: RecordingId, fault: Option<String>) {
-        let Some(Open { leg, path, file, frames }) = self.open.remove(&id) else { return };
-        let format = self.wav_format();
-        let finished = Finished { leg, path, file, frames, format, fault };
-        if self.finished.send(finished).is_err() {
+        let Some(Open { leg, path, tape }) = self.open.remove(&id) else { return };
+        if self.finished.send(Finished { leg, path, tape, fault }).is_err() {
             tracing::error!(%leg, "the sealing thread is gone");
         }
-    }
-
-    fn wav_format(&self) -> Format {
-        match self.format {
-            RecordFormat::Pcm16 => Format::Pcm16,
-            RecordFormat::Pcma => Format::Alaw,
-            RecordFormat::Pcmu => Format::Ulaw,
-        }
-    }
-}
-
-fn encode(format: RecordFormat, block: &[i16]) -> Vec<u8> {
-    match format {
-        RecordFormat::Pcm16 => block.iter().flat_map(|sample| sample.to_le_bytes()).collect(),
-        RecordFormat::Pcma => block.iter().map(|sample| g711::alaw_encode(*sample)).collect(),
-        RecordFormat::Pcmu => block.iter().map(|sample| g711::ulaw_encode(*sample)).collect(),
     }
 }
 
@@ -277,25 +259,23 @@ fn encode(format: RecordFormat, block: &[i16]) -> Vec<u8> {
 struct Finished {
     leg: LegId,
     path: PathBuf,
-    file: File,
-    frames: u64,
-    format: Format,
+    tape: Tape,
     fault: Option<String>,
 }
 
 fn seal_all(finished: &Receiver<Finished>, report: &Report) {
     for mut finished in finished {
-        let (bytes, sha256) = match seal(&mut finished.file, finished.format, finished.frames) {
+        let (bytes, sha256) = match finished.tape.seal() {
             Ok(sealed) => sealed,
             Err(error) => {
                 tracing::warn!(leg = %finished.leg, %error, "a recording could not be sealed");
                 finished.fault.get_or_insert(error.to_string());
-                (finished.file.metadata().map_or(0, |file| file.len()), String::new())
+                (finished.tape.size(), String::new())
             }
         };
         let recording = Recorded {
             path: finished.path,
-            length: length(finished.frames),
+            length: length(finished.tape.frames()),
             bytes,
             sha256,
             fault: finished.fault,
@@ -317,6 +297,7 @@ mod tests {
     use crate::audio::wav::Wav;
     use crate::id::CallId;
     use crate::media::config::Size;
+    use crate::media::vault::Keys;
 
     #[test]
     fn a_recording_is_sealed_with_its_length_and_checksum() {
@@ -355,6 +336,31 @@ mod tests {
                 thread::yield_now();
             }
         }
+    }
+
+    /// REC-2: no sample reaches the disk in the clear, and all are there with the key.
+    #[test]
+    fn an_encrypted_recording_is_sealed_with_its_checksum() {
+        let keys = Keys::parse(&format!("one {}", "ab".repeat(32))).unwrap();
+        let studio = Studio::with_keys(Config::default(), Keyring::of(keys.clone()));
+        let mut queue = studio.recordings.queue();
+
+        queue.begin(ID, leg(), "a.wav.enc".into());
+        for _ in 0..10 {
+            queue.samples(ID, [0x1234, 0x5678].repeat(2400));
+        }
+        queue.end(ID, None);
+        let recorded = studio.recorded();
+
+        let path = studio.folder.path().join("a.wav.enc");
+        let bytes = fs::read(&path).unwrap();
+        assert_eq!(recorded.length, Duration::from_secs(3));
+        assert_eq!(recorded.bytes, bytes.len() as u64);
+        assert_eq!(recorded.sha256, hex::encode(Sha256::digest(&bytes)));
+        assert_eq!(recorded.fault, None);
+        let plain = [0x34, 0x12, 0x78, 0x56];
+        assert!(!bytes.windows(4).any(|part| part == plain));
+        assert_eq!(Tape::take_up(&path, Some(&keys)).unwrap().frames(), 24_000);
     }
 
     #[test]
@@ -397,15 +403,16 @@ mod tests {
         let (events, _reported) = bounded::<Event>(8);
         let mut appender = Appender {
             folder: studio.folder.path().to_owned(),
-            format: RecordFormat::Pcm16,
+            format: Format::Pcm16,
+            keyring: Keyring::default(),
             free_bytes_min: 0,
             open: HashMap::new(),
             finished,
             report: Report::new(events),
             written_since_check: 0,
         };
-        let file = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let open = Open { leg: leg(), path: "a.wav".into(), file, frames: 0 };
+        let tape = Tape::on(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+        let open = Open { leg: leg(), path: "a.wav".into(), tape };
         appender.open.insert(ID, open);
 
         let fault = appender.append(ID, &[0; 100]).unwrap_err();
@@ -448,10 +455,14 @@ mod tests {
 
     impl Studio {
         fn new(config: Config) -> Self {
+            Self::with_keys(config, Keyring::default())
+        }
+
+        fn with_keys(config: Config, keyring: Keyring) -> Self {
             let folder = tempfile::tempdir().unwrap();
             let (sender, events) = bounded(100);
             let recordings =
-                Recordings::start(&config, folder.path(), Report::new(sender)).unwrap();
+                Recordings::start(&config, folder.path(), keyring, Report::new(sender)).unwrap();
             Self { folder, recordings, events }
         }
 

@@ -20,14 +20,16 @@ use crate::media::engine::{Engine, Limits};
 use crate::rng::Rng;
 use crate::shell::clock::Clock;
 use crate::shell::media::file::Recordings;
+use crate::shell::media::keyring::Keyring;
 use crate::shell::media::ports::Ports;
 use crate::shell::media::prompts::{Prompts, Source};
 use crate::shell::media::thread::{MediaThread, Order, Tally};
 
 pub mod file;
+pub mod keyring;
 pub mod ports;
 pub mod prompts;
-pub mod seal;
+pub mod tape;
 pub mod thread;
 
 /// What the media threads need to know.
@@ -37,6 +39,8 @@ pub struct Setup {
     pub prompts: Source,
     /// Recordings with a relative path are made below it.
     pub recordings: PathBuf,
+    /// What they are encrypted with.
+    pub keyring: Keyring,
     pub clock: Clock,
     /// Gives SSRCs and the beginnings of streams: must be unpredictable.
     pub rng: Rng,
@@ -84,7 +88,7 @@ impl MediaThreads {
     where
         E: From<Event> + Send + 'static,
     {
-        let Setup { mut config, prompts, recordings, clock, mut rng } = setup;
+        let Setup { mut config, prompts, recordings, keyring, clock, mut rng } = setup;
         raise_file_limit();
         let affordable = spares_affordable(getrlimit(Resource::Nofile).current);
         if config.spares > affordable {
@@ -93,7 +97,7 @@ impl MediaThreads {
         }
         drop(UdpSocket::bind((config.listen, 0))?);
         let report = Report::new(events);
-        let recordings = Recordings::start(&config, &recordings, report.clone())?;
+        let recordings = Recordings::start(&config, &recordings, keyring, report.clone())?;
         let (prompts, reader) = Prompts::start(prompts)?;
         let count = thread_count(&config);
         let mut threads = Vec::new();

@@ -1,0 +1,154 @@
+//! The keys of recordings while the node runs: read from their file, and again at each reload.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use thiserror::Error;
+
+use crate::config::keys::{self, KeyFileError};
+use crate::media::vault::{HEADER_BYTES, Keys, VaultError, is_encrypted};
+use crate::shell::media::tape::{TapeError, reader_of};
+
+/// The keys that hold at the moment, none if recordings are not encrypted; clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Keyring {
+    /// Where they are read from.
+    path: Option<PathBuf>,
+    keys: Arc<ArcSwapOption<Keys>>,
+}
+
+impl Keyring {
+    /// Reads the file of keys, if there is to be one.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or is not what it should be.
+    pub fn load(path: Option<&Path>) -> Result<Self, KeyFileError> {
+        let ring = Self { path: path.map(Path::to_owned), keys: Arc::default() };
+        ring.reload()?;
+        Ok(ring)
+    }
+
+    /// These keys, from no file.
+    pub fn of(keys: Keys) -> Self {
+        Self { path: None, keys: Arc::new(ArcSwapOption::from_pointee(keys)) }
+    }
+
+    /// Reads the file again: the next recording is encrypted with its last key.
+    ///
+    /// # Errors
+    ///
+    /// As `load`; then all stays as it is.
+    pub fn reload(&self) -> Result<(), KeyFileError> {
+        if let Some(path) = &self.path {
+            self.keys.store(Some(Arc::new(keys::read(path)?)));
+        }
+        Ok(())
+    }
+
+    /// The keys that hold at this moment.
+    pub fn keys(&self) -> Option<Arc<Keys>> {
+        self.keys.load_full()
+    }
+
+    /// Whether the newest recording of the archive can be read with these keys: one that cannot
+    /// tells of a file of keys that was mixed up. Gives the recording and what is wrong.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot.
+    pub fn check(&self, archive: &Path) -> Result<(), UnfitKeys> {
+        let Some(path) = newest(archive) else { return Ok(()) };
+        let mut begin = Vec::new();
+        let file = fs::File::open(&path);
+        let read = file.and_then(|file| file.take(HEADER_BYTES as u64).read_to_end(&mut begin));
+        if read.is_err() || begin.len() < HEADER_BYTES || !is_encrypted(&begin) {
+            return Ok(()); // nothing is known of it
+        }
+        let keys = self.keys();
+        match reader_of(&begin, keys.as_deref()) {
+            Ok(_) => Ok(()),
+            Err(cause) => Err(UnfitKeys { path, cause }),
+        }
+    }
+}
+
+/// The newest recording cannot be read.
+#[derive(Debug, Error)]
+#[error("{path}: {cause}", path = .path.display())]
+pub struct UnfitKeys {
+    path: PathBuf,
+    pub cause: TapeError,
+}
+
+impl UnfitKeys {
+    /// Whether the file's key has its name still, but other bytes: then two keys share a name.
+    pub fn is_confusion(&self) -> bool {
+        matches!(self.cause, TapeError::Vault(VaultError::OtherKey { .. }))
+    }
+}
+
+/// The last file of the last day; folders and files are named in the order of time.
+fn newest(folder: &Path) -> Option<PathBuf> {
+    let entries = fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut entries: Vec<PathBuf> = entries.collect();
+    entries.sort();
+    entries
+        .into_iter()
+        .rev()
+        .find_map(|path| if path.is_dir() { newest(&path) } else { Some(path) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::wav::Format;
+    use crate::shell::media::tape::Tape;
+
+    #[test]
+    fn keys_are_read_again_at_a_reload_and_kept_if_that_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        fs::write(&path, line("one", "11")).unwrap();
+        let ring = Keyring::load(Some(&path)).unwrap();
+        let other = ring.clone();
+
+        fs::write(&path, format!("{}{}", line("one", "11"), line("two", "22"))).unwrap();
+        ring.reload().unwrap();
+        assert_eq!(other.keys().unwrap().newest().name(), "two");
+
+        fs::write(&path, "nonsense").unwrap();
+        assert!(ring.reload().is_err());
+        assert_eq!(other.keys().unwrap().newest().name(), "two");
+        assert!(Keyring::load(Some(&path)).is_err());
+        assert!(Keyring::load(None).unwrap().keys().is_none());
+    }
+
+    #[test]
+    fn keys_that_do_not_fit_the_newest_recording_are_told() {
+        let archive = tempfile::tempdir().unwrap();
+        let one = Keyring::of(Keys::parse(&line("one", "11")).unwrap());
+        let mixed_up = Keyring::of(Keys::parse(&line("one", "22")).unwrap());
+        let other = Keyring::of(Keys::parse(&line("two", "22")).unwrap());
+        assert!(other.check(archive.path()).is_ok(), "there is nothing yet");
+        for (day, keys) in [("01", &other), ("02", &one)] {
+            let day = archive.path().join("2026/11").join(day);
+            fs::create_dir_all(&day).unwrap();
+            let path = day.join("0a.wav.enc");
+            Tape::create(&path, Format::Pcm16, keys.keys().as_deref()).unwrap();
+        }
+
+        assert!(one.check(archive.path()).is_ok());
+        assert!(mixed_up.check(archive.path()).unwrap_err().is_confusion());
+        assert!(!other.check(archive.path()).unwrap_err().is_confusion());
+        let none = Keyring::default().check(archive.path()).unwrap_err();
+        assert!(none.to_string().contains("02/0a.wav.enc: it is encrypted"), "{none}");
+    }
+
+    fn line(name: &str, byte: &str) -> String {
+        format!("{name} {}\n", byte.repeat(32))
+    }
+}
