@@ -15,7 +15,7 @@ use strowger::shell::grpc::handle::{Asked, SwitchHandle};
 use strowger::shell::ledger::{Ledger, Node};
 use strowger::switch::request::{
     AgentChange, AgentView, CallView, ContactView, NodeStatus, PhoneView, QueueView, Refusal,
-    Reload, Reply, Request, ServerView, Stage, TrunkView,
+    Reload, Reply, Request, RestingView, ServerView, Stage, TrunkView,
 };
 use strowger::time::{Duration, Wall};
 use tokio::runtime::Runtime;
@@ -65,8 +65,10 @@ fn trunks_are_listed_with_their_servers() {
 
     assert!(lines[0].starts_with("TRUNK  STATE  FOR"), "{table}");
     assert!(lines[1].starts_with("itsp   up"), "{table}");
-    assert!(lines[1].ends_with("3/30   udp:203.0.113.7:5060  yes  12 ms"), "{table}");
+    assert!(lines[1].contains("3/30   udp:203.0.113.7:5060  yes  12 ms"), "{table}");
     assert!(lines[2].trim_start().starts_with("udp:203.0.113.8:5060  no   -"), "{table}");
+    assert!(lines[1].trim_end().ends_with(" -"), "it does not rest: {table}");
+    assert!(lines[2].trim_end().ends_with(":02:00 certificate"), "{table}");
     assert_eq!(site.says(&["trunks", "--json"]).lines().count(), 1);
 }
 
@@ -372,8 +374,13 @@ fn queue() -> QueueView {
 }
 
 fn trunk() -> TrunkView {
-    let server =
-        |address: &str, up, latency| ServerView { address: address.to_owned(), up, latency };
+    let server = |address: &str, up: bool, latency| {
+        let resting = (!up).then(|| {
+            let until = Wall::from_micros(120_000_000);
+            RestingView { until, why: "certificate".to_owned() }
+        });
+        ServerView { address: address.to_owned(), up, latency, resting }
+    };
     TrunkView {
         trunk: "itsp".into(),
         state: TrunkState::Up,

@@ -278,7 +278,7 @@ const STOP_MAX: Duration = Duration::from_secs(5);
 impl From<Incoming> for Input {
     fn from(incoming: Incoming) -> Self {
         match incoming {
-            Incoming::Closed { flow } => Self::Closed(flow),
+            Incoming::Closed { flow, why } => Self::Closed { flow, why },
             Incoming::Received { flow, message } => Self::Message { flow, message },
         }
     }

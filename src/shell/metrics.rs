@@ -270,6 +270,7 @@ mod tests {
             address: "udp:203.0.113.7:5060".to_owned(),
             up,
             latency: Some(Duration::from_millis(millis)),
+            resting: None,
         };
         TrunkView {
             trunk: "itsp".into(),

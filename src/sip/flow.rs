@@ -92,6 +92,15 @@ impl Transport {
     }
 }
 
+/// Why nothing more can be sent over a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Its connection could not be made, or has ended.
+    Ended,
+    /// The server showed a certificate that is not signed by whom we trust, or not for its name.
+    Unverified,
+}
+
 /// Counts the stream connections of the process; 0 is none.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,

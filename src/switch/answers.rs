@@ -53,7 +53,7 @@ impl Switch {
             Request::Transfer { leg, to, by } => {
                 answered(self.order_leg(now, (leg, Order::Transfer { to }, by), out))
             }
-            Request::Trunks => Reply::Trunks(self.trunk_views()),
+            Request::Trunks => Reply::Trunks(self.trunk_views(now)),
         }
     }
 

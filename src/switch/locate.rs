@@ -1,6 +1,6 @@
 //! Servers by name: who asked where one is, and what is done with the answer.
 
-use crate::call::trunk::LineKey;
+use crate::call::trunk::{LineKey, Trouble};
 use crate::id::ExtensionId;
 use crate::sip::flow::Flow;
 use crate::sip::locate::locator::Output as Step;
@@ -51,7 +51,7 @@ impl Switch {
     pub(super) fn note_health(&mut self, now: Instant, flow: &Flow, response: &Response) {
         if response.status() == 503 {
             let wait = response.retry_after().map(|wait| Duration::from_secs(wait.into()));
-            self.note_failure(now, flow, wait);
+            self.note_failure(now, flow, Trouble::Busy(wait));
             return;
         }
         self.parts.locator.worked(flow);
@@ -63,10 +63,10 @@ impl Switch {
         }
     }
 
-    /// A server did not answer in time, could not be reached, or wants to be left alone.
-    pub(super) fn note_failure(&mut self, now: Instant, flow: &Flow, wait: Option<Duration>) {
+    /// A server was of no use.
+    pub(super) fn note_failure(&mut self, now: Instant, flow: &Flow, trouble: Trouble) {
         self.parts.locator.failed(now, flow);
-        self.trunks.lines.failed(now, flow, wait);
+        self.trunks.lines.failed(now, flow, trouble);
     }
 
     fn follow(&mut self, now: Instant, steps: Vec<Step>, out: &mut Vec<Output>) {

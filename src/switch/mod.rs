@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use crate::acd::{self, Acd};
 use crate::call::services::Book;
+use crate::call::trunk::Trouble;
 use crate::call::{Call, Lot, Origin, Plan, Ports, Settings};
 use crate::cdr::entry::Entry;
 use crate::id::{AgentId, CallId, CallIds, ExtensionId, LegId};
@@ -34,12 +35,12 @@ use crate::rng::Rng;
 use crate::route::access::MINUTES_A_DAY;
 use crate::sip::digest::locks::Locks;
 use crate::sip::digest::{Auth, Secret};
-use crate::sip::flow::Flow;
+use crate::sip::flow::{Flow, Loss};
 use crate::sip::locate::{Answer, Locator, LookupId, Question, QuestionId};
 use crate::sip::message::Message;
 use crate::sip::registrar::Registrar;
 use crate::sip::subscription::Notifier;
-use crate::sip::transaction::{self, ClientId, ServerKey, Table};
+use crate::sip::transaction::{self, ClientId, Failure, ServerKey, Table};
 use crate::switch::defence::Defence;
 use crate::switch::lamps::Lamps;
 use crate::switch::limits::Limits;
@@ -60,7 +61,10 @@ pub enum Input {
         request: request::Request,
     },
     /// A stream connection is gone, or could not be made.
-    Closed(Flow),
+    Closed {
+        flow: Flow,
+        why: Loss,
+    },
     /// What the ACD decided for someone else who changed it.
     Decided(Vec<acd::Output>),
     /// The wall clock was set: calls to come are recorded by it, those in progress keep theirs.
@@ -232,12 +236,15 @@ impl Switch {
                 let reply = self.answer(now, request, out);
                 out.push(Output::Answer { id, reply });
             }
-            Input::Closed(flow) => {
+            Input::Closed { flow, why } => {
                 let mut changes = Vec::new();
                 self.parts.registrar.flow_closed(&flow, &mut changes);
                 self.registrations_changed(now, changes, out);
                 self.watchers_lost(&flow, out);
                 self.transact(now, transaction::Input::TransportFailed { flow }, out);
+                if why == Loss::Unverified {
+                    self.note_failure(now, &flow, Trouble::Unverified);
+                }
             }
             Input::Decided(decisions) => self.decided.extend(decisions),
             Input::Epoch(epoch) => {
@@ -369,7 +376,11 @@ impl Switch {
                 }
                 Step::Failed { client, flow, why } => {
                     if let Some(flow) = flow {
-                        self.note_failure(now, &flow, None);
+                        let trouble = match why {
+                            Failure::Timeout => Trouble::Silent,
+                            Failure::Transport => Trouble::Unreachable,
+                        };
+                        self.note_failure(now, &flow, trouble);
                     }
                     if let Some(leg) = self.clients.get(&client).copied() {
                         self.leg(now, leg, crate::call::LegInput::Failed(client, why), out);

@@ -297,6 +297,17 @@ pub struct ServerView {
     pub up: bool,
     /// How long the last answer to a probe took; none before the first.
     pub latency: Option<Duration>,
+    /// That calls leave it alone.
+    pub resting: Option<RestingView>,
+}
+
+/// That calls leave a server alone, because it failed or asked for that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestingView {
+    pub until: Wall,
+    /// `retry_after`: no call goes there; else calls go to other servers first: `unavailable`,
+    /// `silent`, `unreachable`, `certificate`.
+    pub why: String,
 }
 
 /// The node in numbers: what it holds at this moment.

@@ -14,7 +14,7 @@ use crate::sip::registration::Kept;
 use crate::sip::transaction::{self, ClientId};
 use crate::switch::kept::keep_trunk;
 use crate::switch::locate::Seeker;
-use crate::switch::request::{ServerView, TrunkView};
+use crate::switch::request::{RestingView, ServerView, TrunkView};
 use crate::switch::{Output, Switch};
 use crate::time::Instant;
 
@@ -218,13 +218,17 @@ impl Switch {
         only.config().inbound_username.is_none().then(|| only.id().clone())
     }
 
-    pub(super) fn trunk_views(&self) -> Vec<TrunkView> {
+    pub(super) fn trunk_views(&self, now: Instant) -> Vec<TrunkView> {
         let views = self.trunks.lines.iter().map(|line| {
             let (state, why, since) = line.state();
-            let servers = line.servers().map(|server| ServerView {
+            let servers = line.servers(now).map(|server| ServerView {
                 address: server.flow.to_string(),
                 up: server.up,
                 latency: server.latency,
+                resting: server.resting.map(|resting| RestingView {
+                    until: self.wall(resting.until),
+                    why: resting.why.to_owned(),
+                }),
             });
             TrunkView {
                 trunk: line.id().clone(),

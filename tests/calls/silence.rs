@@ -8,7 +8,7 @@ use crate::world::{World, in_all_weathers};
 use strowger::cdr::entry::{AgentState, Fact};
 use strowger::id::LegId;
 use strowger::media::control::Event;
-use strowger::sip::flow::{ConnectionId, Flow, Transport};
+use strowger::sip::flow::{ConnectionId, Flow, Loss, Transport};
 use strowger::sip::message::{Message, Method};
 use strowger::switch::Input;
 use strowger::time::Duration;
@@ -115,7 +115,7 @@ fn a_ringing_caller_whose_connection_closes_is_given_up() {
         phone.dial(now, "1002", &offer);
     });
     world.until("it rings", |world| world.rings("1002"));
-    world.input(Input::Closed(flow));
+    world.input(Input::Closed { flow, why: Loss::Ended });
     world.until("the phone is told", |world| world.stage("1002") == Stage::Over);
     world.until("it is recorded", |world| !world.ends().is_empty());
     assert_eq!(world.ends(), [(487, "caller_hung_up".to_owned())]);

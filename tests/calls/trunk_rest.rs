@@ -2,9 +2,11 @@
 //! while its Retry-After lasts (RFC 3261 §21.5.4); it comes back by itself.
 
 use crate::trunk_failover::{self, begin};
-use crate::world::World;
 use crate::world::phone::{Manner, Stage};
+use crate::world::{EPOCH, World};
 use strowger::cdr::entry::Fact;
+use strowger::sip::flow::{ConnectionId, Flow, Loss, Transport};
+use strowger::switch::Input;
 use strowger::time::Duration;
 
 #[test]
@@ -13,10 +15,12 @@ fn after_a_503_the_next_call_begins_elsewhere_for_a_minute() {
     begin(&mut world);
     world.set("one", |phone| phone.manner = Manner::Refuses(503));
     assert_eq!(tried(&mut world), ["one", "two"]);
+    assert!((59..=60).contains(&rests(&mut world, "unavailable")));
     world.set("one", |phone| phone.manner = Manner::Rings);
     assert_eq!(tried(&mut world), ["two"]);
     world.run(Duration::from_secs(60));
 
+    assert_eq!(world.trunk("a").servers[0].resting, None);
     assert_eq!(tried(&mut world), ["one"]);
     world.close();
 }
@@ -28,6 +32,7 @@ fn a_server_that_says_nothing_is_tried_last() {
     world.set("one", |phone| phone.manner = Manner::Dead);
     assert_eq!(tried(&mut world), ["one", "two"]);
     assert_eq!(tried(&mut world), ["two"]);
+    assert!(rests(&mut world, "silent") <= 60);
     // If all are in trouble, the one that failed first is as good as any.
     world.set("two", |phone| phone.manner = Manner::Refuses(503));
     assert_eq!(tried(&mut world), ["two", "one", "three"]);
@@ -72,6 +77,7 @@ fn retry_after_is_kept_to() {
     for name in ["one", "two"] {
         world.set(name, |phone| phone.manner = Manner::Rings);
     }
+    assert!((39..=40).contains(&rests(&mut world, "retry_after")));
     world.run(Duration::from_secs(20));
     assert_eq!(tried(&mut world), ["three"]);
     let skipped =
@@ -80,6 +86,21 @@ fn retry_after_is_kept_to() {
     world.run(Duration::from_secs(20));
 
     assert_eq!(tried(&mut world), ["one"]);
+}
+
+/// What is wrong with its certificate is told as such: an administrator has to mend it.
+#[test]
+fn a_server_that_cannot_be_verified_is_tried_last() {
+    let mut world = World::new(&site("0s"));
+    begin(&mut world);
+    let address = |name: &str, world: &World| world.phone(name).address;
+    let (local, remote) = (([192, 0, 2, 1], 5060).into(), address("one", &world));
+    let (transport, connection) = (Transport::Udp, ConnectionId::default());
+    let flow = Flow { transport, local, remote, connection };
+    world.input(Input::Closed { flow, why: Loss::Unverified });
+    assert!((59..=60).contains(&rests(&mut world, "certificate")));
+    assert_eq!(tried(&mut world), ["two"]);
+    world.close();
 }
 
 /// Emergency calls try whatever there is.
@@ -107,6 +128,15 @@ fn site(every: &str) -> String {
         &format!("qualify_every = \"{every}\""),
         1,
     )
+}
+
+/// For how many seconds the first server is left alone yet, for this reason.
+fn rests(world: &mut World, why: &str) -> u64 {
+    let servers = world.trunk("a").servers;
+    let resting = servers[0].resting.clone().expect("it rests");
+    assert_eq!(resting.why, why);
+    let now = EPOCH.wall(world.now);
+    u64::try_from((resting.until.as_micros() - now.as_micros()) / 1_000_000).expect("it is to come")
 }
 
 /// 1001 calls, and gives up when it rings or is refused; the providers that were tried, in order.

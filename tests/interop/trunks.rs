@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::site::{LIMIT, callee, caller};
+use crate::support::authority::Authority;
 use crate::support::daemon::{Daemon, extensions};
 use crate::support::kamailio::Kamailio;
 use crate::support::place::Place;
@@ -80,6 +81,57 @@ fn calls_go_out_and_come_in_over_tls() {
         .option(&["-d", "500"])
         .succeeds(LIMIT);
     phone.succeeds();
+}
+
+/// A server whose certificate is signed by a stranger, or is for another name: it gets no call, the
+/// reason is told, and the next server has the call.
+#[test]
+fn a_server_that_cannot_be_verified_gets_nothing() {
+    let elsewhere = tempfile::tempdir().expect("a scratch folder can be made");
+    let stranger = Authority::named(elsewhere.path(), "a stranger");
+    for is_signed in [false, true] {
+        let (outside, nowhere, other) = (Place::new(), Place::new(), Place::new());
+        let (wrong, right) = (Place::new(), Place::new());
+        let more = format!(
+            "targets = [\"tls://{}:5061\", \"tls://{}:5061\"]\nqualify_every = \"0s\"\n{ACCOUNT}",
+            wrong.ip, right.ip
+        );
+        let node = Daemon::start_secure(&site(&right, &more));
+        let mut consumer = Consumer::start(node.grpc(), "billing");
+        consumer.subscribed(LIMIT);
+        let (signer, name) =
+            if is_signed { (node.authority(), other.ip) } else { (&stranger, wrong.ip) };
+        let wrong = Kamailio::start_under_a_name(wrong, &nowhere, signer, name);
+        let right = Kamailio::start_secure(right, &outside, node.authority());
+        let answers = Scenario::new("callee", &outside, 5060, right.place.at(5060))
+            .calls(1, 10)
+            .option(&["-d", "200"])
+            .start(LIMIT);
+
+        caller(&node, "caller", 1001, "02112345678", 1, 500).succeeds(LIMIT);
+
+        let invite = answers.succeeds().messages;
+        assert!(invite.contains(&right.place.ip.to_string()), "{invite}");
+        assert!(!invite.contains(&wrong.place.ip.to_string()), "{invite}");
+        let trunk = node.json(&["trunks"]).remove(0);
+        let servers = trunk["servers"].as_array().cloned().unwrap_or_default();
+        assert_eq!(servers[0]["resting_why"], "certificate", "{trunk:#}");
+        assert!(servers[0]["resting_until"].is_string(), "{trunk:#}");
+        assert!(servers[1]["resting_why"].is_null(), "{trunk:#}");
+        assert!(node.succeeds(&["trunks"]).contains("certificate"), "people see it too");
+        let log = node.log();
+        let told = log.lines().find(|line| line.contains("no TLS with a server"));
+        let told = told.unwrap_or_else(|| panic!("the log does not tell: {log}"));
+        assert!(
+            told.contains(if is_signed { "not valid for name" } else { "UnknownIssuer" }),
+            "{told}"
+        );
+        let record = consumer.wait_for(1, LIMIT).remove(0);
+        let attempts = record["attempts"].as_array().cloned().unwrap_or_default();
+        assert_eq!(attempts.len(), 2, "{record:#}");
+        assert_eq!(attempts[0]["outcome"], "OFFER_OUTCOME_UNREACHABLE", "{record:#}");
+        assert_eq!(attempts[1]["outcome"], "OFFER_OUTCOME_ANSWERED", "{record:#}");
+    }
 }
 
 /// The first server says 503; the call reaches the second, which asks for a password.

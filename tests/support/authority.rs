@@ -15,10 +15,15 @@ pub struct Authority {
 
 impl Authority {
     pub fn new(folder: &Path) -> Self {
+        Self::named(folder, "authority of a test")
+    }
+
+    /// As `new`, under another name: who trusts one of them does not know the other.
+    pub fn named(folder: &Path, name: &str) -> Self {
         let key = KeyPair::generate().expect("a key can be made");
         let mut params = CertificateParams::new(Vec::new()).expect("no name is wrong");
         // OpenSSL takes a certificate whose issuer has its own name for one that it signed itself.
-        params.distinguished_name.push(DnType::CommonName, "authority of a test");
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let certificate = params.self_signed(&key).expect("a certificate can be made");
         fs::write(folder.join("ca.pem"), certificate.pem()).expect("the folder can be written");

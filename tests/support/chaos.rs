@@ -16,7 +16,7 @@ use strowger::config::{self, Config};
 use strowger::media::control::{Event, Port};
 use strowger::rng::Rng;
 use strowger::sip::digest::{Auth, Credentials, answer};
-use strowger::sip::flow::{ConnectionId, Flow, Transport};
+use strowger::sip::flow::{ConnectionId, Flow, Loss, Transport};
 use strowger::sip::locate::{Answer, Locator};
 use strowger::sip::message::{Message, Method, Name, Response};
 use strowger::sip::registrar::Registrar;
@@ -125,7 +125,7 @@ impl Chaos {
                 let config = site(&toml);
                 self.input(Input::Plan(Box::new(config.plan(2)), config.secrets()));
             }
-            13 => self.input(Input::Closed(flow(script.below(4)))),
+            13 => self.input(Input::Closed { flow: flow(script.below(4)), why: Loss::Ended }),
             14 => {
                 let load = Duration::from_millis(script.below(256) as u64 * 2);
                 self.input(Input::Load(load));

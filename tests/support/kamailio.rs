@@ -2,6 +2,7 @@
 //! proxy of phones that register elsewhere (Path, RFC 3327).
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::process::Command;
 use std::time::Duration;
 
@@ -39,8 +40,23 @@ impl Kamailio {
     ///
     /// As `start`.
     pub fn start_secure(place: Place, outside: &Place, authority: &Authority) -> Self {
+        let name = place.ip;
+        Self::start_under_a_name(place, outside, authority, name)
+    }
+
+    /// As `start_secure`, with a certificate for any address.
+    ///
+    /// # Panics
+    ///
+    /// As `start`.
+    pub fn start_under_a_name(
+        place: Place,
+        outside: &Place,
+        authority: &Authority,
+        name: Ipv4Addr,
+    ) -> Self {
         let folder = folder();
-        authority.sign_into(folder.path(), place.ip);
+        authority.sign_into(folder.path(), name);
         let config = format!("{COMMON}{TLS}{PROVIDER}")
             .replace("@OUTSIDE@", &outside.ip.to_string())
             .replace("@CA@", &authority.ca().display().to_string())

@@ -14,7 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::config::Trunk;
-use super::rest::Rest;
+use super::rest::{Rest, Resting, Trouble};
 use crate::cdr::entry::TrunkState;
 use crate::id::TrunkId;
 use crate::rng::Rng;
@@ -132,6 +132,7 @@ pub struct ServerView {
     pub flow: Flow,
     pub up: bool,
     pub latency: Option<Duration>,
+    pub resting: Option<Resting>,
 }
 
 impl Line {
@@ -237,11 +238,12 @@ impl Line {
         }
     }
 
-    pub fn servers(&self) -> impl Iterator<Item = ServerView> {
-        self.servers.iter().map(|server| ServerView {
+    pub fn servers(&self, now: Instant) -> impl Iterator<Item = ServerView> {
+        self.servers.iter().map(move |server| ServerView {
             flow: server.flow,
             up: server.is_up(),
             latency: server.probe.as_ref().and_then(Probe::latency),
+            resting: server.rest.view(now),
         })
     }
 
@@ -290,11 +292,10 @@ impl Line {
         Ok(flows)
     }
 
-    /// A request over this flow was not answered in time, could not be sent, or got a 503 with this
-    /// Retry-After: calls try other servers first.
-    pub fn failed(&mut self, now: Instant, flow: &Flow, retry_after: Option<Duration>) {
+    /// A request over this flow was of no use: calls try other servers first.
+    pub fn failed(&mut self, now: Instant, flow: &Flow, trouble: Trouble) {
         for server in self.servers.iter_mut().filter(|server| key(&server.flow) == key(flow)) {
-            server.rest.failed(now, retry_after);
+            server.rest.failed(now, trouble);
         }
     }
 

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use super::config::Trunk;
 use super::line::{Line, LineInput, LineKey, LineOutput, Unavailable};
+use super::rest::Trouble;
 use crate::id::TrunkId;
 use crate::rng::Rng;
 use crate::sip::flow::Flow;
 use crate::sip::registration::Kept;
-use crate::time::{Duration, Instant};
+use crate::time::Instant;
 
 /// All trunks of a node. As many as the configuration has.
 #[derive(Debug, Default)]
@@ -125,9 +126,9 @@ impl Lines {
     }
 
     /// A server failed: see `Line::failed`.
-    pub fn failed(&mut self, now: Instant, flow: &Flow, retry_after: Option<Duration>) {
+    pub fn failed(&mut self, now: Instant, flow: &Flow, trouble: Trouble) {
         for line in self.lines.values_mut() {
-            line.failed(now, flow, retry_after);
+            line.failed(now, flow, trouble);
         }
     }
 

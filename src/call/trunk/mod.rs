@@ -6,9 +6,10 @@ pub mod line;
 pub mod lines;
 pub mod outgoing;
 pub mod peer;
-mod rest;
+pub mod rest;
 
 pub use config::Trunk;
 pub use line::{Job, Line, LineInput, LineKey, LineOutput, Unavailable};
 pub use lines::{Lines, Steps};
 pub use outgoing::Outgoing;
+pub use rest::Trouble;

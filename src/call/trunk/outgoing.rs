@@ -10,6 +10,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::config::{CallerIdFor, Digits, Identity, OfferIn, Trunk};
 use super::legs::prepare;
+use super::rest::Trouble;
 use crate::call::call::{Call, Output, Stage, cause_of};
 use crate::call::caller::Origin;
 use crate::call::identity::{Manner, Shown};
@@ -322,7 +323,7 @@ impl Call {
             self.fact(now, out, Fact::AttemptEnded { leg, outcome, status: None });
             let Stage::Outgoing(outgoing) = self.take_stage() else { return };
             if let Some(flow) = self.legs.get(&leg).map(Leg::flow) {
-                site.lines.failed(now, &flow, None);
+                site.lines.failed(now, &flow, Trouble::Silent);
             }
             self.drive(now, site, leg, leg::Input::HangUp(None), out);
             self.attempt(now, site, outgoing.way, FAILED, out);

@@ -309,8 +309,18 @@ fn phones_table(found: &[proto::Phone], shown: &Shown<'_>) -> String {
 
 /// A line for each server; the trunk's own figures stand in the first.
 fn trunks_table(found: &[proto::Trunk], shown: &Shown<'_>) -> String {
-    let headings =
-        ["TRUNK", "STATE", "FOR", "WHY", "REGISTERED UNTIL", "CALLS", "SERVER", "UP", "LATENCY"];
+    let headings = [
+        "TRUNK",
+        "STATE",
+        "FOR",
+        "WHY",
+        "REGISTERED UNTIL",
+        "CALLS",
+        "SERVER",
+        "UP",
+        "LATENCY",
+        "RESTS UNTIL",
+    ];
     let mut table = Table::new(headings);
     for trunk in found {
         let mut own = [
@@ -329,9 +339,13 @@ fn trunks_table(found: &[proto::Trunk], shown: &Shown<'_>) -> String {
             });
             let up = if server.up { "yes" } else { "no" };
             let latency = latency.unwrap_or_else(|| "-".to_owned());
+            let rests = server.resting_why.as_deref().map_or_else(
+                || "-".to_owned(),
+                |why| format!("{} {}", moment(server.resting_until, shown.zone), plain(why)),
+            );
             let [id, state, since, why, until, calls] = own;
-            let address = plain(&server.address);
-            table.row([id, state, since, why, until, calls, address, up.to_owned(), latency]);
+            let (address, up) = (plain(&server.address), up.to_owned());
+            table.row([id, state, since, why, until, calls, address, up, latency, rests]);
             own = [const { String::new() }; 6];
         }
     }

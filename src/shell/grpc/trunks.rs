@@ -42,5 +42,12 @@ fn trunk(view: TrunkView) -> proto::Trunk {
 }
 
 fn server(view: ServerView) -> proto::TrunkServer {
-    proto::TrunkServer { address: view.address, up: view.up, latency: view.latency.map(duration) }
+    let (until, why) = view.resting.map(|resting| (resting.until, resting.why)).unzip();
+    proto::TrunkServer {
+        address: view.address,
+        up: view.up,
+        latency: view.latency.map(duration),
+        resting_until: until.map(time),
+        resting_why: why,
+    }
 }

@@ -56,7 +56,7 @@ mod tests {
     use std::net::SocketAddr;
 
     use super::*;
-    use crate::sip::flow::{ConnectionId, Flow, Transport};
+    use crate::sip::flow::{ConnectionId, Flow, Loss, Transport};
     use crate::sip::message::{Name, Request, Response};
 
     #[test]
@@ -79,7 +79,7 @@ mod tests {
         for method in [Method::Ack, Method::Cancel] {
             assert!(is_urgent(&received(request(method, "").into())));
         }
-        assert!(is_urgent(&Incoming::Closed { flow: flow() }));
+        assert!(is_urgent(&Incoming::Closed { flow: flow(), why: Loss::Ended }));
         assert!(!is_urgent(&received(request(Method::Invite, "").into())));
     }
 

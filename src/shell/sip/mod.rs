@@ -33,7 +33,7 @@ use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
-use crate::sip::flow::{ConnectionId, Flow, Transport};
+use crate::sip::flow::{ConnectionId, Flow, Loss, Transport};
 use crate::sip::message::Message;
 
 use connections::Connections;
@@ -62,6 +62,7 @@ pub enum Incoming {
     /// Nothing more can be sent over this flow: its connection ended, or an address is unreachable.
     Closed {
         flow: Flow,
+        why: Loss,
     },
     Received {
         flow: Flow,
@@ -281,7 +282,8 @@ impl Transports {
             Outcome::Unreachable => {
                 count(&self.shared.counters.unsent);
                 let (shared, flow) = (self.shared.clone(), *flow);
-                self.runtime.spawn(async move { shared.deliver(Incoming::Closed { flow }).await });
+                let closed = Incoming::Closed { flow, why: Loss::Ended };
+                self.runtime.spawn(async move { shared.deliver(closed).await });
             }
         }
     }

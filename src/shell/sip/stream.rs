@@ -11,7 +11,7 @@ use tracing::debug;
 
 use super::connections::Connection;
 use super::{Incoming, Shared, count};
-use crate::sip::flow::Flow;
+use crate::sip::flow::{Flow, Loss};
 use crate::sip::message::stream::{Frame, Framer};
 use crate::sip::message::{Message, ParseError, bad_request};
 
@@ -49,9 +49,14 @@ impl Served {
 
     /// Tells all who used the connection that it is gone.
     pub(super) async fn end(&self) {
+        self.lose(Loss::Ended).await;
+    }
+
+    /// As `end`, and why it is gone.
+    pub(super) async fn lose(&self, why: Loss) {
         let flows = self.shared.connections().close(&self.connection);
         for flow in flows {
-            self.shared.deliver(Incoming::Closed { flow }).await;
+            self.shared.deliver(Incoming::Closed { flow, why }).await;
         }
     }
 }

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tracing::debug;
 
 use super::stream::{Opened, Served, serve};
-use super::{Listen, Outcome, Shared, count, websocket};
+use super::{Listen, Outcome, Shared, count, tls, websocket};
 use crate::sip::flow::{Flow, Transport};
 
 /// Opens a listener; call it inside a tokio runtime.
@@ -202,7 +202,7 @@ async fn open(served: Served) {
             // An admin has to know why a trunk does not come up.
             tracing::warn!(remote = %flow.remote, %error, "no TLS with a server");
             count(&shared.counters.handshakes_failed);
-            served.end().await;
+            served.lose(tls::loss(&error)).await;
         }
         None => served.end().await,
     }

@@ -305,7 +305,7 @@ impl Node {
 
     pub(super) fn hears_end(&self) -> Flow {
         match self.incoming.wait() {
-            Ok(Incoming::Closed { flow }) => flow,
+            Ok(Incoming::Closed { flow, .. }) => flow,
             other => panic!("{other:?}"),
         }
     }

@@ -22,6 +22,7 @@ use tracing::{info, warn};
 
 use crate::config::certificates::{self, CertificateError};
 use crate::sip::config::Config;
+use crate::sip::flow::Loss;
 
 /// The files that TLS is made of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -181,6 +182,15 @@ impl Tls {
     fn watched(&self) -> MutexGuard<'_, Watched> {
         self.0.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a failed handshake with a server says about it.
+pub(super) fn loss(error: &io::Error) -> Loss {
+    let is_untrusted = error.get_ref().is_some_and(|inner| {
+        inner.is::<CertificateError>()
+            || matches!(inner.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)))
+    });
+    if is_untrusted { Loss::Unverified } else { Loss::Ended }
 }
 
 /// What the operating system trusts.
