@@ -79,8 +79,10 @@ pub struct Config {
     /// 90 s or more. Default `"90s"`.
     #[serde(with = "crate::time::WithinYears")]
     pub session_expires_min: Duration,
-    /// Transactions under way; above it new requests get `503` with Retry-After. A finished one
-    /// counts for 32 s more (RFC 3261 §17.2.2). Default 200000.
+    /// Transactions under way; above it new requests get `503` with Retry-After, and above twice
+    /// that those of calls in progress too. A finished one counts for 32 s more (RFC 3261 §17.2.2).
+    /// One dialog has 400 at most: what is more gets `500` with Retry-After, but for a BYE. Default
+    /// 200000.
     pub transactions_max: usize,
 }
 

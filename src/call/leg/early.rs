@@ -48,7 +48,11 @@ impl Leg {
             match acknowledged(early, response) {
                 Acknowledged::Not => {}
                 Acknowledged::Already => return,
-                Acknowledged::With(rseq) => self.prack(site, early, (response, rseq, cseq), out),
+                Acknowledged::With(_) if inviting.pracks >= PRACKS_MAX => return,
+                Acknowledged::With(rseq) => {
+                    inviting.pracks += 1;
+                    self.prack(site, early, (response, rseq, cseq), out);
+                }
             }
             if self.early_answer(early, response) {
                 self.connect(out);
@@ -181,6 +185,9 @@ fn acknowledged(early: &mut Early, response: &Response) -> Acknowledged {
     Acknowledged::With(rseq)
 }
 
+/// Reliable responses to one INVITE that are acknowledged. Further ones are not heeded: who sends
+/// them gives up when no PRACK comes (RFC 3262 §3).
+const PRACKS_MAX: u8 = 100;
 /// Phones behind a proxy that are told apart before one answers; further ones only ring.
 const FORKS_MAX: usize = 16;
 

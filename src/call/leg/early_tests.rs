@@ -76,6 +76,22 @@ fn more_forks_than_can_be_told_apart_only_ring() {
     assert_eq!(out, ["ACK 1", "connect SendRecv", "Answered"], "and may answer all the same");
 }
 
+/// A phone that never comes to an end is not acknowledged for ever; it may answer all the same.
+#[test]
+fn of_too_many_reliable_responses_the_rest_is_not_acknowledged() {
+    let (mut desk, client, invite) = Desk::calling();
+    let mut pracks = 0;
+    for rseq in 1..=PRACKS_MAX + 4 {
+        let rseq = rseq.to_string();
+        let lines = [(Name::Require, "100rel"), (Name::RSeq, &*rseq), (Name::Contact, CONTACT)];
+        let out = desk.responds(client, &invite, (180, "a"), &lines, "");
+        pracks += out.iter().filter(|word| word.starts_with("PRACK")).count();
+    }
+    assert_eq!(pracks, usize::from(PRACKS_MAX));
+    let out = desk.responds(client, &invite, (200, "a"), &[(Name::Contact, CONTACT)], SDP);
+    assert_eq!(out, ["ACK 1", "connect SendRecv", "Answered"]);
+}
+
 /// RFC 3261 §13.2.2.4: whatever is wrong with a 2xx, the phone must not wait in a call.
 #[test]
 fn a_2xx_that_makes_no_dialog_is_acknowledged_and_ended() {

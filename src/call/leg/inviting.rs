@@ -21,11 +21,13 @@ pub(super) struct Inviting {
     pub(super) ringing: bool,
     /// The phones that have spoken: several where a proxy forks the INVITE.
     pub(super) early: Vec<Early>,
+    /// Reliable responses that were acknowledged.
+    pub(super) pracks: u8,
 }
 
 impl Inviting {
     pub(super) fn new(client: ClientId, invite: Request) -> Self {
-        Self { client, invite, ringing: false, early: Vec::new() }
+        Self { client, invite, ringing: false, early: Vec::new(), pracks: 0 }
     }
 }
 

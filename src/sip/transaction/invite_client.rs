@@ -64,8 +64,10 @@ enum State {
         ack: Kept,
         until: Instant,
     },
+    /// `left`: how many more answers are passed on.
     Accepted {
         until: Instant,
+        left: u8,
     },
     #[default]
     Done,
@@ -92,11 +94,11 @@ impl InviteClient {
         self.state = match (mem::take(&mut self.state), input) {
             (Calling { .. } | Proceeding { .. }, Receive(r)) if r.is_success() => {
                 out.push(Output::Pass(r));
-                Accepted { until: now + TIMER_M }
+                Accepted { until: now + TIMER_M, left: SUCCESSES_MAX - 1 }
             }
-            (Accepted { until }, Receive(r)) if r.is_success() => {
+            (Accepted { until, left: left @ 1.. }, Receive(r)) if r.is_success() => {
                 out.push(Output::Pass(r));
-                Accepted { until }
+                Accepted { until, left: left - 1 }
             }
             (Calling { invite, .. } | Proceeding { invite, .. }, Receive(r)) if r.is_final() => {
                 self.refused(now, &invite, r, out)
@@ -143,7 +145,7 @@ impl InviteClient {
                 out.extend(ack.request().map(Output::Send));
                 Completed { ack, until }
             }
-            (Completed { until, .. } | Accepted { until }, Tick) if now >= until => {
+            (Completed { until, .. } | Accepted { until, .. }, Tick) if now >= until => {
                 out.push(Output::Done);
                 Done
             }
@@ -156,9 +158,9 @@ impl InviteClient {
         match self.state {
             Calling { resend_at, give_up_at, .. } => Some(resend_at.min(give_up_at)),
             Proceeding { give_up_at: Instant::NEVER, .. } | Done => None,
-            Proceeding { give_up_at: until, .. } | Completed { until, .. } | Accepted { until } => {
-                Some(until)
-            }
+            Proceeding { give_up_at: until, .. }
+            | Completed { until, .. }
+            | Accepted { until, .. } => Some(until),
         }
     }
 
@@ -184,6 +186,10 @@ impl InviteClient {
         Completed { ack: kept, until: now + TIMER_D }
     }
 }
+
+/// Answers that are passed on of one INVITE: those of a fork's branches and their copies. Each
+/// costs an ACK, and one of a further branch a BYE too; beyond it they are dropped.
+const SUCCESSES_MAX: u8 = 64;
 
 /// The ACK of a refusal of `invite` (RFC 3261 §17.1.1.3).
 fn ack_of(invite: &Request, refusal: &Response) -> Request {

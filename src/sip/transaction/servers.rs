@@ -23,6 +23,13 @@ pub(super) enum Room {
     Full,
 }
 
+/// Transactions that one dialog may have. A person who presses ten keys a second for half a minute,
+/// each told by an INFO, stays below it.
+pub(super) const DIALOG_MAX: usize = 400;
+/// What a peer hears when no more can be taken, and when its dialog has too many.
+const BUSY: u16 = 503;
+const CROWDED: u16 = 500;
+
 /// Least and most seconds after which a peer that was sent away may come again.
 const RETRY_AFTER_SECS: (u32, u32) = (4, 12);
 
@@ -36,6 +43,8 @@ pub(super) struct Servers {
     merged: HashMap<Arc<str>, ServerKey>,
     /// The transactions over stream connections.
     streams: BTreeSet<(SocketAddr, ServerKey)>,
+    /// How many each dialog has, by our tag in it.
+    dialogs: HashMap<Arc<str>, usize>,
     deadlines: Deadlines<ServerKey>,
     /// Kept for its memory: looking a key up allocates nothing.
     text: String,
@@ -48,6 +57,8 @@ struct Entry {
     reply: Flow,
     match_text: Arc<str>,
     merge_text: Option<Arc<str>>,
+    /// Our tag, of a request within a dialog.
+    dialog: Option<Arc<str>>,
     cancelled: bool,
 }
 
@@ -100,10 +111,15 @@ impl Servers {
         }
         let reply = nat::reply_flow(flow, &request);
         let request = request.received_from(flow.remote);
-        if room == Room::Full {
+        let refusal = match room {
+            Room::Full => Some(BUSY),
+            Room::Free if self.is_crowded(&request) => Some(CROWDED),
+            Room::Free => None,
+        };
+        if let Some(status) = refusal {
             let (least, most) = RETRY_AFTER_SECS;
             let wait = least + rng.below(most - least + 1);
-            let busy = Response::build(&request, 503, Some(&rng.token(8)))
+            let busy = Response::build(&request, status, Some(&rng.token(8)))
                 .header(Name::RetryAfter, wait)
                 .response();
             out.push(Output::Transmit { flow: reply, message: busy.into() });
@@ -124,6 +140,12 @@ impl Servers {
             self.tell(now, key, Event::Respond(trying), out);
         }
         out.push(Output::Request { key, flow, request });
+    }
+
+    /// Whether a dialog has as many transactions as it may; its end is always taken.
+    fn is_crowded(&self, request: &Request) -> bool {
+        let of_dialog = request.to_tag().and_then(|tag| self.dialogs.get(tag));
+        of_dialog.is_some_and(|count| *count >= DIALOG_MAX) && request.method() != Method::Bye
     }
 
     /// Whether a request belongs to a transaction, or came by another way already.
@@ -254,7 +276,11 @@ impl Servers {
             Method::Invite => Machine::Invite(InviteServer::new(reliable)),
             _ => Machine::Other(Server::new(now, reliable)),
         };
-        let entry = Entry { machine, reply, match_text, merge_text, cancelled: false };
+        let dialog = request.to_tag().map(Arc::from);
+        if let Some(tag) = &dialog {
+            *self.dialogs.entry(Arc::clone(tag)).or_default() += 1;
+        }
+        let entry = Entry { machine, reply, match_text, merge_text, dialog, cancelled: false };
         self.deadlines.set(&key, entry.machine.next_tick());
         self.entries.insert(key, entry);
         key
@@ -284,6 +310,14 @@ impl Servers {
             self.merged.remove(text);
         }
         self.streams.remove(&(entry.reply.remote, key));
+        if let Some(tag) = entry.dialog
+            && let Some(count) = self.dialogs.get_mut(&tag)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.dialogs.remove(&tag);
+            }
+        }
     }
 }
 

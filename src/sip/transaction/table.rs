@@ -84,7 +84,8 @@ impl Table {
     ///
     /// `shard` is the Switch's number, carried by branches. With `transactions_max` transactions,
     /// new requests get 503 with Retry-After; those within dialogs are taken up to twice that, and
-    /// requests of the user too, which fail beyond it. ACK and CANCEL are always taken.
+    /// requests of the user too, which fail beyond it. ACK and CANCEL are always taken. Of one
+    /// dialog at most 400 are taken; further requests but BYE get 500 with Retry-After.
     pub fn new(shard: u8, transactions_max: usize) -> Self {
         let (servers, clients) = (Servers::default(), Clients::default());
         Self { shard, transactions_max, servers, clients }

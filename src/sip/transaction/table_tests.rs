@@ -217,6 +217,50 @@ fn each_2xx_of_a_fork_is_given() {
     assert_eq!(table.table.len(), 0);
 }
 
+/// A peer that invents one branch after the other is not acknowledged for ever.
+#[test]
+fn of_too_many_answers_the_rest_is_dropped() {
+    let mut table = Side::new();
+    let (_, out) = table.sends(UDP, bare("INVITE", "mine", 1));
+    let invite = sent_request(&out[0]);
+
+    let forged = (0..70).map(|fork| Response::build(&invite, 200, Some(&format!("t{fork}"))));
+    let forged: Vec<Message> = forged.map(|it| it.response().into()).collect();
+    let passed = forged.into_iter().filter(|answer| !table.hears(UDP, answer.clone()).is_empty());
+    assert_eq!(passed.count(), 64);
+    assert_eq!(words(&table.after(timers::TIMER_M)), NOTHING);
+    assert_eq!(table.table.len(), 0);
+}
+
+/// One dialog cannot take the room of all others; it can be ended all the same.
+#[test]
+fn a_dialog_has_a_limit_of_its_own() {
+    let mut table = Side::new();
+    let within = |method: &str, call: &str, number: u32| {
+        let branch = format!("z9hG4bK{call}{number}");
+        let request = request_with(method, &branch, call, number).bytes().to_vec();
+        let text = String::from_utf8(request).unwrap();
+        let text = text.replace("1002@pbx.example>", &format!("1002@pbx.example>;tag={call}"));
+        let Ok(Message::Request(request)) = Message::parse(text.into()) else { panic!("{call}") };
+        assert_eq!(request.to_tag(), Some(call));
+        request
+    };
+    for number in 0..400 {
+        let out = table.gets(within("INFO", "one", number));
+        assert_eq!(words(&out), ["INFO"]);
+        table.respond(&out, 200);
+    }
+
+    let out = table.gets(within("INFO", "one", 400));
+    assert_eq!(words(&out), ["send 500"]);
+    assert!(sent(&out[0]).header(Name::RetryAfter).is_some());
+    assert_eq!(words(&table.gets(within("INFO", "two", 1))), ["INFO"]);
+    assert_eq!(words(&table.gets(within("BYE", "one", 401))), ["BYE"]);
+
+    table.after(timers::TIMER_J);
+    assert_eq!(words(&table.gets(within("INFO", "one", 402))), ["INFO"]);
+}
+
 /// RFC 3261 §9.1: the CANCEL has a transaction of its own, with the INVITE's branch.
 #[test]
 fn our_cancel_is_resent_until_answered() {
