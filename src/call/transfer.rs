@@ -163,8 +163,8 @@ impl Call {
         Ok(Way::Target { rule, target: target.with_number(number) })
     }
 
-    /// Where a GRUU leads for an account that sends somebody there: to the phone, as far as the
-    /// account may dial its number.
+    /// Where a GRUU leads for an account that sends somebody there: to the phone, if the number of
+    /// its account leads to that, else wherever it leads.
     fn way_to_phone(
         &self,
         now: Instant,
@@ -173,9 +173,12 @@ impl Call {
         uri: &Uri<'_>,
     ) -> Result<Way, u16> {
         let phone = site.phones.at_gruu(uri).unwrap_or(Err(404))?;
-        let target = Target::Extension(phone.extension.clone());
-        self.is_allowed(now, owner, (phone.extension.as_str(), &target))?;
-        Ok(Way::Phone(phone))
+        let number = phone.extension.as_str();
+        let (rule, target) = self.reached_from(now, owner, number)?;
+        if target == Target::Extension(phone.extension.clone()) {
+            return Ok(Way::Phone(phone));
+        }
+        Ok(Way::Target { rule, target: target.with_number(number) })
     }
 
     /// Whether it is taken for a loop of machines.

@@ -37,19 +37,22 @@ impl Switch {
         let account = phone.as_ref().map(|phone| phone.extension.to_string());
         let dialled = account.unwrap_or_else(|| wanted.dialled.clone());
         let caller = self.caller(origin, request, dialled).ok_or(NOT_FOUND)?;
-        let decision = match &phone {
-            Some(phone) => Decision {
-                rule: GRUU_RULE.to_owned(),
-                target: Dest::Target(Target::Extension(phone.extension.clone())),
-            },
-            None => self.plan.routes.find(&Dialled {
-                from: &caller.number,
-                to: &caller.dialled,
-                extension: caller.extension(),
-                trunk: caller.trunk(),
-                at: self.wall(now),
-            }),
+        let mut decision = self.plan.routes.find(&Dialled {
+            from: &caller.number,
+            to: &caller.dialled,
+            extension: caller.extension(),
+            trunk: caller.trunk(),
+            at: self.wall(now),
+        });
+        // No way past the rules: where they lead elsewhere, its name does not lead to a phone.
+        let account = match &decision.target {
+            Dest::Target(Target::Extension(account)) => Some(account),
+            _ => None,
         };
+        let phone = phone.filter(|phone| account == Some(&phone.extension));
+        if phone.is_some() {
+            decision.rule = GRUU_RULE.to_owned();
+        }
         Ok(Destination { caller, decision, phone })
     }
 

@@ -56,6 +56,60 @@ fn forwards_do_not_bend_it() {
     world.close();
 }
 
+/// `[[routes]]` decide first: a phone's name is no way past them, for calls and for transfers.
+#[test]
+fn routes_bend_it() {
+    let rules = "[[routes]]\nname = \"ban\"\nfrom = \"1001\"\nto = \"1002\"\ntarget = \"hangup:403\"\n\
+                 [[routes]]\nname = \"desk\"\nto = \"1002\"\ntarget = \"extension:1005\"\n";
+    let mut world = World::new(&format!("{SITE}{rules}"));
+    let gruu = two_phones(&mut world, "pub-gruu");
+    let rung = lines(&world);
+    call(&mut world, &gruu);
+    world.until("it is refused", |world| world.stage("1001") == Stage::Over);
+    assert_eq!(world.status_of("1001"), 403);
+
+    world.act("1006", |phone, now| phone.dial_uri(now, &gruu));
+    world.until("the other rings", |world| world.rings("1005"));
+    world.cancel("1006");
+    world.settle();
+    world.dial("1001", "1006");
+    world.until("it rings", |world| world.rings("1006"));
+    world.answer("1006");
+    world.until("they talk", |world| world.talk("1001", "1006"));
+    world.settle();
+    world.act("1001", |phone, now| {
+        let line = phone.lines.len() - 1;
+        phone.refer(now, line, &format!("<{gruu}>"), &[]);
+    });
+    world.until("it is refused", |world| world.phone("1001").line().refers == [403]);
+    world.act("1006", |phone, now| {
+        let line = phone.lines.len() - 1;
+        phone.refer(now, line, &format!("<{gruu}>"), &[]);
+    });
+    world.until("the other rings", |world| world.rings("1005"));
+    world.answer("1005");
+    world.until("they talk", |world| world.talk("1001", "1005"));
+    assert_eq!((lines(&world), world.phone("1002b").lines.len()), (rung, 0));
+    world.settle();
+    world.hang_up("1001");
+    world.close();
+}
+
+/// A route that leads to the account itself leads to the phone.
+#[test]
+fn a_route_to_its_account_leads_to_the_phone() {
+    let route =
+        "[[routes]]\nname = \"all\"\nto = \"10*\"\nfrom = \"1001\"\ntarget = \"extension:1002\"\n";
+    let mut world = World::new(&format!("{SITE}{route}"));
+    let gruu = two_phones(&mut world, "temp-gruu");
+    let rung = lines(&world);
+    call(&mut world, &gruu);
+    world.until("it rings", |world| world.rings("1002b"));
+    assert_eq!(lines(&world), rung);
+    world.cancel("1001");
+    world.close();
+}
+
 /// A phone that is gone is not there; names that nobody was given lead nowhere.
 #[test]
 fn nobody_else_is_reached() {
