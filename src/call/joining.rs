@@ -15,7 +15,7 @@ use crate::call::leg::{self, Leg};
 use crate::call::ringing::RINGBACK;
 use crate::call::site::Site;
 use crate::call::talking::Talking;
-use crate::call::transfer::PARTING_MAX;
+use crate::call::transfer::{PARTING_MAX, Transfer};
 use crate::cdr::entry::{
     Fact, HungUpBy, JoinWhy, OfferOutcome, ParkLeft, QueueLeft, TransferOutcome,
 };
@@ -90,8 +90,10 @@ pub fn join(
     let beside = to.beside(role).and_then(|leg| to.legs.get(&leg));
     from.announce_to(now, site, (guest, beside), out);
     from.be_there(now, site, guest, to.spoken_beside(site, role), out)?;
-    let referrer = from.leave_for(now, site, guest, out);
     let older = from.id < to.id;
+    let early = why == JoinWhy::Transfer && role == Role::Party && to.rings_elsewhere();
+    let referrer = from.leave_for(now, site, (guest, early && older), out);
+    let sent = referrer.filter(|_| early).map(|leg| (leg, from.account_of(leg)));
     let mut stage = to.take_stage();
     to.close_books(now, &stage, (place, older), out);
     if let Stage::Parked(parked) = &stage {
@@ -136,6 +138,9 @@ pub fn join(
         }
     }
     heir.settle_in(now, site, (stage, role, guest), (place, older, why), out);
+    if let Some(sent) = sent {
+        heir.sent_early(now, sent, older, out);
+    }
     heir.let_referrer_go(now, site, referrer, out);
     rest.let_referrer_go(now, site, referrer, out);
     rest.end(now, site, HungUpBy::Switch, (200, 16, "joined"), out);
@@ -276,12 +281,41 @@ impl Call {
         is_there.then_some(()).ok_or(GONE)
     }
 
-    /// A guest leaves what he was in; says whose phone sent him, if one did.
+    /// Whether somebody is called for the one who is here.
+    fn rings_elsewhere(&self) -> bool {
+        matches!(self.stage, Stage::Outgoing(_) | Stage::Ringing(_))
+    }
+
+    fn account_of(&self, leg: LegId) -> Option<ExtensionId> {
+        self.legs.get(&leg)?.extension.clone()
+    }
+
+    /// A guest was sent into a place while it rings there (RFC 5589 §7.6): if nobody answers, who
+    /// has sent him gets him back. `told`: this call's record has the transfer already.
+    fn sent_early(
+        &mut self,
+        now: Instant,
+        (leg, owner): (LegId, Option<ExtensionId>),
+        told: bool,
+        out: &mut Vec<Output>,
+    ) {
+        if self.transfer.is_some() {
+            return; // whoever sent this call here gets it back
+        }
+        if !told {
+            let (extension, to) = (owner.clone(), self.caller.dialled.clone());
+            self.fact(now, out, Fact::Transferred { leg, extension, agent: None, to });
+        }
+        self.transfer = Some(Transfer::early(leg, owner, self.music_for(None)));
+    }
+
+    /// A guest leaves what he was in; says whose phone sent him, if one did. `early`: whether
+    /// somebody takes him is not known yet.
     fn leave_for(
         &mut self,
         now: Instant,
         site: &mut Site<'_>,
-        guest: LegId,
+        (guest, early): (LegId, bool),
         out: &mut Vec<Output>,
     ) -> Option<LegId> {
         if let Stage::Talking(talking) = self.take_stage() {
@@ -290,8 +324,10 @@ impl Call {
         self.order(Command::Stop { leg: guest }, out);
         match self.joining.take() {
             Some(Joining::Transferred { by: leg }) => {
-                let outcome = TransferOutcome::Completed;
-                self.fact(now, out, Fact::TransferEnded { leg, outcome });
+                if !early {
+                    let outcome = TransferOutcome::Completed;
+                    self.fact(now, out, Fact::TransferEnded { leg, outcome });
+                }
                 Some(leg)
             }
             Some(Joining::Caller) | None => None,

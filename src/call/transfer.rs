@@ -49,6 +49,9 @@ pub struct Transfer {
 enum Phase {
     /// Where he was sent.
     Onwards,
+    /// Into the place of his transferor, for whom somebody was rung: that one has left, and knows
+    /// it as done.
+    Early,
     /// Back: nobody took him there, and the account that sent him is rung.
     Recall,
     /// Back: nobody fetched him from where he was parked. No phone asked for it.
@@ -84,7 +87,14 @@ pub(super) enum Way {
 impl Transfer {
     /// Whether the account that asked for it is rung.
     pub fn is_recall(&self) -> bool {
-        self.phase != Phase::Onwards
+        !matches!(self.phase, Phase::Onwards | Phase::Early)
+    }
+
+    /// The way of somebody who is sent into the place of `by` while it rings there.
+    pub(super) fn early(by: LegId, owner: Option<ExtensionId>, music: PromptId) -> Self {
+        let (phase, referred_by) = (Phase::Early, None);
+        let (ringing_told, ordered) = (true, false);
+        Self { by, owner, referred_by, music, ringing_told, ordered, phase }
     }
 
     /// The way back of somebody parked, to the account that parked him; `party` is his leg.
@@ -310,11 +320,14 @@ impl Call {
         let Some(transfer) = self.transfer.take() else { return };
         let leg = transfer.by;
         let outcome = match transfer.phase {
-            Phase::Onwards => TransferOutcome::Completed,
+            Phase::Onwards | Phase::Early => TransferOutcome::Completed,
             Phase::Recall => TransferOutcome::Recalled,
             Phase::Unparked => return,
         };
         self.fact(now, out, Fact::TransferEnded { leg, outcome });
+        if transfer.phase == Phase::Early {
+            return;
+        }
         self.tell(now, site, leg, 200.into(), out);
         let patience = if transfer.ordered { Duration::ZERO } else { PARTING_MAX };
         self.let_go(now, (leg, patience), out);
@@ -357,6 +370,12 @@ impl Call {
             return;
         }
         let leg = transfer.by;
+        if transfer.phase == Phase::Early {
+            // His phone is wanted for the recall, though it may not have hung up yet.
+            self.drive(now, site, leg, leg::Input::HangUp(None), out);
+            self.recall(now, site, transfer, out);
+            return;
+        }
         self.tell(now, site, leg, why.0.into(), out);
         if transfer.is_recall() {
             let outcome = TransferOutcome::Failed;
@@ -405,6 +424,9 @@ impl Call {
         }
         let outcome = TransferOutcome::Abandoned;
         self.fact(now, out, Fact::TransferEnded { leg, outcome });
+        if phase == Phase::Early {
+            return;
+        }
         self.tell(now, site, leg, 487.into(), out);
     }
 
