@@ -36,7 +36,12 @@ fn ten_wrong_pins_lock_the_phone_out() {
     let locked = |fact: &&Fact| matches!(fact, Fact::LockedOut { seconds: 60, .. });
     assert_eq!(world.facts().filter(locked).count(), 1);
 
-    code(&mut world, "1006", "*11", "agent-denied");
+    world.dial("1006", "*11");
+    world.until("it is answered", |world| {
+        world.hears_prompt("1006", "agent-denied") || world.hears_prompt("1006", "agent-id")
+    });
+    assert!(world.hears_prompt("1006", "agent-denied"), "nothing is asked any more");
+    world.until("it is over", |world| world.stage("1006") == Stage::Over);
     log_in(&mut world, "1001");
     code(&mut world, "1001", "*12", "agent-out");
     world.run(Duration::from_secs(60));

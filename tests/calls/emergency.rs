@@ -69,6 +69,24 @@ fn no_limit_stops_it() {
     world.close();
 }
 
+/// The node has more than it can take, and sends every new call away but this.
+#[test]
+fn it_is_taken_while_others_are_sent_away() {
+    let mut world = World::new(&site());
+    begin(&mut world);
+    world.input(Input::Load(Duration::from_secs(10)));
+    for _ in 0..5 {
+        world.dial("1002", "1001");
+        world.until("it is sent away", |world| world.phone("1002").is_quiet());
+        assert_eq!(world.status_of("1002"), 503);
+        world.dial("1001", "119");
+        world.until("it rings", |world| world.rings("itsp"));
+        world.cancel("1001");
+        world.settle();
+    }
+    world.close();
+}
+
 /// Every server seems to be down: they are called all the same, then the next trunk's.
 #[test]
 fn a_trunk_that_seems_down_is_tried_and_then_the_next() {
