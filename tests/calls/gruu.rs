@@ -59,8 +59,8 @@ fn forwards_do_not_bend_it() {
 /// `[[routes]]` decide first: a phone's name is no way past them, for calls and for transfers.
 #[test]
 fn routes_bend_it() {
-    let rules = "[[routes]]\nname = \"ban\"\nfrom = \"1001\"\nto = \"1002\"\ntarget = \"hangup:403\"\n\
-                 [[routes]]\nname = \"desk\"\nto = \"1002\"\ntarget = \"extension:1005\"\n";
+    let rules = "[[routes]]\nfrom = \"1001\"\nto = \"1002\"\ntarget = \"hangup:403\"\n\
+                 [[routes]]\nto = \"1002\"\ntarget = \"extension:1005\"\n";
     let mut world = World::new(&format!("{SITE}{rules}"));
     let gruu = two_phones(&mut world, "pub-gruu");
     let rung = lines(&world);
@@ -98,8 +98,7 @@ fn routes_bend_it() {
 /// A route that leads to the account itself leads to the phone.
 #[test]
 fn a_route_to_its_account_leads_to_the_phone() {
-    let route =
-        "[[routes]]\nname = \"all\"\nto = \"10*\"\nfrom = \"1001\"\ntarget = \"extension:1002\"\n";
+    let route = "[[routes]]\nto = \"10*\"\nfrom = \"1001\"\ntarget = \"extension:1002\"\n";
     let mut world = World::new(&format!("{SITE}{route}"));
     let gruu = two_phones(&mut world, "temp-gruu");
     let rung = lines(&world);
