@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use std::process::{Command, Output};
 
 use strowger::cdr::config::Config;
-use strowger::cdr::entry::{AgentState, Direction, Entry, Fact, HungUpBy, TrunkState};
+use strowger::cdr::entry::{
+    AgentState, Direction, Entry, Fact, HungUpBy, SupervisorMode, TrunkState,
+};
 use strowger::config::sections::Grpc;
 use strowger::id::CallId;
 use strowger::shell::clock::Clock;
@@ -15,7 +17,7 @@ use strowger::shell::grpc::handle::{Asked, SwitchHandle};
 use strowger::shell::ledger::{Ledger, Node};
 use strowger::switch::request::{
     AgentChange, AgentView, CallView, ContactView, NodeStatus, PhoneView, QueueView, Refusal,
-    Reload, Reply, Request, RestingView, ServerView, Stage, TrunkView,
+    Reload, Reply, Request, RestingView, ServerView, Stage, Supervise, TrunkView,
 };
 use strowger::time::{Duration, Wall};
 use tokio::runtime::Runtime;
@@ -91,6 +93,12 @@ fn calls_are_ordered() {
     let dialled = site.says(&["call", "dial", "1001", "600", "--auto-answer"]);
     assert_eq!(dialled, "0000000000000007\n");
     assert_eq!(site.says(&["call", "transfer", "0000000000000007-1", "1002"]), "");
+    let supervise = ["call", "supervise", "17", "--extension", "1002"];
+    let whispers = site.says(&[&supervise[..], &["--mode", "whisper"]].concat());
+    assert_eq!(whispers, "0000000000000007\n");
+    let refused = site.run(&supervise);
+    let told = "strowger: extension 1002 may not supervise agent 17\n";
+    assert_eq!(text(&refused.stderr), told);
     for verb in ["hold", "resume", "pause", "record"] {
         let refused = site.run(&["call", verb, "0000000000000007-1"]);
         assert_eq!(refused.status.code(), Some(1));
@@ -315,6 +323,12 @@ fn played(asked: Asked) -> bool {
                 Request::Drain { on } => Reply::Status(status(on)),
                 Request::Status => Reply::Status(status(false)),
                 Request::Dial(_) => Reply::Dialled(CallId::from_u64(7)),
+                Request::Supervise(wanted) if wanted.mode == SupervisorMode::Whisper => {
+                    Reply::Dialled(CallId::from_u64(7))
+                }
+                Request::Supervise(Supervise { agent, extension, .. }) => {
+                    Reply::Refused(Refusal::MayNotSupervise { extension, agent })
+                }
                 Request::Hold { leg, .. } | Request::PauseRecording { leg, .. } => {
                     Reply::Refused(Refusal::UnknownLeg(leg))
                 }

@@ -24,6 +24,7 @@ use crate::call::queueing::Waiting;
 use crate::call::ringing::Ringing;
 use crate::call::services::Services;
 use crate::call::site::{Plan, Site};
+use crate::call::supervision::{Supervisor, Wish};
 use crate::call::talking::Talking;
 use crate::call::transfer::Transfer;
 use crate::call::trunk::Outgoing;
@@ -176,6 +177,10 @@ pub struct Call {
     pub(super) transfers: u8,
     /// The accounts that forwarded the call, and why.
     pub(super) diverted: Vec<Diverted>,
+    /// Who listens to the talk, or takes part in it, without being one of the two.
+    pub(super) supervisors: Vec<Supervisor>,
+    /// Whom the caller is to supervise, as somebody has ordered.
+    pub(super) wish: Option<Wish>,
     /// Legs that have nothing to do here any more, and when they are hung up.
     pub(super) parting: Vec<(LegId, Instant)>,
     /// Legs whose phones hold the other side.
@@ -284,6 +289,8 @@ impl Call {
             transfer: None,
             transfers: 0,
             diverted: Vec::new(),
+            supervisors: Vec::new(),
+            wish: None,
             parting: Vec::new(),
             holding: BTreeSet::new(),
             recordings: 0,

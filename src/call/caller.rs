@@ -34,6 +34,26 @@ pub enum Origin {
 }
 
 impl Caller {
+    /// An account for which a program calls; `presented` is the number that others are shown.
+    pub fn of_account(
+        extension: &ExtensionId,
+        name: &str,
+        presented: Option<String>,
+        dialled: String,
+    ) -> Self {
+        Self {
+            origin: Origin::Extension(extension.clone()),
+            sent: extension.to_string(),
+            number: extension.to_string(),
+            presented,
+            e164: None,
+            name: Some(name.to_owned()).filter(|name| !name.is_empty()),
+            dialled,
+            did: None,
+            hidden: false,
+        }
+    }
+
     /// The account that calls.
     pub fn extension(&self) -> Option<&ExtensionId> {
         match &self.origin {

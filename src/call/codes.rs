@@ -26,6 +26,7 @@ pub(super) enum Question {
     ForwardTo { why: ForwardWhy },
     Pin { agent: String },
     Reason { agent: AgentId },
+    Supervised,
 }
 
 impl Dialogue {
@@ -47,6 +48,7 @@ impl Call {
             // He is answered when somebody is there to talk with.
             Code::Pickup => return self.pick_up(out),
             Code::Park => return self.dial_park(now, site, out),
+            Code::Supervise if self.names_whom() => return self.supervise(None, out),
             _ => {}
         }
         self.answer_caller(now, site, None, out);
@@ -63,6 +65,7 @@ impl Call {
             }
             (Code::AgentLogin, _) if self.guesses(now, site) => self.deny(now, site, out),
             (Code::AgentLogin, _) => self.ask(now, site, Question::AgentId, 0, out),
+            (Code::Supervise, _) => self.ask(now, site, Question::Supervised, 0, out),
             (Code::AgentAway, Some(agent)) => {
                 self.ask(now, site, Question::Reason { agent }, 0, out);
             }
@@ -96,7 +99,7 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         let (prompt, digits_max) = match &question {
-            Question::AgentId => ("agent-id", 16),
+            Question::AgentId | Question::Supervised => ("agent-id", 16),
             Question::ForwardTo { .. } => ("forward-number", 32),
             Question::Pin { .. } => ("agent-pin", 16),
             Question::Reason { .. } => ("agent-reason", 1),
@@ -161,6 +164,7 @@ impl Call {
                     self.ask(now, site, Question::AgentId, failures + 1, out);
                 }
             }
+            Question::Supervised => self.supervise(Some(digits.as_str().into()), out),
             Question::Reason { agent } => {
                 let digit = digits.as_str().chars().next();
                 let reason = digit.and_then(|digit| self.plan.codes.away_reasons.get(&digit));

@@ -15,6 +15,7 @@ use crate::call::call::{Call, Output, Stage};
 use crate::call::caller::Caller;
 use crate::call::leg;
 use crate::call::site::{Plan, Site};
+use crate::call::supervision::Wish;
 use crate::call::transfer::Sent;
 use crate::cdr::entry::{Fact, HungUpBy, OrderKind};
 use crate::id::{CallId, ExtensionId, LegId};
@@ -69,6 +70,8 @@ pub struct Ordered {
     pub extension: ExtensionId,
     /// Where the number leads, as a rule of the plan says.
     pub route: (String, Dest),
+    /// Whom it is to supervise, if that is what it is for.
+    pub wish: Option<Wish>,
     /// The account's phones are to answer by themselves.
     pub auto_answer: bool,
 }
@@ -91,10 +94,12 @@ impl Call {
         out: &mut Vec<Output>,
     ) -> Option<Self> {
         let thread = site.ports.thread()?;
-        let Ordered { by, caller, extension, route, auto_answer } = ordered;
+        let Ordered { by, caller, extension, route, wish, auto_answer } = ordered;
         let mut call = Self::bare((now, site.settings.epoch), id, (caller, thread), plan);
         call.set_up(now, String::new(), out);
-        let (order, to) = (OrderKind::Dial, Some(call.caller.dialled.clone()));
+        let order = if wish.is_some() { OrderKind::Supervise } else { OrderKind::Dial };
+        let to = Some(call.caller.dialled.clone());
+        call.wish = wish;
         call.fact(now, out, Fact::Ordered { order, by, leg: None, to });
         call.summons = Some(Summons { route, auto_answer });
         let account = call.plan.extensions.get(&extension);

@@ -14,12 +14,13 @@ use crate::call::invite::COMPLETED_ELSEWHERE;
 use crate::call::leg::{self, Leg};
 use crate::call::ringing::RINGBACK;
 use crate::call::site::Site;
+use crate::call::supervision::Wish;
 use crate::call::talking::Talking;
 use crate::call::transfer::{PARTING_MAX, Transfer};
 use crate::cdr::entry::{
     Fact, HungUpBy, JoinWhy, OfferOutcome, ParkLeft, QueueLeft, TransferOutcome,
 };
-use crate::id::{CallId, ExtensionId, LegId};
+use crate::id::{AgentId, CallId, ExtensionId, LegId};
 use crate::media::control::{Command, Sound};
 use crate::sip::dialog::Replaces;
 use crate::sip::dialog::refer::Refer;
@@ -34,13 +35,17 @@ pub enum Place {
     Parked { slot: u16 },
     /// That of a phone that rings: of one account, or of any that `by` may pick up for.
     Ringing { of: Option<ExtensionId>, by: ExtensionId },
+    /// Beside an agent who talks, to supervise him.
+    Supervised { agent: AgentId, by: ExtensionId },
 }
 
 /// Who waits for a place.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Joining {
     /// The caller himself.
     Caller,
+    /// The caller, who wants to supervise somebody.
+    Supervisor(Wish),
     /// The other side of this leg, whose phone asked for it.
     Transferred { by: LegId },
 }
@@ -107,6 +112,7 @@ pub fn join(
     to.free_agent_at(now, site, &mut stage, agent_leg);
     from.end_pause(now, out);
     to.end_pause(now, out);
+    to.end_supervision(now, site, out);
     let thread = to.thread;
     let (heir, rest) = if older { (from, to) } else { (to, from) };
     let moved = if older { others.clone() } else { vec![guest] };
@@ -212,6 +218,7 @@ impl Call {
                 let why = (status, super::call::cause_of(status), "nobody_there");
                 self.end(now, site, HungUpBy::Switch, why, out);
             }
+            Some(Joining::Supervisor(_)) => self.not_supervised(now, site, status, out),
             None => {}
         }
     }
@@ -266,7 +273,7 @@ impl Call {
     }
 
     /// Makes sure that a guest's phone is answered.
-    fn be_there(
+    pub(super) fn be_there(
         &mut self,
         now: Instant,
         site: &mut Site<'_>,
@@ -330,7 +337,7 @@ impl Call {
                 }
                 Some(leg)
             }
-            Some(Joining::Caller) | None => None,
+            Some(Joining::Caller | Joining::Supervisor(_)) | None => None,
         }
     }
 
@@ -395,7 +402,7 @@ impl Call {
     }
 
     /// Gives a leg to another call, with all that is remembered of it.
-    fn hand_over(&mut self, heir: &mut Self, leg: LegId) {
+    pub(super) fn hand_over(&mut self, heir: &mut Self, leg: LegId) {
         let Some(given) = self.legs.remove(&leg) else { return };
         heir.legs.insert(leg, given);
         heir.clients.extend(self.clients.extract_if(.., |(of, _)| *of == leg));

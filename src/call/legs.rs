@@ -232,6 +232,9 @@ impl Call {
         lost: Option<&'static str>,
         out: &mut Vec<Output>,
     ) {
+        if self.supervisor_left(now, leg, out) {
+            return;
+        }
         let cause = if lost.is_some() { NO_LIFE } else { 16 };
         let talks = matches!(&self.stage, Stage::Talking(talking) if talking.peer == leg);
         if leg == self.party || talks {
@@ -279,6 +282,9 @@ impl Call {
         (leg, key): (LegId, char),
         out: &mut Vec<Output>,
     ) {
+        if self.supervisor_key(now, site, (leg, key), out) {
+            return;
+        }
         if leg == self.party {
             self.digit(now, site, key, out);
         }

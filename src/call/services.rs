@@ -104,7 +104,7 @@ impl Call {
     }
 
     /// What the caller dialled after a code.
-    fn number_after(&self, code: Code) -> String {
+    pub(super) fn number_after(&self, code: Code) -> String {
         let mut codes = self.plan.codes.dialled();
         let dialled = codes.find(|(known, _)| *known == code).map(|(_, dialled)| dialled);
         let number = dialled.and_then(|dialled| self.caller.dialled.strip_prefix(dialled));

@@ -70,6 +70,9 @@ impl Call {
                 for command in self.moving.remove(&leg).unwrap_or_default() {
                     self.order(command, out);
                 }
+                if !self.supervisors.is_empty() {
+                    self.order_room(out);
+                }
             }
             Event::Silent { leg } => self.drive(now, site, leg, leg::Input::Silent, out),
             Event::Spare { .. } => {}

@@ -59,7 +59,14 @@ impl Call {
         self.take_back(now, site, [a, b], out);
         self.show(now, site, (a, b), out);
         self.show(now, site, (b, a), out);
-        self.order(Command::Bridge { a, b }, out);
+        if self.supervisors.is_empty() {
+            self.order(Command::Bridge { a, b }, out);
+        } else {
+            for leg in [a, b] {
+                self.order(Command::Stop { leg }, out);
+            }
+            self.order_room(out);
+        }
         for (held, other) in [(a, b), (b, a)] {
             if self.legs.get(&held).is_some_and(|leg| leg.audio().is_held()) {
                 self.play_hold_music(other, out);
@@ -175,6 +182,9 @@ impl Call {
 
     /// A phone put us on hold or took us back: the other side hears music meanwhile.
     pub(super) fn held(&mut self, now: Instant, leg: LegId, held: bool, out: &mut Vec<Output>) {
+        if self.is_supervisor(leg) {
+            return; // he holds nobody: he hears nothing for a while
+        }
         let fact = if held { Fact::HoldBegan { leg } } else { Fact::HoldEnded { leg } };
         self.fact(now, out, fact);
         if held {
@@ -224,6 +234,7 @@ impl Call {
     ) {
         let (a, b) = (self.party, talking.peer);
         self.end_pause(now, out);
+        self.end_supervision(now, site, out);
         self.fact(now, out, Fact::TalkEnded { a, b });
         if let Some(agent) = &talking.agent {
             site.acd.call_ended(now, self.acd_id, agent, site.decided);

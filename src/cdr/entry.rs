@@ -227,6 +227,20 @@ pub enum Fact {
         /// Which configuration the call began with: counts the reloads.
         config: u64,
     },
+    /// A supervisor joined a talk, or goes on in another way; nobody in it is told.
+    Supervised {
+        leg: LegId,
+        /// His account.
+        extension: ExtensionId,
+        /// The agent whom he supervises, and the agent's leg.
+        agent: AgentId,
+        of: LegId,
+        mode: SupervisorMode,
+    },
+    /// He left, or the talk did; or he is one of the two now.
+    SupervisionEnded {
+        leg: LegId,
+    },
     /// The SIP Call-ID of a leg that we called.
     LegSetup {
         leg: LegId,
@@ -343,6 +357,8 @@ pub enum JoinWhy {
     Fetch,
     /// Somebody answered a phone that rang for another.
     Pickup,
+    /// Somebody supervises the agent at `place`, and took nobody's.
+    Supervise,
     /// A phone took over the place of another by itself (INVITE with Replaces).
     Takeover,
     /// An attended transfer.
@@ -381,7 +397,35 @@ pub enum OrderKind {
     Hold,
     /// It is not held any more.
     Resume,
+    /// An agent is supervised, or in another way than before.
+    Supervise,
     Transfer,
+}
+
+/// How a supervisor takes part in a talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SupervisorMode {
+    /// Both hear him, and he hears both.
+    Barge,
+    /// Nobody hears him.
+    Listen,
+    /// The agent is released, and he talks in his place.
+    TakeOver,
+    /// The agent alone hears him.
+    Whisper,
+}
+
+impl SupervisorMode {
+    /// As the ledger and people write it, such as `take-over`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Barge => "barge",
+            Self::Listen => "listen",
+            Self::TakeOver => "take-over",
+            Self::Whisper => "whisper",
+        }
+    }
 }
 
 /// Why somebody is parked no more.

@@ -75,6 +75,9 @@ impl CallRecord {
                 add(&mut self.routes, &mut self.omitted, taken);
             }
             Fact::Setup { .. } => self.apply_setup(at, &entry.fact),
+            Fact::Supervised { .. } | Fact::SupervisionEnded { .. } => {
+                self.apply_supervision(at, &entry.fact);
+            }
             Fact::TalkBegan { .. } | Fact::TalkEnded { .. } => self.apply_talk(at, &entry.fact),
             Fact::Transferred { .. } | Fact::TransferEnded { .. } => {
                 self.apply_transfer(at, &entry.fact);
@@ -137,6 +140,9 @@ impl CallRecord {
         for park in self.parks.iter().filter(|park| park.ended.is_none()) {
             let why = ParkLeft::NodeRestart;
             facts.push(Fact::Unparked { leg: park.leg, slot: park.slot, why });
+        }
+        for join in self.supervisor_joins.iter().filter(|join| join.ended.is_none()) {
+            facts.push(Fact::SupervisionEnded { leg: join.leg });
         }
         for wrap_up in self.wrap_ups.iter().filter(|wrap_up| wrap_up.ended.is_none()) {
             facts.push(Fact::WrapUpEnded { agent: wrap_up.agent.clone() });
@@ -453,7 +459,7 @@ impl CallRecord {
 }
 
 /// Adds an item within the limit of a list, or counts it.
-fn add<T>(list: &mut Vec<T>, omitted: &mut u64, item: T) {
+pub(super) fn add<T>(list: &mut Vec<T>, omitted: &mut u64, item: T) {
     if list.len() < ITEMS_MAX {
         list.push(item);
     } else {

@@ -7,4 +7,5 @@
 pub mod config;
 pub mod entry;
 pub mod fold;
+mod gathering;
 pub mod record;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::{
     Direction, ForwardWhy, HungUpBy, JoinWhy, OfferOutcome, OrderKind, ParkLeft, Quality,
-    QueueLeft, TransferOutcome,
+    QueueLeft, SupervisorMode, TransferOutcome,
 };
 use crate::id::{AgentId, CallId, ExtensionId, LegId, MenuId, QueueId, Target, TrunkId};
 use crate::time::{Duration, Wall};
@@ -66,6 +66,8 @@ pub struct CallRecord {
     pub joins: Vec<Join>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parks: Vec<Park>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub supervisor_joins: Vec<SupervisorJoin>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub orders: Vec<Order>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -320,6 +322,20 @@ pub struct Park {
     pub why: Option<ParkLeft>,
 }
 
+/// A supervisor was in a talk, in one way; another way is another item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SupervisorJoin {
+    pub leg: LegId,
+    /// His account.
+    pub extension: ExtensionId,
+    /// Whom he supervised.
+    pub agent: AgentId,
+    pub mode: SupervisorMode,
+    pub began: Wall,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Wall>,
+}
+
 /// An agent's after-call work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WrapUp {
@@ -415,6 +431,7 @@ impl CallRecord {
             transfers: Vec::new(),
             joins: Vec::new(),
             parks: Vec::new(),
+            supervisor_joins: Vec::new(),
             orders: Vec::new(),
             forwards: Vec::new(),
             wrap_ups: Vec::new(),

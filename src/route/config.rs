@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::id::{ClassId, HoursId, Target, TrunkId};
+use crate::id::{AgentId, ClassId, HoursId, QueueId, Target, TrunkId};
 use crate::route::hours::{Closed, Open};
 use crate::route::network::Network;
 use crate::route::pattern::Pattern;
@@ -53,6 +53,9 @@ pub struct Extension {
     pub ring_timeout: Duration,
     /// Whether the audio of its phones is encrypted; see `[media] srtp`. Default: as there.
     pub srtp: Option<Security>,
+    /// The agents whose talks it may listen to and join: those of a queue, `"queue:sales"`, one,
+    /// `"agent:17"`, or `"all"`. Default `[]`: none.
+    pub supervises: Vec<Supervised>,
 }
 
 impl Default for Extension {
@@ -72,6 +75,33 @@ impl Default for Extension {
             record: Record::Never,
             ring_timeout: Duration::from_secs(60),
             srtp: None,
+            supervises: Vec::new(),
+        }
+    }
+}
+
+/// Agents whom somebody may supervise; written `"all"`, `"agent:17"`, `"queue:sales"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Supervised {
+    Agent(AgentId),
+    All,
+    /// Those who serve it at that moment.
+    Queue(QueueId),
+}
+
+impl<'de> Deserialize<'de> for Supervised {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.split_once(':') {
+            None if text == "all" => Ok(Self::All),
+            Some(("agent", id)) if !id.is_empty() => Ok(Self::Agent(id.into())),
+            Some(("queue", id)) if !id.is_empty() => Ok(Self::Queue(id.into())),
+            _ => {
+                let text = format!(
+                    "`{text}` names no agents; write \"all\", \"queue:ID\" or \"agent:ID\""
+                );
+                Err(serde::de::Error::custom(text))
+            }
         }
     }
 }
@@ -173,6 +203,10 @@ pub struct Codes {
     pub record_pause: String,
     /// Pressed in a talk: it is recorded again; the phone hears two tones. Default `"*23"`.
     pub record_resume: String,
+    /// Listens to the agent whose id comes after it, such as `*3317`, for extensions that may
+    /// (`supervises`); asks for the id if there is none. Keys then change what is heard: 1 listens,
+    /// 2 speaks to the agent alone, 3 to both, 4 takes the call over. Default `"*33"`.
+    pub supervise: String,
     /// Ends the wrap-up of the agent at this phone. Default `"*15"`.
     pub wrap_up_done: String,
     /// Extends that wrap-up by its queue's length. Default `"*16"`.
@@ -201,6 +235,7 @@ impl Default for Codes {
             pickup: "*8".to_owned(),
             record_pause: "*22".to_owned(),
             record_resume: "*23".to_owned(),
+            supervise: "*33".to_owned(),
             wrap_up_done: "*15".to_owned(),
             wrap_up_extend: "*16".to_owned(),
         }
@@ -227,6 +262,7 @@ pub enum Code {
     Pickup,
     RecordPause,
     RecordResume,
+    Supervise,
     WrapUpDone,
     WrapUpExtend,
 }
@@ -252,6 +288,7 @@ impl Code {
             Self::Pickup => "pickup",
             Self::RecordPause => "record_pause",
             Self::RecordResume => "record_resume",
+            Self::Supervise => "supervise",
             Self::WrapUpDone => "wrap_up_done",
             Self::WrapUpExtend => "wrap_up_extend",
         }
@@ -268,6 +305,7 @@ impl Code {
                 | Self::ForwardNoAnswer
                 | Self::Park
                 | Self::Pickup
+                | Self::Supervise
         )
     }
 }
@@ -293,6 +331,7 @@ impl Codes {
             (Code::Pickup, &self.pickup),
             (Code::RecordPause, &self.record_pause),
             (Code::RecordResume, &self.record_resume),
+            (Code::Supervise, &self.supervise),
             (Code::WrapUpDone, &self.wrap_up_done),
             (Code::WrapUpExtend, &self.wrap_up_extend),
         ]

@@ -49,6 +49,7 @@ impl Switch {
             }
             Request::Phones => Reply::Phones(self.phone_views()),
             Request::Queues => Reply::Queues(self.queue_views(now)),
+            Request::Supervise(supervise) => answered(self.order_supervision(now, supervise, out)),
             Request::Status => Reply::Status(self.status(now)),
             Request::Transfer { leg, to, by } => {
                 answered(self.order_leg(now, (leg, Order::Transfer { to }, by), out))
@@ -123,6 +124,11 @@ impl Switch {
             trunk: leg.trunk.clone(),
             quality: leg.sound.quality,
             one_way: leg.sound.one_way,
+            supervises: call
+                .supervisors()
+                .iter()
+                .find(|supervisor| supervisor.leg == leg.id)
+                .map(|supervisor| supervisor.mode),
             state: match leg {
                 leg if leg.is_leaving() => LegState::Ending,
                 leg if leg.is_ringing() => LegState::Ringing,

@@ -3,7 +3,7 @@
 //! A call that is ordered for an account has the account's rights and limits, as if its phone had
 //! dialled; feature codes and emergency numbers are dialled by people only.
 
-use crate::call::{Call, Caller, Order, OrderError, Ordered, Origin};
+use crate::call::{Call, Caller, Order, OrderError, Ordered, Output as CallOutput};
 use crate::id::Target;
 use crate::id::{CallId, LegId};
 use crate::route::rules::{Call as Dialled, Dest};
@@ -23,17 +23,7 @@ impl Switch {
         let Dial { extension, to, caller_id, auto_answer, by } = dial;
         let account = plan.extensions.get(&extension);
         let account = account.ok_or_else(|| Refusal::UnknownExtension(extension.clone()))?;
-        let caller = Caller {
-            origin: Origin::Extension(extension.clone()),
-            sent: extension.to_string(),
-            number: extension.to_string(),
-            presented: caller_id,
-            e164: None,
-            name: Some(account.name.clone()).filter(|name| !name.is_empty()),
-            dialled: to.clone(),
-            did: None,
-            hidden: false,
-        };
+        let caller = Caller::of_account(&extension, &account.name, caller_id, to.clone());
         let decision = plan.routes.find(&Dialled {
             from: &caller.number,
             to: &to,
@@ -46,29 +36,52 @@ impl Switch {
             Dest::Code(_) | Dest::Emergency => return Err(Refusal::ByPhoneOnly(to)),
             Dest::Target(_) => {}
         }
-        if self.parts.registrar.targets(&extension).is_empty() {
-            return Err(Refusal::NotRegistered(extension));
+        let route = (decision.rule, decision.target);
+        let wish = None;
+        self.order_for(now, Ordered { by, caller, extension, route, wish, auto_answer }, out)
+    }
+
+    /// Rings an account's phones for a call that somebody orders.
+    pub(super) fn order_for(
+        &mut self,
+        now: Instant,
+        ordered: Ordered,
+        out: &mut Vec<Output>,
+    ) -> Result<Reply, Refusal> {
+        let Ordered { caller, extension, .. } = &ordered;
+        if self.parts.registrar.targets(extension).is_empty() {
+            return Err(Refusal::NotRegistered(extension.clone()));
         }
-        if !self.has_room(&caller) || self.ports.thread().is_none() {
+        if !self.has_room(caller) || self.ports.thread().is_none() {
             return Err(Refusal::NoRoom);
         }
         let id = self.call_ids.next(self.wall(now).as_micros());
-        let dialled = (extension.clone(), to.as_str());
-        if let Some(reason) = self.forbidden(now, id, dialled, &decision.target, out) {
-            let reason = reason.to_owned();
-            return Err(Refusal::Forbidden { extension, number: to, reason });
+        let dialled = (extension.clone(), caller.dialled.as_str());
+        if let Some(reason) = self.forbidden(now, id, dialled, &ordered.route.1, out) {
+            let (extension, number) = (extension.clone(), caller.dialled.clone());
+            return Err(Refusal::Forbidden { extension, number, reason: reason.to_owned() });
         }
-        let route = (decision.rule, decision.target);
-        let ordered = Ordered { by, caller, extension, route, auto_answer };
+        let plan = self.plan.clone();
         let (mut steps, mut site) = (Vec::new(), self.site());
         let call = Call::ordered(now, id, ordered, plan, &mut site, &mut steps);
         let call = call.ok_or(Refusal::NoRoom)?;
         self.calls_total += 1;
         self.calls.insert(id, Box::new(call));
+        self.carried_out(now, id, steps, out);
+        Ok(Reply::Dialled(id))
+    }
+
+    /// Carries out what a call asked for when it was ordered something.
+    pub(super) fn carried_out(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        steps: Vec<CallOutput>,
+        out: &mut Vec<Output>,
+    ) {
         self.carry_out(now, steps, out);
         self.follow_call(now, id, out);
         self.tidy(id);
-        Ok(Reply::Dialled(id))
     }
 
     /// Has something done about a leg.
@@ -86,9 +99,7 @@ impl Switch {
         let mut steps = Vec::new();
         let obeyed = self
             .with_call(id, |call, site| call.obey(now, site, (leg, order.clone(), by), &mut steps));
-        self.carry_out(now, steps, out);
-        self.follow_call(now, id, out);
-        self.tidy(id);
+        self.carried_out(now, id, steps, out);
         match obeyed {
             Some(Ok(())) => Ok(Reply::Done),
             Some(Err(error)) => Err(refusal(leg, order, error)),
@@ -106,9 +117,7 @@ impl Switch {
         let mut steps = Vec::new();
         let ended = self.with_call(id, |call, site| call.hang_up(now, site, by, &mut steps));
         ended.ok_or(Refusal::UnknownCall(id))?;
-        self.carry_out(now, steps, out);
-        self.follow_call(now, id, out);
-        self.tidy(id);
+        self.carried_out(now, id, steps, out);
         Ok(Reply::HungUp)
     }
 }

@@ -30,7 +30,12 @@ impl Switch {
             };
             let mut steps = Vec::new();
             let (guest, place) = ((&mut *giver, guest), (&mut *taker, place));
-            let joined = call::join(now, &mut self.site(), guest, place, why, &mut steps);
+            let joined = match why {
+                JoinWhy::Supervise => {
+                    call::supervise(now, &mut self.site(), guest, place, &mut steps)
+                }
+                _ => call::join(now, &mut self.site(), guest, place, why, &mut steps),
+            };
             for call in [giver, taker] {
                 self.calls.insert(call.id(), call);
             }
@@ -90,6 +95,10 @@ impl Switch {
                         && self.may_pick_up(by, extension)
                 });
                 found.map(|(leg, _)| (leg, JoinWhy::Pickup)).ok_or(NOBODY)
+            }
+            Place::Supervised { agent, by } => {
+                let leg = self.supervised(Some(from), agent, by)?;
+                Ok((leg, JoinWhy::Supervise))
             }
         }
     }

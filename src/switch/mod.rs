@@ -18,6 +18,7 @@ mod lamps;
 mod limits;
 mod locate;
 pub mod request;
+mod supervision;
 mod trunks;
 mod wanted;
 

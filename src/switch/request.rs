@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::call::services::Services;
-use crate::cdr::entry::{AgentState, Direction, Quality, TrunkState};
+use crate::cdr::entry::{AgentState, Direction, Quality, SupervisorMode, TrunkState};
 use crate::id::{AgentId, CallId, ExtensionId, LegId, MenuId, PromptId, QueueId, TrunkId};
 use crate::time::{Duration, Wall};
 
@@ -33,6 +33,8 @@ pub enum Request {
     Queues,
     /// Answered by `Reply::Status`.
     Status,
+    /// Lets an account supervise an agent; answered by `Reply::Dialled`.
+    Supervise(Supervise),
     /// Sends a leg that talks on to a number; answered by `Reply::Done` as soon as that is tried.
     Transfer { leg: LegId, to: String, by: String },
     /// Every trunk of the configuration; answered by `Reply::Trunks`.
@@ -48,6 +50,16 @@ pub struct Dial {
     pub caller_id: Option<String>,
     /// The account's phones are to answer by themselves.
     pub auto_answer: bool,
+    /// Who orders it.
+    pub by: String,
+}
+
+/// An account that is to supervise an agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Supervise {
+    pub agent: AgentId,
+    pub extension: ExtensionId,
+    pub mode: SupervisorMode,
     /// Who orders it.
     pub by: String,
 }
@@ -109,6 +121,8 @@ pub enum Refusal {
     /// The leg's state does not allow it.
     #[error("leg {leg}: {why}")]
     LegState { leg: LegId, why: String },
+    #[error("extension {extension} may not supervise agent {agent}")]
+    MayNotSupervise { extension: ExtensionId, agent: AgentId },
     #[error("the node takes no further call at this moment")]
     NoRoom,
     /// A hot-desking agent logged in without naming a phone.
@@ -212,6 +226,8 @@ pub struct LegView {
     pub quality: Option<Quality>,
     /// It is sent audio, and none comes from it.
     pub one_way: bool,
+    /// It supervises the talk of the others.
+    pub supervises: Option<SupervisorMode>,
 }
 
 /// Where a leg's dialog is.

@@ -84,6 +84,7 @@ mod strays;
 mod subscribe_lifetime;
 mod subscribe_packages;
 mod subscribe_restart;
+mod supervision;
 mod t38_refused;
 mod torture;
 mod transfer_any_moment;

@@ -1,7 +1,10 @@
 //! Calls of phones: times that nobody would wait, places that cannot be dialled, groups of nobody.
 
 use crate::config::Config;
+use crate::config::lint::targets::missing;
 use crate::config::problem::{Finding, error, warning};
+use crate::id::Target;
+use crate::route::config::Supervised;
 use crate::time::Duration;
 
 pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
@@ -19,6 +22,25 @@ pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
         findings.push(error(&["park", "timeout"], text));
     }
     pickup_groups(config, findings);
+    supervisors(config, findings);
+}
+
+/// Agents and queues that an extension supervises, but nobody knows.
+fn supervisors(config: &Config, findings: &mut Vec<Finding>) {
+    for (id, account) in &config.extensions {
+        for (place, whom) in account.supervises.iter().enumerate() {
+            let path = ["extensions", id.as_str(), "supervises", &place.to_string()];
+            if account.supervises[..place].contains(whom) {
+                findings.push(warning(&path, "it is written twice; leave one out"));
+            }
+            let target = match whom {
+                Supervised::Agent(agent) => Target::Agent(agent.clone()),
+                Supervised::All => continue,
+                Supervised::Queue(queue) => Target::Queue(queue.clone()),
+            };
+            findings.extend(missing(config, &target).map(|text| error(&path, text)));
+        }
+    }
 }
 
 fn pickup_groups(config: &Config, findings: &mut Vec<Finding>) {

@@ -2,7 +2,7 @@
 
 use super::client::Client;
 use super::print::out;
-use super::{CallVerb, CliError, LegName};
+use super::{CallVerb, CliError, LegName, Mode};
 use crate::shell::proto;
 use crate::shell::proto::calls_client::CallsClient;
 
@@ -40,6 +40,19 @@ pub async fn order(verb: CallVerb) -> Result<(), CliError> {
             let client = Client::connect(&place).await?;
             let asked = proto::ResumeRequest { leg_id, requested_by };
             CallsClient::new(client.connection).resume(asked).await?;
+        }
+        CallVerb::Supervise { agent, extension, mode, place } => {
+            let client = Client::connect(&place).await?;
+            let mode = match mode {
+                Mode::Barge => proto::SupervisorMode::Barge,
+                Mode::Listen => proto::SupervisorMode::Listen,
+                Mode::Takeover => proto::SupervisorMode::TakeOver,
+                Mode::Whisper => proto::SupervisorMode::Whisper,
+            };
+            let asked =
+                proto::SuperviseRequest { agent, extension, mode: mode.into(), requested_by };
+            let called = CallsClient::new(client.connection).supervise(asked).await?.into_inner();
+            out(&format!("{}\n", called.call_id))?;
         }
         CallVerb::Transfer { leg: LegName { leg: leg_id, place }, to } => {
             let client = Client::connect(&place).await?;

@@ -17,7 +17,7 @@ mod views;
 use std::io;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use thiserror::Error;
 
 use crate::config::problem::Problem;
@@ -155,6 +155,20 @@ pub enum CallVerb {
     Record(LegName),
     /// Take a leg back from hold
     Resume(LegName),
+    /// Let an extension listen to an agent who talks, whisper to him, barge in or take over; prints
+    /// the id of the call to it, or of the agent's if it is in that already
+    Supervise {
+        /// The agent's id
+        agent: String,
+        /// Whose phones are rung; it needs the right to it (`supervises`)
+        #[arg(long, value_name = "N")]
+        extension: String,
+        /// How to begin, or to go on
+        #[arg(long, value_enum, default_value_t = Mode::Listen)]
+        mode: Mode,
+        #[command(flatten)]
+        place: Where,
+    },
     /// Send a leg that talks on to a number; the other side leaves when somebody is there
     Transfer {
         #[command(flatten)]
@@ -162,6 +176,15 @@ pub enum CallVerb {
         /// The number, as the other side's phone would dial it
         to: String,
     },
+}
+
+/// How a supervisor takes part in a talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    Barge,
+    Listen,
+    Takeover,
+    Whisper,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 
 use tonic::{Request, Response, Status};
 
-use super::convert::{call_id, direction, leg_id, name, time};
+use super::convert::{call_id, direction, leg_id, name, supervisor_mode, time};
 use super::handle::{SwitchHandle, unexpected};
 use super::record::quality;
+use crate::cdr::entry::SupervisorMode;
 use crate::shell::proto::calls_server::Calls;
 use crate::shell::proto::{self, CallStage};
-use crate::switch::request::{self, CallView, Dial, LegState, LegView, Reply, Stage};
+use crate::switch::request::{self, CallView, Dial, LegState, LegView, Reply, Stage, Supervise};
 
 pub struct Service {
     pub switch: SwitchHandle,
@@ -62,6 +63,38 @@ impl Calls for Service {
         match self.switch.ask(request::Request::Dial(dial)).await? {
             Reply::Dialled(call) => {
                 Ok(Response::new(proto::DialResponse { call_id: call.to_string() }))
+            }
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn supervise(
+        &self,
+        request: Request<proto::SuperviseRequest>,
+    ) -> Result<Response<proto::SuperviseResponse>, Status> {
+        let from = request.remote_addr();
+        let asked = request.into_inner();
+        if asked.agent.is_empty() || asked.extension.is_empty() {
+            return Err(Status::invalid_argument("name the agent and the extension"));
+        }
+        let mode = match asked.mode() {
+            proto::SupervisorMode::Unspecified | proto::SupervisorMode::Listen => {
+                SupervisorMode::Listen
+            }
+            proto::SupervisorMode::Barge => SupervisorMode::Barge,
+            proto::SupervisorMode::TakeOver => SupervisorMode::TakeOver,
+            proto::SupervisorMode::Whisper => SupervisorMode::Whisper,
+        };
+        let (agent, extension) = (number(asked.agent)?, number(asked.extension)?);
+        let supervise = Supervise {
+            agent: agent.as_str().into(),
+            extension: extension.as_str().into(),
+            mode,
+            by: who(asked.requested_by, from)?,
+        };
+        match self.switch.ask(request::Request::Supervise(supervise)).await? {
+            Reply::Dialled(call) => {
+                Ok(Response::new(proto::SuperviseResponse { call_id: call.to_string() }))
             }
             other => Err(unexpected(&other)),
         }
@@ -223,5 +256,6 @@ fn leg(view: &LegView) -> proto::CallLeg {
         trunk: name(view.trunk.as_ref()),
         quality: view.quality.map(quality),
         one_way: view.one_way,
+        supervisor_mode: view.supervises.map(|mode| supervisor_mode(mode).into()),
     }
 }

@@ -5,7 +5,7 @@ use tonic::Status;
 
 use crate::cdr::entry::{
     AgentState, Direction, ForwardWhy, HungUpBy, JoinWhy, OfferOutcome, OrderKind, ParkLeft,
-    QueueLeft, TransferOutcome, TrunkState,
+    QueueLeft, SupervisorMode, TransferOutcome, TrunkState,
 };
 use crate::id::{CallId, LegId};
 use crate::shell::proto;
@@ -124,6 +124,7 @@ pub fn join_why(why: JoinWhy) -> i32 {
     match why {
         JoinWhy::Fetch => proto::JoinWhy::Fetch,
         JoinWhy::Pickup => proto::JoinWhy::Pickup,
+        JoinWhy::Supervise => proto::JoinWhy::Supervise,
         JoinWhy::Takeover => proto::JoinWhy::Takeover,
         JoinWhy::Transfer => proto::JoinWhy::Transfer,
     }
@@ -136,9 +137,19 @@ pub fn order_kind(order: OrderKind) -> i32 {
         OrderKind::HangUp => proto::OrderKind::HangUp,
         OrderKind::Hold => proto::OrderKind::Hold,
         OrderKind::Resume => proto::OrderKind::Resume,
+        OrderKind::Supervise => proto::OrderKind::Supervise,
         OrderKind::Transfer => proto::OrderKind::Transfer,
     }
     .into()
+}
+
+pub fn supervisor_mode(mode: SupervisorMode) -> proto::SupervisorMode {
+    match mode {
+        SupervisorMode::Barge => proto::SupervisorMode::Barge,
+        SupervisorMode::Listen => proto::SupervisorMode::Listen,
+        SupervisorMode::TakeOver => proto::SupervisorMode::TakeOver,
+        SupervisorMode::Whisper => proto::SupervisorMode::Whisper,
+    }
 }
 
 pub fn park_left(why: ParkLeft) -> i32 {

@@ -110,6 +110,7 @@ fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionI
         Fact::TalkBegan { agent, extension, .. } | Fact::Transferred { agent, extension, .. } => {
             (agent.as_ref(), None, extension.as_ref())
         }
+        Fact::Supervised { agent, extension, .. } => (Some(agent), None, Some(extension)),
         Fact::WrapUpBegan { agent } | Fact::WrapUpEnded { agent } => (Some(agent), None, None),
         Fact::Answered
         | Fact::Attempt { .. }
@@ -133,6 +134,7 @@ fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionI
         | Fact::RecordingResumed { .. }
         | Fact::Ringing { .. }
         | Fact::Routed { .. }
+        | Fact::SupervisionEnded { .. }
         | Fact::TalkEnded { .. }
         | Fact::TransferEnded { .. }
         | Fact::Trunk { .. }

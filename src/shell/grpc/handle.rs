@@ -109,7 +109,9 @@ pub fn refused(refusal: &Refusal) -> Status {
         | Refusal::LegState { .. }
         | Refusal::NoSeat(_)
         | Refusal::NotRegistered(_) => Status::failed_precondition(text),
-        Refusal::Forbidden { .. } => Status::permission_denied(text),
+        Refusal::Forbidden { .. } | Refusal::MayNotSupervise { .. } => {
+            Status::permission_denied(text)
+        }
         Refusal::NoRoom => Status::unavailable(text),
         Refusal::NoWay(_)
         | Refusal::UnknownAgent(_)

@@ -2,12 +2,12 @@
 
 use super::convert::{
     agent_state, direction, duration, forward_why, hung_up_by, join_why, name, offer_outcome,
-    order_kind, park_left, queue_left, time, transfer_outcome, trunk_state,
+    order_kind, park_left, queue_left, supervisor_mode, time, transfer_outcome, trunk_state,
 };
 use crate::cdr::entry::{Blame, Entry, Fact, Quality};
 use crate::cdr::record::{
     Attempt, CallRecord, Caller, End, Forward, Hold, Join, Leg, MenuVisit, Offer, Order, Park,
-    Pause, QueueVisit, Recording, RouteTaken, Talk, Transfer, WrapUp,
+    Pause, QueueVisit, Recording, RouteTaken, SupervisorJoin, Talk, Transfer, WrapUp,
 };
 use crate::shell::ledger::{Body, Item};
 use crate::shell::proto;
@@ -57,6 +57,7 @@ pub fn record(sequence: u64, record: CallRecord) -> proto::CallRecord {
         joins: record.joins.iter().map(join).collect(),
         parks: record.parks.into_iter().map(park).collect(),
         orders: record.orders.into_iter().map(order).collect(),
+        supervisor_joins: record.supervisor_joins.into_iter().map(supervisor_join).collect(),
         trunk: name(record.trunk.as_ref()),
         did: record.did,
         attempts: record.attempts.into_iter().map(attempt).collect(),
@@ -92,6 +93,17 @@ fn park(park: Park) -> proto::Park {
         start_time: Some(time(park.began)),
         end_time: park.ended.map(time),
         why: park.why.map_or(0, park_left),
+    }
+}
+
+fn supervisor_join(join: SupervisorJoin) -> proto::SupervisorJoin {
+    proto::SupervisorJoin {
+        leg_id: join.leg.to_string(),
+        extension: join.extension.to_string(),
+        agent: join.agent.to_string(),
+        mode: supervisor_mode(join.mode).into(),
+        began_time: Some(time(join.began)),
+        ended_time: join.ended.map(time),
     }
 }
 
@@ -449,12 +461,10 @@ fn told_rest(fact: Fact) -> Told {
         | Fact::Transferred { .. }
         | Fact::TransferEnded { .. }
         | Fact::Unparked { .. }) => told_of_transfers(fact),
-        Fact::WrapUpBegan { agent } => {
-            Told::WrapUpBegan(proto::WrapUpBegan { agent: agent.to_string() })
-        }
-        Fact::WrapUpEnded { agent } => {
-            Told::WrapUpEnded(proto::WrapUpEnded { agent: agent.to_string() })
-        }
+        fact @ (Fact::Supervised { .. }
+        | Fact::SupervisionEnded { .. }
+        | Fact::WrapUpBegan { .. }
+        | Fact::WrapUpEnded { .. }) => told_of_people(fact),
         Fact::Agent { .. }
         | Fact::Answered
         | Fact::Attempt { .. }
@@ -476,6 +486,30 @@ fn told_rest(fact: Fact) -> Told {
         | Fact::QueueLeft { .. }
         | Fact::Trunk { .. }
         | Fact::TrunkSkipped { .. } => unreachable!("`told` has them"),
+    }
+}
+
+fn told_of_people(fact: Fact) -> Told {
+    match fact {
+        Fact::Supervised { leg, extension, agent, of, mode } => {
+            Told::Supervised(proto::Supervised {
+                leg_id: leg.to_string(),
+                extension: extension.to_string(),
+                agent: agent.to_string(),
+                agent_leg_id: of.to_string(),
+                mode: supervisor_mode(mode).into(),
+            })
+        }
+        Fact::SupervisionEnded { leg } => {
+            Told::SupervisionEnded(proto::SupervisionEnded { leg_id: leg.to_string() })
+        }
+        Fact::WrapUpBegan { agent } => {
+            Told::WrapUpBegan(proto::WrapUpBegan { agent: agent.to_string() })
+        }
+        Fact::WrapUpEnded { agent } => {
+            Told::WrapUpEnded(proto::WrapUpEnded { agent: agent.to_string() })
+        }
+        _ => unreachable!("`told_rest` gives these alone"),
     }
 }
 

@@ -1,0 +1,298 @@
+//! A supervisor listens to an agent, whispers to him, barges in, takes the call over.
+
+use crate::control_dial::record;
+use crate::queue::{rung, waiting};
+use crate::site::SITE;
+use crate::world::phone::Stage;
+use crate::world::studio::Heard;
+use crate::world::{World, in_all_weathers};
+use strowger::cdr::entry::{AgentState, Fact, JoinWhy, OrderKind, SupervisorMode};
+use strowger::id::CallId;
+use strowger::sip::message::Method;
+use strowger::switch::request::{Refusal, Reply, Request, Supervise};
+use strowger::time::Duration;
+
+/// Nobody in the talk is told or asked anything: not a message more goes to their phones.
+#[test]
+fn keys_say_who_hears_the_supervisor() {
+    in_all_weathers(&site(), |world| {
+        let seat = talk_with_agent(world);
+        let before = [received(world, "1001"), received(world, seat)];
+        listen(world, seat);
+        assert!(world.talk("1001", seat));
+
+        for (key, agent, customer) in [
+            ('2', vec!["1001", "1002"], vec![seat]),
+            ('3', vec!["1001", "1002"], vec!["1002", seat]),
+            ('1', vec!["1001"], vec![seat]),
+        ] {
+            world.press("1002", key);
+            world.until("the agent hears so", |world| world.hears(seat) == heard(&agent));
+            assert_eq!(world.hears("1001"), heard(&customer));
+            assert_eq!(world.hears("1002"), heard(&["1001", seat]));
+        }
+        assert_eq!([received(world, "1001"), received(world, seat)], before);
+
+        world.hang_up("1002");
+        world.until("he has left", |world| {
+            world.has(|fact| matches!(fact, Fact::SupervisionEnded { .. }))
+        });
+        assert!(world.talk("1001", seat));
+        world.settle();
+        world.hang_up("1001");
+        world.until("the agent is told", |world| world.stage(seat) == Stage::Over);
+        world.settle();
+        let record = record(world, call_of(world, "1001"));
+        let modes: Vec<_> = record.supervisor_joins.iter().map(|join| join.mode).collect();
+        use SupervisorMode::{Barge, Listen, Whisper};
+        assert_eq!(modes, [Listen, Whisper, Barge, Listen]);
+        for join in &record.supervisor_joins {
+            assert_eq!((join.extension.as_str(), join.agent.as_str()), ("1002", agent_at(seat)));
+            assert!(join.ended.is_some_and(|ended| ended >= join.began));
+        }
+        assert_eq!(record.joins[0].why, JoinWhy::Supervise);
+        assert_eq!(record.talks.len(), 1, "one talk, whoever listened");
+    });
+}
+
+#[test]
+fn who_takes_over_talks_and_the_agent_is_free() {
+    in_all_weathers(&site(), |world| {
+        let seat = talk_with_agent(world);
+        listen(world, seat);
+        world.press("1002", '4');
+        world.until("they talk", |world| world.talk("1001", "1002"));
+        world.until("the agent is released", |world| world.stage(seat) == Stage::Over);
+        world.until("he can take calls", |world| {
+            let free = AgentState::Available;
+            world.facts().any(|fact| matches!(fact, Fact::Agent { to, .. } if *to == free))
+        });
+        world.settle();
+        world.hang_up("1002");
+        world.until("the customer is told", |world| world.stage("1001") == Stage::Over);
+        world.settle();
+        let record = record(world, call_of(world, "1001"));
+        assert_eq!(record.supervisor_joins.last().unwrap().mode, SupervisorMode::TakeOver);
+        assert_eq!(record.talks.len(), 2);
+        assert_eq!(record.talks[1].extension, Some("1002".into()));
+    });
+}
+
+/// The talk is over: so is the supervision, whoever hangs up.
+#[test]
+fn supervision_ends_with_the_talk() {
+    for who in ["1001", "agent"] {
+        in_all_weathers(&site(), |world| {
+            let seat = talk_with_agent(world);
+            listen(world, seat);
+            world.hang_up(if who == "1001" { who } else { seat });
+            world.until("the supervisor is told", |world| world.stage("1002") == Stage::Over);
+        });
+    }
+}
+
+/// The supervisor's leg comes from another media thread, and follows as soon as it is there.
+#[test]
+fn a_supervisor_comes_from_another_thread() {
+    in_all_weathers(&site(), |world| {
+        let seat = talk_with_agent(world);
+        world.use_another_media_thread();
+        listen(world, seat);
+        assert!(world.talk("1001", seat));
+        world.press("1002", '3');
+        world.until("all hear all", |world| world.hears("1001") == heard(&["1002", seat]));
+        part(world);
+    });
+}
+
+#[test]
+fn hold_transfer_and_a_leaving_agent_are_followed() {
+    let mut world = World::new(&site());
+    let seat = talk_with_agent(&mut world);
+    listen(&mut world, seat);
+    world.act(seat, |phone, now| {
+        let offer = phone.sdp("", "sendonly", "8");
+        phone.in_dialog(now, Method::Invite, &offer);
+    });
+    world.until("the customer hears music", |world| world.hears_prompt("1001", "hold"));
+    world.press("1002", '3');
+    world.settle();
+    assert!(world.hears_prompt("1001", "hold"), "who barges in does not end the hold");
+    assert_eq!(world.hears("1002"), heard(&["1001", seat]));
+    world.act(seat, |phone, now| {
+        let offer = phone.talk_sdp();
+        phone.in_dialog(now, Method::Invite, &offer);
+    });
+    world.until("it is over", |world| world.hears("1001") == heard(&["1002", seat]));
+    world.settle();
+
+    world.act(seat, |phone, now| phone.refer(now, 0, "sip:1006@strowger.test", &[]));
+    world.until("the next phone rings", |world| world.rings("1006"));
+    world.until("the supervisor leaves with the agent", |world| world.stage("1002") == Stage::Over);
+    world.answer("1006");
+    world.until("they talk", |world| world.talk("1001", "1006"));
+}
+
+/// The supervisor's own phone holds: the others notice nothing.
+#[test]
+fn a_supervisor_who_holds_disturbs_nobody() {
+    let mut world = World::new(&site());
+    let seat = talk_with_agent(&mut world);
+    listen(&mut world, seat);
+    world.act("1002", |phone, now| {
+        let offer = phone.sdp("", "sendonly", "8");
+        phone.in_dialog(now, Method::Invite, &offer);
+    });
+    world.settle();
+    assert!(world.talk("1001", seat));
+    assert!(!world.has(|fact| matches!(fact, Fact::HoldBegan { .. })));
+}
+
+#[test]
+fn only_who_may_and_only_who_talks() {
+    let mut world = World::new(&site());
+    for (from, to, status) in [
+        ("1006", "*33a", 403),  // may supervise nobody
+        ("1002", "*3317", 403), // may not supervise him
+        ("1002", "*33nobody", 403),
+        ("1002", "*33a", 480), // he talks with nobody
+    ] {
+        world.dial(from, to);
+        world.until("it is refused", |world| world.stage(from) == Stage::Over);
+        assert_eq!(world.status_of(from), status, "{from} {to}");
+        world.settle();
+    }
+    let seat = talk_with_agent(&mut world);
+    world.dial("1006", &format!("*33{}", agent_at(seat)));
+    world.until("it is refused", |world| world.stage("1006") == Stage::Over);
+    assert_eq!(world.status_of("1006"), 403);
+    assert!(world.talk("1001", seat));
+}
+
+/// Without an id after the code it is asked for.
+#[test]
+fn the_id_is_asked_for() {
+    let mut world = World::new(&site());
+    let seat = talk_with_agent(&mut world);
+    world.dial("1002", "*33");
+    world.until("he is asked", |world| world.hears_prompt("1002", "agent-id"));
+    world.settle();
+    world.press("1002", '9');
+    world.press("1002", '#');
+    world.until("there is no such agent", |world| world.hears_prompt("1002", "agent-denied"));
+    assert!(world.talk("1001", seat));
+}
+
+/// A program rings the supervisor; a second order changes what he does.
+#[test]
+fn a_program_orders_supervision() {
+    in_all_weathers(&site(), |world| {
+        let order = |world: &mut World, agent: &str, extension: &str, mode| {
+            let (agent, extension, by) = (agent.into(), extension.into(), "crm".to_owned());
+            world.ask(Request::Supervise(Supervise { agent, extension, mode, by }))
+        };
+        let (whisper, barge) = (SupervisorMode::Whisper, SupervisorMode::Barge);
+        let idle = order(world, "a", "1002", whisper);
+        assert!(matches!(idle, Reply::Refused(Refusal::AgentState { .. })), "{idle:?}");
+        let seat = talk_with_agent(world);
+        let agent = agent_at(seat);
+        for (agent, extension) in [("z", "1002"), (agent, "999"), (agent, "1006")] {
+            assert!(matches!(order(world, agent, extension, whisper), Reply::Refused(_)));
+        }
+        let ordered = order(world, agent, "1002", whisper);
+        assert!(matches!(ordered, Reply::Dialled(_)), "{ordered:?}");
+        world.until("his phone rings", |world| world.rings("1002"));
+        world.answer("1002");
+        world.until("he whispers", |world| world.hears(seat) == heard(&["1001", "1002"]));
+        assert_eq!(world.hears("1001"), heard(&[seat]));
+
+        let call = call_of(world, "1001");
+        assert_eq!(order(world, agent, "1002", barge), Reply::Dialled(call));
+        world.until("all hear all", |world| world.hears("1001") == heard(&["1002", seat]));
+        let record = record(world, call);
+        let orders: Vec<_> = record.orders.iter().map(|it| (it.order, it.by.as_str())).collect();
+        assert_eq!(orders, [(OrderKind::Supervise, "crm")]);
+        part(world);
+    });
+}
+
+/// An agent's own call out is supervised too, and taken over with him as the caller.
+#[test]
+fn an_agents_call_out_is_taken_over() {
+    in_all_weathers(&site(), |world| {
+        world.dial("1003", "1006");
+        world.until("the other rings", |world| world.rings("1006"));
+        world.answer("1006");
+        world.until("they talk", |world| world.talk("1003", "1006"));
+        world.settle();
+        world.dial("1002", "*33a");
+        world.until("he listens", |world| world.hears("1002") == heard(&["1003", "1006"]));
+        world.settle();
+        world.press("1002", '2');
+        world.until("he whispers", |world| world.hears("1003") == heard(&["1002", "1006"]));
+        assert_eq!(world.hears("1006"), heard(&["1003"]));
+        world.press("1002", '4');
+        world.until("they talk", |world| world.talk("1002", "1006"));
+        world.until("the agent is released", |world| world.stage("1003") == Stage::Over);
+        world.settle();
+        world.hang_up("1006");
+        world.until("he is told", |world| world.stage("1002") == Stage::Over);
+    });
+}
+
+fn site() -> String {
+    let may = "[extensions.1002]\nsupervises = [\"queue:idle\"]";
+    SITE.replace("[extensions.1002]", may)
+}
+
+/// 1001 talks with an agent of the queue; says where he sits.
+fn talk_with_agent(world: &mut World) -> &'static str {
+    waiting(world, "601");
+    let seat = rung(world);
+    world.run(Duration::from_secs(1));
+    world.answer(seat);
+    world.until("they talk", |world| world.talk("1001", seat));
+    world.settle();
+    seat
+}
+
+fn listen(world: &mut World, seat: &'static str) {
+    world.dial("1002", &format!("*33{}", agent_at(seat)));
+    world.until("he listens", |world| world.hears("1002") == heard(&["1001", seat]));
+    world.settle();
+}
+
+/// The customer hangs up, and all are told.
+fn part(world: &mut World) {
+    world.settle();
+    world.hang_up("1001");
+    world.until("the supervisor is told", |world| world.stage("1002") == Stage::Over);
+}
+
+fn agent_at(seat: &str) -> &'static str {
+    match seat {
+        "1003" => "a",
+        "1004" => "b",
+        _ => "c",
+    }
+}
+
+fn heard(names: &[&str]) -> Heard {
+    match names {
+        [name] => Heard::Phone((*name).to_owned()),
+        names => Heard::Phones(names.iter().map(|name| (*name).to_owned()).collect()),
+    }
+}
+
+/// Changes that a phone was asked for in its call.
+fn received(world: &World, name: &str) -> usize {
+    world.phone(name).line().changes.len()
+}
+
+/// The call that a phone has begun.
+fn call_of(world: &World, name: &str) -> CallId {
+    let begun = world.entries.iter().find(|entry| {
+        matches!(&entry.fact, Fact::Setup { extension: Some(who), .. } if who.as_str() == name)
+    });
+    begun.and_then(|entry| entry.call).expect("it has called")
+}
