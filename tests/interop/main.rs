@@ -20,6 +20,7 @@ mod proxied;
 mod queues;
 mod recordings;
 mod registration;
+mod rooms;
 mod scanners;
 mod secure;
 mod sessions;

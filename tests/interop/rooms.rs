@@ -1,0 +1,127 @@
+//! Who hears whom in rooms, proved by tones: supervisors.
+
+use std::time::Duration;
+
+use crate::site::phone;
+use crate::support::baresip::SOON;
+use crate::support::daemon::{Daemon, agents, extensions};
+use crate::support::records::Consumer;
+use crate::support::tone::{Wav, share};
+use crate::support::wait::{self, pause};
+
+const CUSTOMER: f64 = 440.0;
+const AGENT: f64 = 700.0;
+const SUPERVISOR: f64 = 1000.0;
+
+/// Keys of the supervisor's phone: listen, whisper, barge, take over. Each phone hears just whom it
+/// is to hear, and the recording has no whisper.
+#[test]
+fn a_supervisor_listens_whispers_barges_in_and_takes_over() {
+    let node = supervised("wrap_up = \"30s\"\nrecord = \"always\"\n");
+    let mut consumer = Consumer::start(node.grpc(), "billing");
+    consumer.subscribed(SOON);
+    let mut agent = phone(&node, 1002, "udp", AGENT);
+    let mut customer = phone(&node, 1001, "udp", CUSTOMER);
+    let mut supervisor = phone(&node, 1003, "tcp", SUPERVISOR);
+    customer.dial(&format!("sip:600@{}", node.sip()));
+    agent.wait_for("CALL_INCOMING", SOON);
+    agent.answer();
+    agent.wait_for("CALL_ESTABLISHED", SOON);
+    pause(Duration::from_secs(2));
+
+    supervisor.dial(&format!("sip:*33a1002@{}", node.sip()));
+    supervisor.wait_for("CALL_ESTABLISHED", SOON);
+    pause(Duration::from_secs(2));
+    supervisor.press("2");
+    pause(Duration::from_secs(2));
+    supervisor.press("3");
+    pause(Duration::from_secs(2));
+    supervisor.press("4");
+    agent.wait_for("CALL_CLOSED", SOON);
+    pause(Duration::from_secs(2));
+    let state = &node.json(&["agents"])[0]["state"];
+    assert_eq!(state, "AGENT_STATE_WRAP_UP");
+    supervisor.hang_up();
+    customer.wait_for("CALL_CLOSED", SOON);
+
+    let (agents, customers, supervisors) = (vec![1], vec![0], vec![2]);
+    let heard = who(&customer.heard(), 0);
+    assert_eq!(heard, [agents.clone(), vec![1, 2], supervisors], "the customer");
+    assert_eq!(who(&agent.heard(), 0), [customers.clone(), vec![0, 2]], "the agent");
+    assert_eq!(who(&supervisor.heard(), 0), [vec![0, 1], customers.clone()], "the supervisor");
+
+    let record = wait::until("the customer's record", SOON, || {
+        let records = consumer.wait_for(2, SOON);
+        records.into_iter().find(|record| record["dialled"] == "600")
+    });
+    let joins = record["supervisor_joins"].as_array().expect("they are told").clone();
+    let modes: Vec<_> = joins.iter().map(|join| join["mode"].clone()).collect();
+    let expected = ["LISTEN", "WHISPER", "BARGE", "TAKE_OVER"];
+    assert_eq!(modes, expected.map(|mode| format!("SUPERVISOR_MODE_{mode}")), "{record:#}");
+    assert!(joins.iter().all(|join| join["extension"] == "1003" && join["agent"] == "a1002"));
+    let recording = Wav::read(&node.recordings()[0]).expect("a recording is a WAV file");
+    assert_eq!(who(&recording, 0), [customers], "left of the recording: the customer");
+    let heard = who(&recording, 1);
+    assert_eq!(heard, [agents, vec![1, 2], vec![2]], "right: what he heard, and no whisper");
+}
+
+/// A program rings the supervisor, who begins with a whisper; the two who talk hear each other
+/// without a gap when he comes and leaves.
+#[test]
+fn a_supervisor_comes_and_leaves_without_a_trace() {
+    let node = supervised("");
+    let mut agent = phone(&node, 1002, "udp", AGENT);
+    let mut customer = phone(&node, 1001, "udp", CUSTOMER);
+    let mut supervisor = phone(&node, 1003, "udp", SUPERVISOR);
+    customer.dial(&format!("sip:1002@{}", node.sip()));
+    agent.wait_for("CALL_INCOMING", SOON);
+    agent.answer();
+    agent.wait_for("CALL_ESTABLISHED", SOON);
+    pause(Duration::from_secs(1));
+
+    node.succeeds(&["call", "supervise", "a1002", "--extension", "1003"]);
+    supervisor.wait_for("CALL_INCOMING", SOON);
+    supervisor.answer();
+    supervisor.wait_for("CALL_ESTABLISHED", SOON);
+    pause(Duration::from_secs(2));
+    supervisor.hang_up();
+    pause(Duration::from_secs(1));
+    customer.hang_up();
+    agent.wait_for("CALL_CLOSED", SOON);
+
+    assert_eq!(who(&supervisor.heard(), 0), [[0, 1]]);
+    for (wav, hertz) in [(agent.heard(), CUSTOMER), (customer.heard(), AGENT)] {
+        let heard = wav.heard(0, hertz);
+        let first = heard.iter().position(|heard| *heard).expect("they hear each other");
+        let last = heard.iter().rposition(|heard| *heard).expect("they hear each other");
+        assert!(last - first >= 60, "{} windows", last - first);
+        assert!(heard[first..last].iter().all(|heard| *heard), "a gap: {heard:?}");
+    }
+}
+
+fn supervised(queue: &str) -> Daemon {
+    let may = "[extensions.1003]\nsupervises = [\"queue:support\"]\n";
+    let extensions = extensions(1001..=1003).replace("[extensions.1003]\n", may);
+    Daemon::start(&format!(
+        "{extensions}{}[queues.support]\nnumber = \"600\"\nmembers = [\"a1002\"]\n{queue}",
+        agents([1002]),
+    ))
+}
+
+/// The tones of a channel, one set after the other: what is heard for half a second and more.
+fn who(wav: &Wav, channel: usize) -> Vec<Vec<usize>> {
+    let window = (wav.rate / 20) as usize;
+    let tones = [CUSTOMER, AGENT, SUPERVISOR];
+    let heard = |part: &[i16]| {
+        let is_there = |index: &usize| share(part, wav.rate, tones[*index]) > 0.2;
+        (0..tones.len()).filter(is_there).collect::<Vec<_>>()
+    };
+    let sets: Vec<_> = wav.channels[channel].chunks_exact(window).map(heard).collect();
+    let mut lasting: Vec<Vec<usize>> = Vec::new();
+    for run in sets.chunk_by(|one, next| one == next) {
+        if run.len() >= 10 && !run[0].is_empty() && lasting.last() != Some(&run[0]) {
+            lasting.push(run[0].clone());
+        }
+    }
+    lasting
+}
