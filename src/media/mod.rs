@@ -5,6 +5,7 @@ pub mod codec;
 pub mod config;
 pub mod control;
 pub mod engine;
+pub mod intake;
 pub mod latch;
 mod one_way;
 pub mod outgoing;

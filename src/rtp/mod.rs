@@ -1,6 +1,10 @@
-//! RTP packets, RTCP reports, digits and encryption (RFC 3550, 3551, 3711, 4733).
+//! RTP packets, RTCP reports, digits, encryption, the jitter buffer (RFC 3550, 3551, 3711, 4733).
 
+pub mod delays;
 pub mod dtmf;
+pub mod jitter;
+#[cfg(test)]
+mod jitter_tests;
 pub mod packet;
 pub mod quality;
 pub mod reception;
