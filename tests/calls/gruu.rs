@@ -70,6 +70,7 @@ fn routes_bend_it() {
 
     world.act("1006", |phone, now| phone.dial_uri(now, &gruu));
     world.until("the other rings", |world| world.rings("1005"));
+    assert!(world.has(|fact| matches!(fact, Fact::Routed { rule, .. } if rule == "route 2")));
     world.cancel("1006");
     world.settle();
     world.dial("1001", "1006");

@@ -1,4 +1,4 @@
-//! The daemon as other programs see it: SIPp, baresip and Linphone as phones, Kamailio as a
+//! The daemon as other programs see it: SIPp, baresip, Linphone and JsSIP as phones, Kamailio as a
 //! provider, a Python gRPC client as the downstream system. `cargo xtask test` installs them.
 //!
 //! Faults that were seen in another switch are tests here, named in their comments.
@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod browser;
 mod calls;
 mod configuration;
 mod crash;

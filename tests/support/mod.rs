@@ -1,10 +1,11 @@
-//! What the tests with real peers share: the daemon, SIPp, baresip, Linphone, Kamailio, a Python
-//! gRPC client, tones.
+//! What the tests with real peers share: the daemon, SIPp, baresip, Linphone, Kamailio, JsSIP, a
+//! Python gRPC client, tones.
 
 pub mod authority;
 pub mod baresip;
 pub mod child;
 pub mod daemon;
+pub mod jssip;
 pub mod kamailio;
 pub mod linphone;
 pub mod place;

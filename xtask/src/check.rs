@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 
-use crate::peers;
+use crate::peers::{self, Peers};
 use crate::steps::{cargo, command, exists, root, run, succeeds};
 
 /// Everything that must pass before a push.
@@ -20,10 +20,10 @@ pub fn check(args: &[String]) -> anyhow::Result<()> {
 /// All tests. What they need besides Rust is installed first; a test that cannot run fails.
 pub fn test(args: &[String]) -> anyhow::Result<()> {
     no_args(args)?;
-    let python = peers::install()?;
+    let Peers { python, node } = peers::install()?;
     run(&mut command(&cargo(), &["test", "--workspace", "--locked", "--no-run"]))?;
     let mut tests = command(&cargo(), &["test", "--workspace", "--locked"]);
-    run(tests.env("STROWGER_TEST_PYTHON", python))
+    run(tests.env("STROWGER_TEST_PYTHON", python).env("STROWGER_TEST_NODE", node))
 }
 
 /// Writes the pages that are made from the sources.
@@ -115,7 +115,7 @@ fn parts_benches() -> anyhow::Result<()> {
 
 /// The whole daemon under load: `register`, `call`, `queue`, `relay`, `crowd`, `flood`, or all.
 pub fn load(args: &[String]) -> anyhow::Result<()> {
-    let python = peers::install()?;
+    let Peers { python, .. } = peers::install()?;
     let mut load = command(&cargo(), &["bench", "--locked", "--bench", "load", "--"]);
     run(load.args(args).env("STROWGER_TEST_PYTHON", python))
 }

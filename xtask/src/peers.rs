@@ -1,11 +1,12 @@
-//! Installs the programs that the tests talk to: SIPp, baresip, Linphone, Kamailio, sox, and a
-//! Python with grpcio and SIPVicious.
+//! Installs the programs that the tests talk to: SIPp, baresip, Linphone, Kamailio, sox, a Python
+//! with grpcio and SIPVicious, and JsSIP for Node.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use crate::steps::{command, exists, run, succeeds, target};
+use crate::steps::{command, exists, root, run, succeeds, target};
 
 /// Program, or another file by its whole path → Debian package.
 const PROGRAMS: &[(&str, &str)] = &[
@@ -13,6 +14,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("kamailio", "kamailio"),
     ("/usr/lib/x86_64-linux-gnu/kamailio/modules/tls.so", "kamailio-tls-modules"),
     ("linphonec", "linphone-cli"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
     ("python3", "python3"),
     ("sipp", "sip-tester"),
     ("sox", "sox"),
@@ -23,17 +26,49 @@ const PROGRAMS: &[(&str, &str)] = &[
 const MODULES: &[&str] =
     &["grpcio", "grpcio-reflection", "grpcio-health-checking", "protobuf", "websockets"];
 
+/// Names the versions of Node's modules.
+const LOCK: &str = "package-lock.json";
+
 /// What an intruder would use.
 const SCANNER: &str = "sipvicious==0.3.8";
 
-/// Installs what is missing and returns the Python that has the modules.
-pub fn install() -> anyhow::Result<PathBuf> {
+/// What the tests are told of the peers.
+pub struct Peers {
+    /// The Python that has the modules.
+    pub python: PathBuf,
+    /// The modules of Node.
+    pub node: PathBuf,
+}
+
+/// Installs what is missing.
+pub fn install() -> anyhow::Result<Peers> {
     let missing = PROGRAMS.iter().filter(|(program, _)| !exists(program));
     let packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
     if !packages.is_empty() {
         apt_get(&packages)?;
     }
-    python()
+    Ok(Peers { python: python()?, node: node()? })
+}
+
+/// JsSIP below `target/`, in the versions of its lock file; made again when that has changed.
+fn node() -> anyhow::Result<PathBuf> {
+    let (folder, wanted) = (target().join("jssip"), root().join("tests/support/jssip"));
+    let modules = folder.join("node_modules");
+    let lock = fs::read(wanted.join(LOCK)).context(LOCK)?;
+    if modules.is_dir() && fs::read(folder.join(LOCK)).is_ok_and(|known| known == lock) {
+        return Ok(modules);
+    }
+    fs::create_dir_all(&folder)?;
+    fs::copy(wanted.join("package.json"), folder.join("package.json"))?;
+    fs::write(folder.join(LOCK), &lock)?;
+    let place = folder.to_string_lossy().into_owned();
+    let args = ["ci", "--prefix", &place, "--ignore-scripts", "--no-audit", "--no-fund"];
+    let installed = run(&mut command("npm", &args));
+    if installed.is_err() {
+        fs::remove_file(folder.join(LOCK))?; // it is tried again
+    }
+    installed?;
+    Ok(modules)
 }
 
 fn apt_get(packages: &[&str]) -> anyhow::Result<()> {
