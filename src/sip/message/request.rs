@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -65,7 +65,7 @@ impl Request {
     /// A copy with another `Via` on top: what a client transaction sends.
     pub fn with_via(&self, value: &str) -> Self {
         let at = self.headers.bytes.iter().position(|b| *b == b'\n').map_or(0, |lf| lf + 1);
-        self.spliced(at, at, &format!("Via: {value}\r\n"))
+        Self::from_built(self.bytes_with(at..at, &format!("Via: {value}\r\n")))
     }
 
     /// A copy for another Request-URI, through these proxies first (RFC 3261 §16.6).
@@ -76,7 +76,7 @@ impl Request {
         for proxy in route {
             text += &format!("Route: {proxy}\r\n");
         }
-        self.spliced(at, line, &text)
+        Self::from_built(self.bytes_with(at..line, &text))
     }
 
     /// A copy whose top `Via` says where the request came from, so that responses copy it.
@@ -90,9 +90,7 @@ impl Request {
     pub fn received_from(&self, source: SocketAddr) -> Self {
         let ip = source.ip().to_canonical();
         let via = self.via();
-        let asks = via.param("rport").is_some();
-        let says = via.param("received").is_some();
-        if !asks && !says && via.host().is_same(&Host::Ip(ip)) {
+        if !needs_source(&via, ip, source.port()) {
             return self.clone();
         }
         let line = usize::from(self.headers.via.expect("via() gave it"));
@@ -101,17 +99,55 @@ impl Request {
         let line = self.text(value_at, line.end as usize);
         let blank = line.len() - line.trim_start_matches([' ', '\t', ',']).len();
         let end = find_outside(&line.as_bytes()[blank..], b',').map_or(line.len(), |at| blank + at);
-        self.spliced(value_at + blank, value_at + end, &via_from(&via, ip, source.port()))
+        let place = value_at + blank..value_at + end;
+        self.with_value(place, &via_from(&via, ip, source.port()))
     }
 
-    /// A copy with the bytes from `at` to `end` replaced.
-    fn spliced(&self, at: usize, end: usize, text: &str) -> Self {
+    /// A copy with another text in place of part of a header's value: all else stays what it was.
+    fn with_value(&self, place: Range<usize>, text: &str) -> Self {
+        let moved = |at: usize| if at < place.end { at } else { at - place.len() + text.len() };
+        let moved_32 = |at: u32| u32::try_from(moved(at as usize)).unwrap_or(u32::MAX);
+        let mut headers = self.headers.clone();
+        headers.bytes = self.bytes_with(place.clone(), text);
+        headers.body_at = moved(headers.body_at);
+        for line in &mut headers.lines {
+            (line.start, line.end) = (moved_32(line.start), moved_32(line.end));
+        }
+        Self { line: self.line.clone(), headers }
+    }
+
+    /// The message with another text at a place.
+    fn bytes_with(&self, place: Range<usize>, text: &str) -> Bytes {
         let old = &self.headers.bytes;
         let mut new = Vec::with_capacity(old.len() + text.len());
-        new.extend_from_slice(&old[..at]);
+        new.extend_from_slice(&old[..place.start]);
         new.extend_from_slice(text.as_bytes());
-        new.extend_from_slice(&old[end..]);
-        Self::from_built(Bytes::from(new))
+        new.extend_from_slice(&old[place.end..]);
+        Bytes::from(new)
+    }
+}
+
+/// Whether a `Via` does not say yet, or not rightly, where its request came from.
+fn needs_source(via: &Via<'_>, ip: IpAddr, port: u16) -> bool {
+    let (mut received, mut rport) = (None, None);
+    for (name, value) in via.params().iter() {
+        let told = if name.eq_ignore_ascii_case("received") {
+            &mut received
+        } else if name.eq_ignore_ascii_case("rport") {
+            &mut rport
+        } else {
+            continue;
+        };
+        if told.replace(value).is_some() {
+            return true; // one of the two is a lie
+        }
+    }
+    match (received, rport) {
+        (None, None) => !via.host().is_same(&Host::Ip(ip)),
+        (None, Some(_)) => true,
+        (Some(said), rport) => {
+            said.parse() != Ok(ip) || rport.is_some_and(|said| said.parse() != Ok(port))
+        }
     }
 }
 

@@ -85,6 +85,48 @@ fn the_source_of_a_request_is_written_into_its_top_via() {
     assert_eq!(plain.received_from("192.168.1.21:5060".parse().unwrap()), plain);
 }
 
+/// What is written into a value moves all that follows, and nothing else.
+#[test]
+fn a_via_with_its_source_reads_like_one_that_came_so() {
+    let folded = INVITE.replace("Via: ", "Via: , ").replacen("\r\nVia", "\r\nX:y \r\nVia", 1);
+    for text in [INVITE, &folded, &INVITE.replace(";rport", ";RPORT;received=\"::1\"")] {
+        for source in ["203.0.113.5:40000", "[2001:db8::9:1]:5060", "1.2.3.4:1"] {
+            let changed = request(text).received_from(source.parse().unwrap());
+            let read = request(std::str::from_utf8(changed.bytes()).unwrap());
+
+            assert_eq!(changed, read);
+            assert!(changed.all().eq(read.all()), "{changed:?}");
+            assert_eq!(changed.body(), request(text).body());
+            assert_eq!(changed.body(), read.body());
+            assert_eq!(changed.call_id(), read.call_id());
+            assert_eq!(changed.to_tag(), read.to_tag());
+            assert_eq!(changed.via().param("received"), read.via().param("received"));
+            assert_eq!(changed.received_from(source.parse().unwrap()), changed);
+        }
+    }
+}
+
+/// One that is right hides no second one that is wrong.
+#[test]
+fn a_source_that_is_told_twice_is_told_once() {
+    let source: SocketAddr = "203.0.113.5:40000".parse().unwrap();
+    for lie in [
+        ";rport=40000;received=203.0.113.5;received=1.2.3.4",
+        ";rport=40000;received=203.0.113.5;rport=1",
+        ";received=203.0.113.5;rport",
+        ";rport=40000",
+        ";rport=040000x;received=203.0.113.5",
+    ] {
+        let told = request(&INVITE.replace(";rport", lie)).received_from(source);
+        let of = |wanted: &str| {
+            let params = told.via().params();
+            params.iter().filter(|(name, _)| *name == wanted).collect::<Vec<_>>()
+        };
+        assert_eq!(of("received"), [("received", "203.0.113.5")], "{lie}");
+        assert_eq!(of("rport"), [("rport", "40000")], "{lie}");
+    }
+}
+
 #[test]
 fn text_from_a_peer_cannot_break_the_lines_of_a_request() {
     let request = Request::build(Method::Invite, "sip:a b\r\n<c>@x")
