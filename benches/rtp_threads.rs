@@ -14,6 +14,7 @@ use strowger::sdp::{Codec, Direction, Negotiated, Payload};
 use strowger::shell::clock::Clock;
 use strowger::shell::media::keyring::Keyring;
 use strowger::shell::media::prompts::Source;
+use strowger::shell::media::retention::Growing;
 use strowger::shell::media::{MediaThreads, Setup};
 use strowger::time::Duration;
 
@@ -53,6 +54,7 @@ fn measure(calls: usize, recorded: usize) {
         },
         recordings: folder.path().to_owned(),
         keyring: Keyring::default(),
+        growing: Growing::default(),
         clock: Clock::start(),
         rng: Rng::from_number(1),
         config,

@@ -2,19 +2,26 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+use std::fs;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use strowger::audio::wav::{Format, Wav};
 use strowger::cdr::config::Config;
 use strowger::cdr::entry::{
     AgentState, Direction, Entry, Fact, HungUpBy, SupervisorMode, TrunkState,
 };
 use strowger::config::sections::Grpc;
-use strowger::id::CallId;
+use strowger::id::{CallId, LegId};
+use strowger::media::vault::Keys;
 use strowger::shell::clock::Clock;
 use strowger::shell::grpc::Listener;
 use strowger::shell::grpc::handle::{Asked, SwitchHandle};
 use strowger::shell::ledger::{Ledger, Node};
+use strowger::shell::media::archive::Archive;
+use strowger::shell::media::keyring::Keyring;
+use strowger::shell::media::tape::Tape;
 use strowger::switch::request::{
     AgentChange, AgentView, CallView, ContactView, NodeStatus, PhoneView, QueueView, Refusal,
     Reload, Reply, Request, RestingView, ServerView, Stage, Supervise, TrunkView,
@@ -177,6 +184,106 @@ fn what_goes_wrong_is_said_in_a_sentence() {
 }
 
 #[test]
+fn recordings_are_found_exported_and_verified() {
+    let site = Site::start();
+    site.record_calls();
+
+    let table = site.says(&["recordings", "find"]);
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(lines.len(), 3, "{table}");
+    assert!(lines[1].contains("0000000000000002  1"), "the newest first: {table}");
+    let json = site.says(&["recordings", "find", "--call", "0000000000000001", "--json"]);
+    let found: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(found["recording"]["length"], "0.500s");
+    let none = ["recordings", "find", "--caller", "999*", "--json"];
+    assert_eq!(site.says(&none), "");
+
+    for call in ["0000000000000001", "0000000000000002"] {
+        let out = site.folder.path().join(format!("{call}.wav"));
+        let name = out.display().to_string();
+        let export = ["recordings", "export", call, "--out", &name, "--purpose", "complaint 7"];
+        assert!(site.says(&export).ends_with("0:00\n"));
+        let wav = Wav::parse(&fs::read(&out).unwrap()).unwrap();
+        assert_eq!((wav.frames(), wav.channel(0)), (4000, vec![1000; 4000]));
+        let again = site.run(&export);
+        assert_eq!(again.status.code(), Some(1), "a file that is there is left alone");
+        assert!(text(&again.stderr).contains("exists"), "{}", text(&again.stderr));
+    }
+    let verified = site.says(&["recordings", "verify"]);
+    assert!(verified.ends_with("2 recordings, 0 not as they were\n"), "{verified}");
+}
+
+/// REC-2: who listened is logged, with what he said that it was for.
+#[test]
+fn the_ledger_says_who_found_and_heard_what() {
+    let site = Site::start();
+    site.record_calls();
+    site.says(&["recordings", "find", "--caller", "1001*", "--purpose", "audit"]);
+    let out = site.folder.path().join("heard.wav").display().to_string();
+    site.says(&["recordings", "export", "0000000000000002", "--out", &out, "--purpose", "law"]);
+
+    let events = site.says(&["cdr", "tail", "--events", "--json", "--from", "11"]);
+
+    let events: Vec<serde_json::Value> =
+        events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(events.len(), 2, "{events:#?}");
+    let found = &events[0]["event"]["recordings_found"];
+    assert_eq!(found["query"], "caller=1001*");
+    assert_eq!(found["call_ids"].as_array().unwrap().len(), 2);
+    assert_eq!(found["access"]["shown"], "local");
+    assert_eq!(found["access"]["address"], "127.0.0.1");
+    assert_eq!(found["access"]["purpose"], "audit");
+    assert_eq!(events[1]["event"]["call_id"], "0000000000000002");
+    let exported = &events[1]["event"]["recording_exported"];
+    assert!(exported["path"].as_str().unwrap().ends_with("2.rec"));
+    assert_eq!(exported["access"]["purpose"], "law");
+    let people = site.says(&["cdr", "tail", "--events", "--from", "11"]);
+    assert!(people.contains("recording-exported") && people.contains("law"), "{people}");
+}
+
+#[test]
+fn nobody_hears_anything_that_cannot_be_noted() {
+    let site = Site::start();
+    site.record_calls();
+    site.ledger.close();
+    let out = site.folder.path().join("heard.wav");
+
+    let name = out.display().to_string();
+    let refused = site.run(&["recordings", "export", "0000000000000001", "--out", &name]);
+
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("ledger"), "{}", text(&refused.stderr));
+    assert!(!out.exists());
+    assert_eq!(site.run(&["recordings", "find"]).status.code(), Some(1));
+}
+
+#[test]
+fn what_is_not_as_it_was_is_told() {
+    let site = Site::start();
+    let [plain, encrypted] = site.record_calls();
+    fs::remove_file(plain).unwrap();
+    let mut bytes = fs::read(&encrypted).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&encrypted, bytes).unwrap();
+
+    let verified = site.run(&["recordings", "verify"]);
+
+    assert_eq!(verified.status.code(), Some(1));
+    let told = text(&verified.stdout);
+    assert!(told.contains("missing") && told.contains("its file is gone"), "{told}");
+    assert!(told.contains("altered") && told.contains("chunk 0 was altered"), "{told}");
+    assert_eq!(text(&verified.stderr), "strowger: 2 of 2 recordings are not as they were\n");
+    let out = site.folder.path().join("heard.wav").display().to_string();
+    let export = ["recordings", "export", "0000000000000002", "--out", &out];
+    assert!(text(&site.run(&export).stderr).contains("chunk 0 was altered"));
+    let damaged = site.run(&[&export[..], &["--damaged"]].concat());
+    assert_eq!(damaged.status.code(), Some(0), "{}", text(&damaged.stderr));
+    assert_eq!(Wav::parse(&fs::read(&out).unwrap()).unwrap().frames(), 0);
+    assert_eq!(site.run(&["recordings", "find", "--from", "soon"]).status.code(), Some(2));
+}
+
+#[test]
 fn tls_and_token_are_taken_from_the_configuration() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls");
     let grpc = Grpc {
@@ -264,7 +371,8 @@ impl Site {
         let address = listener.local_addr().unwrap();
         let switch = SwitchHandle::new(played);
         let stop = std::future::pending();
-        runtime.spawn(listener.serve(ledger.clone(), switch, Clock::start(), stop));
+        let archive = Archive { folder: folder.path().to_owned(), keyring: keyring() };
+        runtime.spawn(listener.serve(ledger.clone(), switch, Clock::start(), archive, stop));
         Self { folder, ledger, address, _runtime: runtime }
     }
 
@@ -283,6 +391,38 @@ impl Site {
         text(&output.stdout)
     }
 
+    /// Calls 1 and 2 were recorded for half a second: the first in the clear, the second encrypted.
+    /// Gives their files.
+    fn record_calls(&self) -> [PathBuf; 2] {
+        let keyring = keyring();
+        let keys = keyring.keys();
+        let record = |call: u64, keys: Option<&Keys>| {
+            let path = self.folder.path().join(format!("{call}.rec"));
+            let mut tape = Tape::create(&path, Format::Pcm16, keys).unwrap();
+            tape.append(&[1000, -1000].repeat(4000)).unwrap();
+            let (bytes, sha256) = tape.seal().unwrap();
+            let leg = LegId { call: CallId::from_u64(call), index: 0 };
+            let named = path.display().to_string();
+            let ended = Fact::RecordingEnded {
+                leg,
+                path: named.clone(),
+                length_us: 500_000,
+                bytes,
+                sha256,
+                fault: None,
+                gaps: Vec::new(),
+            };
+            for fact in [setup(), Fact::RecordingBegan { leg, path: named }, ended, self::ended()] {
+                let at = Wall::from_micros(i64::try_from(call).unwrap());
+                self.ledger.append(Entry { at, call: Some(leg.call), fact });
+            }
+            path
+        };
+        let paths = [record(1, None), record(2, keys.as_deref())];
+        self.written(10);
+        paths
+    }
+
     /// Three items a call: setup, end, record.
     fn finish_calls(&self, calls: std::ops::RangeInclusive<u64>) {
         let last = calls.end() * 3;
@@ -292,6 +432,11 @@ impl Site {
                 self.ledger.append(Entry { at, call: Some(CallId::from_u64(call)), fact });
             }
         }
+        self.written(last);
+    }
+
+    /// Waits until the ledger has so many items.
+    fn written(&self, last: u64) {
         let tick = crossbeam_channel::tick(Duration::from_millis(2));
         for _ in 0..5000 {
             if *self.ledger.head().borrow() >= last {
@@ -301,6 +446,10 @@ impl Site {
         }
         panic!("the calls are not written");
     }
+}
+
+fn keyring() -> Keyring {
+    Keyring::of(Keys::parse(&format!("2026-11 {}", "3f".repeat(32))).unwrap())
 }
 
 fn played(asked: Asked) -> bool {

@@ -14,6 +14,7 @@ use strowger::shell::clock::Clock;
 use strowger::shell::grpc::handle::{Asked, SwitchHandle};
 use strowger::shell::grpc::{GrpcError, Listener};
 use strowger::shell::ledger::{Ledger, Node};
+use strowger::shell::media::archive::Archive;
 use strowger::shell::proto;
 use strowger::shell::proto::agents_client::AgentsClient;
 use strowger::shell::proto::calls_client::CallsClient;
@@ -514,7 +515,13 @@ impl TestNode {
         let address = listener.local_addr().unwrap();
         let stop = std::future::pending();
         let switch = SwitchHandle::new(played);
-        tokio::spawn(listener.serve(ledger.clone(), switch, Clock::start(), stop));
+        tokio::spawn(listener.serve(
+            ledger.clone(),
+            switch,
+            Clock::start(),
+            Archive::default(),
+            stop,
+        ));
         let channel = connect(address).await;
         Self { folder, ledger, channel, clock }
     }

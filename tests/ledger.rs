@@ -531,5 +531,6 @@ fn recorded() -> Recorded {
         bytes: 1234,
         sha256: "00".repeat(32),
         fault: None,
+        gaps: Vec::new(),
     }
 }

@@ -19,6 +19,7 @@ use strowger::sdp::{Codec, DigitPayload, Direction, Negotiated, Payload};
 use strowger::shell::clock::Clock;
 use strowger::shell::media::keyring::Keyring;
 use strowger::shell::media::prompts::Source;
+use strowger::shell::media::retention::Growing;
 use strowger::shell::media::{MediaThreads, Setup};
 use strowger::time::Duration;
 
@@ -239,6 +240,7 @@ impl Site {
             },
             recordings: folder.path().join("recordings"),
             keyring: Keyring::default(),
+            growing: Growing::default(),
             clock: Clock::start(),
             rng: Rng::from_number(1),
             config,

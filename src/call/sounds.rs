@@ -5,12 +5,12 @@ use std::mem;
 use crate::call::call::{Call, Output, Stage};
 use crate::call::leg;
 use crate::call::site::Site;
-use crate::cdr::entry::{Blame, Fact, HungUpBy, Quality};
+use crate::cdr::entry::{Blame, Fact, Gap, HungUpBy, Quality};
 use crate::id::LegId;
 use crate::ivr::collect::Input as CodeInput;
 use crate::ivr::machine::Input as MenuInput;
-use crate::media::control::{Command, Counts, Event, PlayId, Playback, Sound};
-use crate::time::Instant;
+use crate::media::control::{self, Command, Counts, Event, PlayId, Playback, Sound};
+use crate::time::{Duration, Instant};
 
 impl Call {
     pub(super) fn media(
@@ -62,6 +62,7 @@ impl Call {
                             bytes: recording.bytes,
                             sha256: recording.sha256,
                             fault: recording.fault,
+                            gaps: recording.gaps.into_iter().map(lost).collect(),
                         },
                     );
                 }
@@ -183,4 +184,10 @@ fn quality(counts: &Counts) -> Quality {
         forged: counts.forged,
         encrypted: counts.encrypted,
     }
+}
+
+/// A gap as the ledger has it.
+fn lost(gap: control::Gap) -> Gap {
+    let micros = |length: Duration| u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
+    Gap { from_us: micros(gap.from), length_us: micros(gap.length), why: gap.why }
 }

@@ -174,6 +174,12 @@ pub enum Fact {
         leg: LegId,
         path: String,
     },
+    /// Retention removes it; or tried, if `RecordingKept` follows.
+    RecordingDeleted {
+        path: String,
+        bytes: u64,
+        why: DeletedWhy,
+    },
     RecordingEnded {
         leg: LegId,
         path: String,
@@ -182,6 +188,19 @@ pub enum Fact {
         sha256: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         fault: Option<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        gaps: Vec<Gap>,
+    },
+    /// Somebody was given a recording.
+    RecordingExported {
+        path: String,
+        access: Access,
+    },
+    /// It could not be removed, and is there still.
+    RecordingKept {
+        path: String,
+        /// What the system said.
+        why: String,
     },
     /// Nothing of the talk is recorded from here on; `by` is the extension, or who gave the order.
     RecordingPaused {
@@ -192,6 +211,12 @@ pub enum Fact {
     RecordingResumed {
         leg: LegId,
         by: String,
+    },
+    /// Somebody was told which recordings there are: those of these calls.
+    RecordingsFound {
+        query: String,
+        calls: Vec<CallId>,
+        access: Access,
     },
     /// A phone said that it rings.
     Ringing {
@@ -293,6 +318,42 @@ pub enum Fact {
     WrapUpEnded {
         agent: AgentId,
     },
+}
+
+/// Why a recording was removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeletedWhy {
+    /// `[recordings] keep` is over.
+    Age,
+    /// All recordings together exceeded `[recordings] size_max`.
+    Size,
+}
+
+/// A stretch of a recording that was lost: silence stands for it, if anything follows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// After the recording's begin.
+    pub from_us: u64,
+    pub length_us: u64,
+    /// Such as a slow disk.
+    pub why: String,
+}
+
+/// Who wanted something of the archive of recordings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Access {
+    /// What was shown: `token`, or `local` where none is asked for.
+    pub shown: String,
+    /// As he calls himself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// His IP address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// What for, as he said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
 }
 
 /// The states of an agent (ACD-12).

@@ -3,7 +3,8 @@
 //! Any entries in any order give a record: what cannot be placed is counted or left out.
 
 use super::entry::{
-    Direction, Entry, Fact, HungUpBy, OfferOutcome, ParkLeft, Quality, QueueLeft, TransferOutcome,
+    DeletedWhy, Direction, Entry, Fact, HungUpBy, OfferOutcome, ParkLeft, Quality, QueueLeft,
+    TransferOutcome,
 };
 use super::record::{
     Attempt, CallRecord, Caller, End, Forward, Hold, ITEMS_MAX, Join, Leg, MenuVisit, Offer, Order,
@@ -28,7 +29,11 @@ impl CallRecord {
         let at = entry.at;
         match &entry.fact {
             // The history of others, not the call's.
-            Fact::Agent { .. } | Fact::LockedOut { .. } | Fact::Trunk { .. } => {}
+            Fact::Agent { .. }
+            | Fact::LockedOut { .. }
+            | Fact::RecordingExported { .. }
+            | Fact::RecordingsFound { .. }
+            | Fact::Trunk { .. } => {}
             Fact::Attempt { .. } | Fact::AttemptEnded { .. } | Fact::TrunkSkipped { .. } => {
                 self.apply_attempt(at, &entry.fact);
             }
@@ -65,7 +70,9 @@ impl CallRecord {
                 self.apply_queue(at, &entry.fact);
             }
             Fact::RecordingBegan { .. }
+            | Fact::RecordingDeleted { .. }
             | Fact::RecordingEnded { .. }
+            | Fact::RecordingKept { .. }
             | Fact::RecordingPaused { .. }
             | Fact::RecordingResumed { .. } => {
                 self.apply_recording(at, &entry.fact);
@@ -308,9 +315,12 @@ impl CallRecord {
         match fact {
             Fact::RecordingBegan { leg, path } => {
                 let (leg, path, pauses) = (*leg, path.clone(), Vec::new());
-                let recording = Recording { leg, path, began: at, pauses, ended: None };
+                let (ended, deleted) = (None, None);
+                let recording = Recording { leg, path, began: at, pauses, ended, deleted };
                 add(&mut self.recordings, &mut self.omitted, recording);
             }
+            Fact::RecordingDeleted { path, why, .. } => self.delete(path, Some((at, *why))),
+            Fact::RecordingKept { path, .. } => self.delete(path, None),
             Fact::RecordingPaused { leg, by } => {
                 if let Some(open) = self.recordings.iter_mut().rev().find(|r| r.leg == *leg) {
                     let pause = Pause { began: at, ended: None, by: by.clone() };
@@ -323,13 +333,14 @@ impl CallRecord {
                     pause.ended.get_or_insert(at);
                 }
             }
-            Fact::RecordingEnded { leg, path, length_us, bytes, sha256, fault } => {
+            Fact::RecordingEnded { leg, path, length_us, bytes, sha256, fault, gaps } => {
                 let end = RecordingEnd {
                     at,
                     length_us: *length_us,
                     bytes: *bytes,
                     sha256: sha256.clone(),
                     fault: fault.clone(),
+                    gaps: gaps.clone(),
                 };
                 let mut recordings = self.recordings.iter_mut().rev();
                 if let Some(open) = recordings.find(|r| r.leg == *leg && r.path == *path) {
@@ -337,6 +348,16 @@ impl CallRecord {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Notes that the file of a recording is gone, or there still.
+    fn delete(&mut self, path: &str, deleted: Option<(Wall, DeletedWhy)>) {
+        // An archive that was moved keeps the names of its files.
+        let name = |path: &str| path.rsplit('/').next().map(str::to_owned);
+        let meant = name(path);
+        for recording in self.recordings.iter_mut().filter(|it| name(&it.path) == meant) {
+            recording.deleted = deleted;
         }
     }
 
@@ -487,7 +508,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::cdr::entry::{AgentState, Blame, Direction, ForwardWhy, JoinWhy, Quality};
+    use crate::cdr::entry::{AgentState, Blame, Direction, ForwardWhy, Gap, JoinWhy, Quality};
     use crate::id::{CallId, Target};
 
     #[test]
@@ -696,6 +717,7 @@ mod tests {
                     bytes: 448_044,
                     sha256: "00".repeat(32),
                     fault: Some("disk full".to_owned()),
+                    gaps: vec![Gap { from_us: 1, length_us: 2, why: "slow".to_owned() }],
                 },
             ),
             at(

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{
-    Direction, ForwardWhy, HungUpBy, JoinWhy, OfferOutcome, OrderKind, ParkLeft, Quality,
-    QueueLeft, SupervisorMode, TransferOutcome,
+    DeletedWhy, Direction, ForwardWhy, Gap, HungUpBy, JoinWhy, OfferOutcome, OrderKind, ParkLeft,
+    Quality, QueueLeft, SupervisorMode, TransferOutcome,
 };
 use crate::id::{AgentId, CallId, ExtensionId, LegId, MenuId, QueueId, Target, TrunkId};
 use crate::time::{Duration, Wall};
@@ -355,6 +355,9 @@ pub struct Recording {
     pub pauses: Vec<Pause>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<RecordingEnd>,
+    /// When retention removed it, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<(Wall, DeletedWhy)>,
 }
 
 /// A stretch of silence in a recording, in place of what was said.
@@ -379,6 +382,9 @@ pub struct RecordingEnd {
     /// What stopped the recording before its time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
+    /// What was lost to a slow or full disk.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<Gap>,
 }
 
 /// One party's side of the call.

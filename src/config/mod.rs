@@ -243,7 +243,7 @@ impl Changes {
             ("[node] data", old.node.data != new.node.data),
             ("[node] name", old.node.name != new.node.name),
             ("[node] number", old.node.number != new.node.number),
-            ("[recordings] keys", old.recordings.keys != new.recordings.keys),
+            ("[recordings]", old.recordings != new.recordings),
             ("[sip]", without_files(&old.sip) != without_files(&new.sip)),
         ];
         let differing = |keys: &[(&'static str, bool)]| {

@@ -48,11 +48,11 @@ pub struct Config {
     /// The longest recording; the call goes on without it. Default `"4h"`.
     #[serde(with = "crate::time::WithinYears")]
     pub record_length_max: Duration,
-    /// Recordings stop while the disk has less room than this, so that the ledger can still be
-    /// written. Default `"128MiB"`.
+    /// Nothing is recorded while the disk has less room than this, so that the ledger can still be
+    /// written: a gap in the recordings. Default `"128MiB"`.
     pub record_disk_free_bytes: Size,
-    /// Audio that may wait for a slow disk, over all calls; what exceeds it ends the recording that
-    /// it belongs to. Default `"32MiB"`.
+    /// Audio that may wait for a slow disk, over all calls; what exceeds it is a gap in its
+    /// recording. Default `"32MiB"`.
     pub record_waiting_bytes: Size,
     /// How long a phone in a call may send neither audio nor reports before it is asked whether it
     /// is still there; one that does not answer is hung up on. Default `"60s"`.

@@ -220,6 +220,18 @@ pub struct Recorded {
     pub bytes: u64,
     /// Lower-case hexadecimal SHA-256 of the file; empty if it could not be read.
     pub sha256: String,
-    /// What stopped the recording before its time, such as a full disk.
+    /// What stopped the recording before its time, such as a crash.
     pub fault: Option<String>,
+    /// What it lacks; silence stands for it, if anything follows.
+    pub gaps: Vec<Gap>,
+}
+
+/// A stretch of a recording that was lost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// After the recording's begin.
+    pub from: Duration,
+    pub length: Duration,
+    /// Such as a slow disk.
+    pub why: String,
 }

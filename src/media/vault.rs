@@ -187,6 +187,11 @@ impl Writer {
         self.seal(samples, Kind::Samples)
     }
 
+    /// As `chunk`, for so much silence, which takes no room.
+    pub fn silence(&self, frames: u64) -> Vec<u8> {
+        self.seal(&frames.to_le_bytes(), Kind::Silence)
+    }
+
     /// The file has the chunk: the next one gets the next number.
     pub fn written(&mut self) {
         self.next += 1;
@@ -199,7 +204,7 @@ impl Writer {
 
     fn seal(&self, plain: &[u8], kind: Kind) -> Vec<u8> {
         let mut chunk = Vec::with_capacity(HEAD_BYTES + plain.len() + TAG_BYTES);
-        let length = plain.len() as u32 | if kind == Kind::End { END_BIT } else { 0 };
+        let length = plain.len() as u32 | kind.bit();
         chunk.extend(length.to_le_bytes());
         chunk.extend(plain);
         let nonce = nonce(self.next, kind);
@@ -221,14 +226,16 @@ impl fmt::Debug for Writer {
 pub struct Reader {
     layout: Layout,
     writer: Writer,
-    /// Bytes of samples so far.
-    bytes: u64,
+    /// Whole frames so far.
+    frames: u64,
 }
 
 /// What a chunk holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
     Samples(&'a [u8]),
+    /// So many frames that were not written.
+    Silence(u64),
     /// Nothing follows.
     End,
 }
@@ -295,7 +302,7 @@ impl Reader {
             return Err(VaultError::OtherKey { name });
         }
         let key = key.of_file(&part(header, SALT_AT));
-        Ok(Self { layout, writer: Writer { key, header: *header, next: 0 }, bytes: 0 })
+        Ok(Self { layout, writer: Writer { key, header: *header, next: 0 }, frames: 0 })
     }
 
     pub fn layout(&self) -> Layout {
@@ -304,7 +311,7 @@ impl Reader {
 
     /// Whole frames read so far.
     pub fn frames(&self) -> u64 {
-        self.bytes / self.layout.frame_bytes()
+        self.frames
     }
 
     /// How many bytes follow a chunk's first `HEAD_BYTES`.
@@ -315,7 +322,7 @@ impl Reader {
     pub fn body_bytes(&self, head: [u8; HEAD_BYTES]) -> Result<usize, VaultError> {
         let (length, kind) = split(head);
         let is_possible = match kind {
-            Kind::End => length == END_BYTES,
+            Kind::End | Kind::Silence => length == COUNT_BYTES,
             Kind::Samples => length <= CHUNK_BYTES_MAX,
         };
         if is_possible { Ok(length + TAG_BYTES) } else { Err(self.forged()) }
@@ -342,8 +349,14 @@ impl Reader {
         match kind {
             Kind::Samples => {
                 self.writer.written();
-                self.bytes += plain.len() as u64;
+                self.frames += plain.len() as u64 / self.layout.frame_bytes();
                 Ok(Piece::Samples(plain))
+            }
+            Kind::Silence => {
+                let frames = u64::from_le_bytes((&*plain).try_into().map_err(|_| forged)?);
+                self.writer.written();
+                self.frames += frames;
+                Ok(Piece::Silence(frames))
             }
             Kind::End if plain == self.frames().to_le_bytes() => Ok(Piece::End),
             Kind::End => Err(forged),
@@ -363,21 +376,38 @@ impl Reader {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Samples,
+    Silence,
     End,
+}
+
+impl Kind {
+    /// How a chunk's length shows it.
+    fn bit(self) -> u32 {
+        match self {
+            Self::Samples => 0,
+            Self::Silence => SILENCE_BIT,
+            Self::End => END_BIT,
+        }
+    }
 }
 
 /// Length and kind of the chunk that begins so.
 fn split(head: [u8; HEAD_BYTES]) -> (usize, Kind) {
     let word = u32::from_le_bytes(head);
-    let kind = if word & END_BIT == 0 { Kind::Samples } else { Kind::End };
-    ((word & !END_BIT) as usize, kind)
+    let kinds = [Kind::Silence, Kind::End];
+    let kind = kinds.into_iter().find(|kind| word & kind.bit() != 0).unwrap_or(Kind::Samples);
+    ((word & !kind.bit()) as usize, kind)
 }
 
-/// No two chunks of a file have the same: its place in the file, and whether it is the last.
+/// No two chunks of a file have the same: its place in the file, and what it holds.
 fn nonce(number: u64, kind: Kind) -> Nonce {
     let mut nonce = [0; aead::NONCE_LEN];
     nonce[3..11].copy_from_slice(&number.to_be_bytes());
-    nonce[11] = u8::from(kind == Kind::End);
+    nonce[11] = match kind {
+        Kind::Samples => 0,
+        Kind::End => 1,
+        Kind::Silence => 2,
+    };
     Nonce::assume_unique_for_key(nonce)
 }
 
@@ -410,8 +440,10 @@ const NAME_BYTES_MAX: usize = 32;
 const TAG_BYTES: usize = 16;
 /// Of a chunk's length: it is the last one.
 const END_BIT: u32 = 1 << 31;
-/// The last chunk holds how many frames there are.
-const END_BYTES: usize = 8;
+/// Of a chunk's length: it stands for silence.
+const SILENCE_BIT: u32 = 1 << 30;
+/// The last chunk holds how many frames there are, one of silence for how many it stands.
+const COUNT_BYTES: usize = 8;
 /// Samples a second that a recording can have.
 const RATES: std::ops::RangeInclusive<u32> = 4000..=192_000;
 /// Keys in a file.
@@ -499,6 +531,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn silence_takes_no_room() {
+        let mut writer = Writer::new(keys().newest(), [3; SALT_BYTES], LAYOUT);
+        let silence = writer.silence(8000 * 3600);
+        writer.written();
+        let file = [writer.header(), &silence, &writer.end(8000 * 3600)].concat();
+        let mut reader = Reader::new(&keys(), file[..HEADER_BYTES].try_into().unwrap()).unwrap();
+        let (head, body) = silence.split_first_chunk().unwrap();
+
+        assert_eq!(silence.len(), HEAD_BYTES + COUNT_BYTES + TAG_BYTES);
+        assert_eq!(reader.open(*head, &mut body.to_vec()), Ok(Piece::Silence(8000 * 3600)));
+        assert_eq!(read(&keys(), &file), Ok((Vec::new(), true)));
+        let mut altered = file;
+        altered[HEADER_BYTES + HEAD_BYTES] ^= 1;
+        assert_eq!(read(&keys(), &altered), Err(VaultError::Forged { chunk: 0 }));
+    }
+
     /// What a killed process left is ended by the next one, after its last whole chunk.
     #[test]
     fn a_file_that_was_cut_can_be_ended() {
@@ -582,6 +631,7 @@ mod tests {
             };
             match reader.open(*head, &mut body.to_vec())? {
                 Piece::Samples(more) => samples.extend(more),
+                Piece::Silence(_) => {}
                 Piece::End => return Ok((samples, after.is_empty())),
             }
             rest = after;

@@ -17,6 +17,7 @@ use crate::acd::Acd;
 use crate::config::certificates::CertificateError;
 use crate::config::keys::KeyFileError;
 use crate::config::{Changes, Config};
+use crate::media::archive::Retention;
 use crate::media::control::Recorded;
 use crate::rng::Rng;
 use crate::shell::clock::Clock;
@@ -24,8 +25,10 @@ use crate::shell::driver::{self, Ends, Orders};
 use crate::shell::grpc::handle::{Asked, SwitchHandle};
 use crate::shell::http::{self, HttpError, Pages};
 use crate::shell::ledger::{self, Ledger, LedgerError};
+use crate::shell::media::archive::Archive;
 use crate::shell::media::keyring::{Keyring, UnfitKeys};
 use crate::shell::media::prompts::Source;
+use crate::shell::media::retention::{Growing, SWEEP_EVERY, Sweeper};
 use crate::shell::media::tape::{Tape, length};
 use crate::shell::media::{MediaThreads, Setup};
 use crate::shell::metrics::Metrics;
@@ -93,19 +96,19 @@ impl Node {
         let clock = Clock::start();
         let rng = entropy::rng()?;
         make_private_folder(&config.node.data)?;
-        let recordings = config.node.data.join(&config.media.recordings);
-        let recordings = std::path::absolute(&recordings)
-            .map_err(|source| StartError::File { path: recordings, source })?;
+        let recordings = recordings_folder(&config)?;
         let keyring = keyring(&config, &recordings)?;
         let ledger = open_ledger(&config, clock.clone(), &keyring)?;
         let grpc_server = grpc::Listener::bind(&config.grpc).await?;
         let http_server = http::bind(&config.http).await?;
         let (media_sender, media_events) = bounded(MEDIA_EVENTS_MAX);
+        let growing = Growing::default();
         let setup = Setup {
             config: config.media.clone(),
             prompts: prompts(&config),
             recordings: recordings.clone(),
             keyring: keyring.clone(),
+            growing: growing.clone(),
             clock: clock.clone(),
             rng: entropy::rng()?,
         };
@@ -118,7 +121,7 @@ impl Node {
         let listening = sip.listening();
         let metrics = Metrics::default();
 
-        let parts = parts(&config, &clock, recordings, rng);
+        let parts = parts(&config, &clock, recordings.clone(), rng);
         let switch = Switch::new(clock.now(), parts, config.plan(1), config.secrets());
         let (orders, thread) = start_switch(
             switch,
@@ -138,8 +141,12 @@ impl Node {
         let (reload_sender, reloads) = mpsc::channel(1);
         let switch = handle(orders.clone(), reload_sender);
         let (stop, stopped) = watch::channel(false);
+        let archive = Archive { folder: recordings, keyring };
+        let sweeper = sweeper(&config, &clock, &ledger, (&archive, growing));
+        let reloaded = (orders.clone(), tls, archive.keyring.clone());
         let servers = vec![
-            tokio::spawn(reload_on_demand(config, reread, (orders.clone(), tls, keyring), reloads)),
+            tokio::spawn(sweep(sweeper, clock.clone())),
+            tokio::spawn(reload_on_demand(config, reread, reloaded, reloads)),
             tokio::spawn(systemd::watch(orders.clone(), clock.clone())),
         ];
         let mut node = Self {
@@ -153,13 +160,13 @@ impl Node {
             stop,
             servers,
         };
-        node.serve(grpc_server, http_server, metrics, clock, &stopped);
+        node.serve((grpc_server, archive), http_server, metrics, clock, &stopped);
         Ok(node)
     }
 
     fn serve(
         &mut self,
-        grpc: grpc::Listener,
+        (grpc, archive): (grpc::Listener, Archive),
         http: TcpListener,
         metrics: Metrics,
         clock: Clock,
@@ -167,7 +174,7 @@ impl Node {
     ) {
         let (ledger, switch, until) = (self.ledger.clone(), self.switch.clone(), stopped.clone());
         self.servers.push(tokio::spawn(async move {
-            if let Err(error) = grpc.serve(ledger, switch, clock, when(until)).await {
+            if let Err(error) = grpc.serve(ledger, switch, clock, archive, when(until)).await {
                 tracing::error!(%error, "gRPC ended");
             }
         }));
@@ -303,6 +310,12 @@ fn start_switch(
     Ok(driver::start(switch, out, ends)?)
 }
 
+/// Where recordings are made.
+fn recordings_folder(config: &Config) -> Result<PathBuf, StartError> {
+    let path = config.node.data.join(&config.media.recordings);
+    std::path::absolute(&path).map_err(|source| StartError::File { path, source })
+}
+
 /// The keys of recordings; refuses those under whose names the archive has others.
 fn keyring(config: &Config, recordings: &Path) -> Result<Keyring, StartError> {
     let keyring = Keyring::load(config.recordings.keys.as_deref())?;
@@ -312,6 +325,34 @@ fn keyring(config: &Config, recordings: &Path) -> Result<Keyring, StartError> {
         Ok(()) => {}
     }
     Ok(keyring)
+}
+
+/// What removes the recordings that are kept no longer.
+fn sweeper(
+    config: &Config,
+    clock: &Clock,
+    ledger: &Ledger,
+    (archive, growing): (&Archive, Growing),
+) -> Sweeper {
+    let (now, wall) = (clock.now(), clock.wall());
+    let retention = Retention::new(&config.recordings, now, wall, ledger.last_alive());
+    Sweeper::new(archive.folder.clone(), growing, ledger.clone(), retention)
+}
+
+/// Looks through the archive now and then.
+async fn sweep(mut sweeper: Sweeper, clock: Clock) {
+    if !sweeper.retention.is_on() {
+        return;
+    }
+    let mut tick = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        tick.tick().await;
+        match sweeper.sweep(clock.now(), clock.wall()).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "recordings removed, as [recordings] says"),
+            Err(error) => tracing::warn!(%error, "no recording is removed"),
+        }
+    }
 }
 
 /// Completes a recording that was cut off with its process; `None` if it is none of ours, or cannot
@@ -328,6 +369,7 @@ fn complete(path: &Path, keyring: &Keyring) -> Option<Recorded> {
         bytes,
         sha256,
         fault: Some("cut off with the process".to_owned()),
+        gaps: Vec::new(),
     })
 }
 

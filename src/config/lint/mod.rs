@@ -41,6 +41,8 @@ pub fn lint(config: &Config, prompts: Option<HasPrompt<'_>>) -> Vec<Finding> {
     findings.extend(
         ledger.map(|(key, text)| error(&["ledger", key], format!("this cannot work; {text}"))),
     );
+    let recordings = config.recordings.mistakes().into_iter();
+    findings.extend(recordings.map(|(key, text)| error(&["recordings", key], text)));
     let defence = config.defence.mistakes().into_iter();
     findings.extend(defence.map(|(key, text)| error(&["defence", key], text)));
     access::lint(config, &mut findings);

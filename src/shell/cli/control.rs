@@ -64,6 +64,6 @@ pub async fn order(verb: CallVerb) -> Result<(), CliError> {
 }
 
 /// Who sits at the command line, as the system calls him.
-fn who() -> String {
+pub fn who() -> String {
     std::env::var("USER").unwrap_or_default().chars().take(32).collect()
 }

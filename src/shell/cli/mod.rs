@@ -11,6 +11,7 @@ pub mod demo;
 pub mod explain;
 mod json;
 mod print;
+mod recordings;
 pub mod run;
 mod views;
 
@@ -50,6 +51,9 @@ pub enum Verb {
     Phones(View),
     /// Show the queues
     Queues(View),
+    /// Find, export and verify recordings; the ledger notes who did
+    #[command(subcommand)]
+    Recordings(RecordingsVerb),
     /// Apply a changed configuration, or refuse it whole
     Reload(Where),
     /// Show what the node holds at this moment
@@ -222,6 +226,70 @@ pub struct Tail {
     pub json: bool,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum RecordingsVerb {
+    /// List the recordings of finished calls, newest first
+    Find(Search),
+    /// Write a recording into a WAV file, decrypted
+    Export(Export),
+    /// Read recordings whole, and compare them with their checksums
+    Verify(Search),
+}
+
+/// Which recordings; those of calls that fit all that is given.
+#[derive(Args, Clone, Debug)]
+pub struct Search {
+    #[command(flatten)]
+    pub place: Where,
+    /// A call's id
+    #[arg(long, value_name = "ID")]
+    pub call: Vec<String>,
+    /// An agent who was offered it, or talked
+    #[arg(long, value_name = "ID")]
+    pub agent: Vec<String>,
+    /// An extension that called, or was called
+    #[arg(long, value_name = "ID")]
+    pub extension: Vec<String>,
+    /// A queue that the caller waited in
+    #[arg(long, value_name = "ID")]
+    pub queue: Vec<String>,
+    /// The caller's number; `1234*` for all that begin so
+    #[arg(long, value_name = "NUMBER")]
+    pub caller: Option<String>,
+    /// Calls that began then or later, such as 2026-11-30 or "2026-11-30 10:00"
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Calls that began before; of a day, to its end
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// What for, as the ledger is to note it
+    #[arg(long, value_name = "TEXT")]
+    pub purpose: Option<String>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct Export {
+    #[command(flatten)]
+    pub place: Where,
+    /// The call's id, as `strowger recordings find` shows it
+    pub call: String,
+    /// Which of its recordings, if it has several
+    #[arg(long, value_name = "N")]
+    pub number: Option<u32>,
+    /// The file to write, which must not be there yet
+    #[arg(short, long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// What for, as the ledger is to note it
+    #[arg(long, value_name = "TEXT")]
+    pub purpose: Option<String>,
+    /// Write what can be read of a damaged one
+    #[arg(long)]
+    pub damaged: bool,
+}
+
 /// Carries out a verb; what it says goes to the standard output.
 ///
 /// # Errors
@@ -237,6 +305,7 @@ pub async fn run(verb: Verb) -> Result<(), CliError> {
         Verb::Drain { undo, place } => views::drain(!undo, &place).await,
         Verb::Phones(view) => views::phones(view).await,
         Verb::Queues(view) => views::queues(view).await,
+        Verb::Recordings(verb) => recordings::run(verb).await,
         Verb::Reload(place) => views::reload(&place).await,
         Verb::Status(view) => views::status(view).await,
         Verb::Trunks(view) => views::trunks(view).await,
@@ -267,8 +336,21 @@ pub enum CliError {
     Reload(Vec<String>),
     #[error("{}", .0.message())]
     Refused(#[from] Box<tonic::Status>),
+    #[error("`{0}` is no time; write `2026-11-30`, `2026-11-30 10:00` or `2026-11-30T10:00:00Z`")]
+    Time(String),
+    #[error("the node did not send the whole recording")]
+    Torn,
     #[error("TLS needs a certificate to trust: give --ca")]
     Trust,
+    #[error("{unsound} of {all} recordings are not as they were")]
+    Unsound { unsound: u64, all: u64 },
+}
+
+impl CliError {
+    /// Whether what was asked for cannot be meant.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Time(_))
+    }
 }
 
 impl From<tonic::Status> for CliError {

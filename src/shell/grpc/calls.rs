@@ -1,12 +1,11 @@
 //! `strowger.v1.Calls`.
 
-use std::net::SocketAddr;
-
 use tonic::{Request, Response, Status};
 
 use super::convert::{call_id, direction, leg_id, name, supervisor_mode, time};
 use super::handle::{SwitchHandle, unexpected};
 use super::record::quality;
+use super::who::who;
 use crate::cdr::entry::SupervisorMode;
 use crate::shell::proto::calls_server::Calls;
 use crate::shell::proto::{self, CallStage};
@@ -166,29 +165,17 @@ impl Service {
     }
 }
 
-/// Who orders something, as records show it: what he calls himself, or else where he is.
-fn who(named: String, from: Option<SocketAddr>) -> Result<String, Status> {
-    if named.len() > NAME_BYTES_MAX || named.chars().any(char::is_control) {
-        return Err(Status::invalid_argument("`requested_by` is a name of at most 64 bytes"));
-    }
-    match (named.is_empty(), from) {
-        (false, _) => Ok(named),
-        (true, Some(from)) => Ok(format!("grpc:{}", from.ip())),
-        (true, None) => Ok("grpc".to_owned()),
-    }
-}
-
 /// A number that a phone could dial.
 fn number(text: String) -> Result<String, Status> {
     let good = |key: char| key.is_ascii_alphanumeric() || "*#+-_.".contains(key);
-    if text.is_empty() || text.len() > NAME_BYTES_MAX || !text.chars().all(good) {
+    if text.is_empty() || text.len() > NUMBER_BYTES_MAX || !text.chars().all(good) {
         return Err(Status::invalid_argument(format!("`{text}` cannot be dialled")));
     }
     Ok(text)
 }
 
-/// Bytes of a number, and of a name in a record.
-const NAME_BYTES_MAX: usize = 64;
+/// Bytes of a number.
+const NUMBER_BYTES_MAX: usize = 64;
 
 fn call(view: CallView) -> proto::Call {
     let caller = proto::Caller {

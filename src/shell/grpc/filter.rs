@@ -129,9 +129,13 @@ fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionI
         | Fact::OneWay { .. }
         | Fact::Ordered { .. }
         | Fact::RecordingBegan { .. }
+        | Fact::RecordingDeleted { .. }
         | Fact::RecordingEnded { .. }
+        | Fact::RecordingExported { .. }
+        | Fact::RecordingKept { .. }
         | Fact::RecordingPaused { .. }
         | Fact::RecordingResumed { .. }
+        | Fact::RecordingsFound { .. }
         | Fact::Ringing { .. }
         | Fact::Routed { .. }
         | Fact::SupervisionEnded { .. }

@@ -11,9 +11,12 @@ mod node;
 mod phones;
 mod queues;
 mod record;
+mod recording;
+mod recordings;
 mod records;
 mod subscription;
 mod trunks;
+mod who;
 
 use std::fs;
 use std::future::Future;
@@ -35,6 +38,7 @@ use crate::config::certificates::{self, CertificateError};
 use crate::config::sections::Grpc;
 use crate::shell::clock::Clock;
 use crate::shell::ledger::Ledger;
+use crate::shell::media::archive::Archive;
 use crate::shell::proto;
 use crate::time::Duration;
 use handle::SwitchHandle;
@@ -109,12 +113,13 @@ impl Listener {
         ledger: Ledger,
         switch: SwitchHandle,
         clock: Clock,
+        archive: Archive,
         stop: impl Future<Output = ()>,
     ) -> Result<(), GrpcError> {
         let token = self.token;
         let check = move |request: Request<()>| match &token {
-            Some(token) => token.check(request),
-            None => Ok(request),
+            Some(token) => token.check(request).map(|request| mark(request, Shown::Token)),
+            None => Ok(mark(request, Shown::Nothing)),
         };
         let mut server = Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
@@ -130,7 +135,8 @@ impl Listener {
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
         let compiled = "the contract was compiled with the program";
-        let records = records::Service::new(ledger.clone(), clock);
+        let records = records::Service::new(ledger.clone(), clock.clone());
+        let recordings = recordings::Service::new(ledger.clone(), clock, archive);
         let node = node::Service { switch: switch.clone(), ledger: ledger.clone() };
         let router = server
             .layer(InterceptorLayer::new(check))
@@ -139,6 +145,10 @@ impl Listener {
             .add_service(reflection().build_v1alpha().expect(compiled)) // Python, older grpcurl
             .add_service(
                 proto::records_server::RecordsServer::new(records)
+                    .max_decoding_message_size(REQUEST_BYTES_MAX),
+            )
+            .add_service(
+                proto::recordings_server::RecordingsServer::new(recordings)
                     .max_decoding_message_size(REQUEST_BYTES_MAX),
             )
             .add_service(
@@ -191,16 +201,31 @@ async fn tell(reporter: &HealthReporter, healthy: bool) {
 }
 
 /// The services whose health is told; the empty name stands for the whole node.
-const SERVICES: [&str; 8] = [
+const SERVICES: [&str; 9] = [
     "",
     "strowger.v1.Agents",
     "strowger.v1.Calls",
     "strowger.v1.Node",
     "strowger.v1.Phones",
     "strowger.v1.Queues",
+    "strowger.v1.Recordings",
     "strowger.v1.Records",
     "strowger.v1.Trunks",
 ];
+
+/// What a request showed to be let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    /// Nothing is asked for on a node that serves its own machine alone.
+    Nothing,
+    Token,
+}
+
+/// Tells the services what a request showed.
+fn mark(mut request: Request<()>, shown: Shown) -> Request<()> {
+    request.extensions_mut().insert(shown);
+    request
+}
 
 /// What a client must show; kept as its hash, so that comparing takes the same time for all.
 #[derive(Clone)]

@@ -4,10 +4,11 @@ use super::convert::{
     agent_state, direction, duration, forward_why, hung_up_by, join_why, name, offer_outcome,
     order_kind, park_left, queue_left, supervisor_mode, time, transfer_outcome, trunk_state,
 };
+use super::recording::{recording, told_of_recordings};
 use crate::cdr::entry::{Blame, Entry, Fact, Quality};
 use crate::cdr::record::{
     Attempt, CallRecord, Caller, End, Forward, Hold, Join, Leg, MenuVisit, Offer, Order, Park,
-    Pause, QueueVisit, Recording, RouteTaken, SupervisorJoin, Talk, Transfer, WrapUp,
+    QueueVisit, RouteTaken, SupervisorJoin, Talk, Transfer, WrapUp,
 };
 use crate::shell::ledger::{Body, Item};
 use crate::shell::proto;
@@ -65,7 +66,7 @@ pub fn record(sequence: u64, record: CallRecord) -> proto::CallRecord {
     }
 }
 
-fn caller(caller: Caller) -> proto::Caller {
+pub fn caller(caller: Caller) -> proto::Caller {
     let Caller { number, e164, name: called, extension } = caller;
     proto::Caller { number, name: called, extension: name(extension.as_ref()), e164 }
 }
@@ -218,32 +219,6 @@ fn wrap_up(work: &WrapUp) -> proto::WrapUp {
     }
 }
 
-fn recording(recording: Recording) -> proto::Recording {
-    let mut told = proto::Recording {
-        leg_id: recording.leg.to_string(),
-        path: recording.path,
-        start_time: Some(time(recording.began)),
-        pauses: recording.pauses.into_iter().map(pause).collect(),
-        ..proto::Recording::default()
-    };
-    if let Some(end) = recording.ended {
-        told.end_time = Some(time(end.at));
-        told.length = Some(duration(Duration::from_micros(end.length_us)));
-        told.size_bytes = Some(end.bytes);
-        told.sha256 = written(end.sha256);
-        told.fault = end.fault;
-    }
-    told
-}
-
-fn pause(pause: Pause) -> proto::RecordingPause {
-    proto::RecordingPause {
-        start_time: Some(time(pause.began)),
-        end_time: pause.ended.map(time),
-        by: pause.by,
-    }
-}
-
 fn leg(leg: Leg) -> proto::Leg {
     proto::Leg {
         leg_id: leg.leg.to_string(),
@@ -299,7 +274,7 @@ fn end(end: End) -> proto::End {
 }
 
 /// A text, absent if it is empty.
-fn written(text: String) -> Option<String> {
+pub fn written(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
@@ -421,25 +396,14 @@ fn told_of_transfers(fact: Fact) -> Told {
 
 fn told_rest(fact: Fact) -> Told {
     match fact {
-        Fact::RecordingBegan { leg, path } => {
-            Told::RecordingBegan(proto::RecordingBegan { leg_id: leg.to_string(), path })
-        }
-        Fact::RecordingEnded { leg, path, length_us, bytes, sha256, fault } => {
-            Told::RecordingEnded(proto::RecordingEnded {
-                leg_id: leg.to_string(),
-                path,
-                length: Some(duration(Duration::from_micros(length_us))),
-                size_bytes: bytes,
-                sha256: written(sha256),
-                fault,
-            })
-        }
-        Fact::RecordingPaused { leg, by } => {
-            Told::RecordingPaused(proto::RecordingPaused { leg_id: leg.to_string(), by })
-        }
-        Fact::RecordingResumed { leg, by } => {
-            Told::RecordingResumed(proto::RecordingResumed { leg_id: leg.to_string(), by })
-        }
+        fact @ (Fact::RecordingBegan { .. }
+        | Fact::RecordingDeleted { .. }
+        | Fact::RecordingEnded { .. }
+        | Fact::RecordingExported { .. }
+        | Fact::RecordingKept { .. }
+        | Fact::RecordingPaused { .. }
+        | Fact::RecordingResumed { .. }
+        | Fact::RecordingsFound { .. }) => told_of_recordings(fact),
         Fact::Ringing { leg } => Told::Ringing(proto::Ringing { leg_id: leg.to_string() }),
         Fact::Routed { rule, target } => {
             Told::Routed(proto::Routed { rule, target: target.to_string() })

@@ -11,6 +11,7 @@ use super::convert::{call_id, wall};
 use super::filter::Filter;
 use super::record::record;
 use super::subscription::{InFlight, Subscription};
+use crate::cdr::record::CallRecord;
 use crate::shell::clock::Clock;
 use crate::shell::ledger::{Body, Ledger, LedgerError, Span};
 use crate::shell::proto::records_server::Records;
@@ -156,34 +157,31 @@ impl Records for Service {
         if asked.filter.as_ref().is_some_and(|filter| !filter.kinds.is_empty()) {
             return Err(Status::invalid_argument("List gives records; leave kinds empty"));
         }
-        let before = match asked.page_token.as_str() {
-            "" => u64::MAX,
-            text => text.parse().map_err(|_| Status::invalid_argument("unknown page_token"))?,
-        };
+        let (before, most) = Page::asked(&asked.page_token, asked.page_size)?;
         let wanted = Wanted {
             filter: Filter::read(asked.filter)?,
             since: asked.since.map(wall).transpose()?,
             until: asked.until.map(wall).transpose()?,
-            most: match asked.page_size as usize {
-                0 => PAGE_DEFAULT,
-                most => most.min(PAGE_MAX),
-            },
         };
-        let listed = blocking(&self.ledger, move |ledger| list(ledger, &wanted, before)).await;
-        Ok(Response::new(listed.map_err(|error| storage(&error))?))
+        let found = blocking(&self.ledger, move |ledger| {
+            pick(ledger, wanted.since, before, most, |body| wanted.fits(body))
+        });
+        let Page { records, next } = found.await.map_err(|error| storage(&error))?;
+        let records = records.into_iter().map(|(sequence, whole)| record(sequence, whole));
+        let records = records.collect();
+        Ok(Response::new(proto::ListResponse { records, next_page_token: next }))
     }
 }
 
-/// What a `List` looks for.
-struct Wanted {
-    filter: Filter,
-    since: Option<Wall>,
-    until: Option<Wall>,
-    most: usize,
+/// Which records somebody looks for.
+pub struct Wanted {
+    pub filter: Filter,
+    pub since: Option<Wall>,
+    pub until: Option<Wall>,
 }
 
 impl Wanted {
-    fn fits(&self, body: &Body) -> bool {
+    pub fn fits(&self, body: &Body) -> bool {
         let Body::Record(record) = body else { return false };
         let setup = record.times.setup;
         self.filter.fits(body)
@@ -192,37 +190,61 @@ impl Wanted {
     }
 }
 
-fn list(
+/// Records with their sequences, newest first.
+pub struct Page {
+    pub records: Vec<(u64, CallRecord)>,
+    /// Where the next page begins; empty if there is none.
+    pub next: String,
+}
+
+impl Page {
+    /// The sequence before which a page begins, and the records that it has at most.
+    pub fn asked(token: &str, size: u32) -> Result<(u64, usize), Status> {
+        let before = match token {
+            "" => u64::MAX,
+            text => text.parse().map_err(|_| Status::invalid_argument("unknown page_token"))?,
+        };
+        let most = match size as usize {
+            0 => PAGE_DEFAULT,
+            most => most.min(PAGE_MAX),
+        };
+        Ok((before, most))
+    }
+}
+
+/// The newest records before a sequence that fit, of calls that did not begin before `since`.
+pub fn pick(
     ledger: &Ledger,
-    wanted: &Wanted,
+    since: Option<Wall>,
     mut before: u64,
-) -> Result<proto::ListResponse, LedgerError> {
+    most: usize,
+    fits: impl Fn(&Body) -> bool,
+) -> Result<Page, LedgerError> {
     // A call that began at a time ended later, so its record is not before that time's place.
-    let floor = wanted.since.map_or(Ok(0), |since| ledger.first_since(since))?;
+    let floor = since.map_or(Ok(0), |since| ledger.first_since(since))?;
     let (mut records, mut scanned) = (Vec::new(), 0);
     while scanned < SCANNED_MAX {
         let items = ledger.records_before(before, SCANNED_AT_ONCE)?;
         if items.is_empty() {
-            return Ok(proto::ListResponse { records, next_page_token: String::new() });
+            return Ok(Page { records, next: String::new() });
         }
         scanned += items.len();
         for item in items {
             if item.sequence < floor {
-                return Ok(proto::ListResponse { records, next_page_token: String::new() });
+                return Ok(Page { records, next: String::new() });
             }
-            if wanted.fits(&item.body) {
-                if records.len() == wanted.most {
-                    let next_page_token = before.to_string();
-                    return Ok(proto::ListResponse { records, next_page_token });
+            if fits(&item.body) {
+                if records.len() == most {
+                    return Ok(Page { records, next: before.to_string() });
                 }
                 let call = item.body.call();
                 let whole = call.map_or(Ok(None), |call| ledger.record(call))?;
-                records.extend(whole.map(|(_, whole)| record(item.sequence, whole)));
+                records.extend(whole.map(|(_, whole)| (item.sequence, whole)));
             }
             before = item.sequence;
         }
     }
-    Ok(proto::ListResponse { records, next_page_token: before.to_string() })
+    Ok(Page { records, next: before.to_string() })
 }
 
 /// A consumer's name, if it is one.

@@ -73,6 +73,8 @@ struct Shared {
     /// Connections that nobody uses at the moment.
     readers: Mutex<Vec<Connection>>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// When the node is last known to have lived before this start.
+    last_alive: Option<Wall>,
 }
 
 /// What the writer tells everybody. Each number stands alone, so every access is `Relaxed`.
@@ -129,6 +131,7 @@ impl Ledger {
         let mut db = store::open(path)?;
         let place = Place::of(path)?;
         let now = (node.clock)();
+        let last_alive = store::last_alive(&db)?;
         let end = recovery::close_cut_off(&mut db, node.name, now, node.recorded)?;
         store::set_alive(&db, now)?;
 
@@ -164,6 +167,7 @@ impl Ledger {
             state,
             readers: Mutex::default(),
             writer: Mutex::new(Some(thread)),
+            last_alive,
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -172,6 +176,18 @@ impl Ledger {
     /// lost and counted.
     pub fn append(&self, entry: Entry) {
         self.send(Job::Entry(Box::new(entry)));
+    }
+
+    /// Makes entries durable, and says when they are.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses, or too much waits for it: then there is nothing of them in the ledger.
+    pub async fn append_durably(&self, entries: Vec<Entry>) -> Result<(), LedgerError> {
+        let (reply, answer) = oneshot::channel();
+        let order = Order::Append { entries, reply };
+        self.shared.orders.try_send(order).map_err(|_| LedgerError::Refusing)?;
+        answer.await.map_err(|_| LedgerError::Refusing)?.map(drop)
     }
 
     /// Sets a value that outlives restarts, or removes it; durable in order with the entries.
@@ -202,6 +218,11 @@ impl Ledger {
     /// The newest durable sequence, and word of each newer one.
     pub fn head(&self) -> watch::Receiver<u64> {
         self.shared.head.clone()
+    }
+
+    /// When the node is last known to have lived before this start; none for a new ledger.
+    pub fn last_alive(&self) -> Option<Wall> {
+        self.shared.last_alive
     }
 
     pub fn config(&self) -> &Config {

@@ -47,6 +47,7 @@ pub fn close_cut_off(
                 bytes: found.bytes,
                 sha256: found.sha256,
                 fault: Some(crate::cdr::fold::NODE_RESTART.to_owned()),
+                gaps: Vec::new(),
             };
             end.append(&transaction, &Entry { at: stopped, call: Some(*call), fact }, node)?;
         }

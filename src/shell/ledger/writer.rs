@@ -47,8 +47,14 @@ pub enum Order {
         sequence: u64,
         reply: oneshot::Sender<Result<u64, LedgerError>>,
     },
+    Append {
+        entries: Vec<Entry>,
+        reply: oneshot::Sender<Result<u64, LedgerError>>,
+    },
     /// The writer's last order.
-    Close { reply: Sender<bool> },
+    Close {
+        reply: Sender<bool>,
+    },
 }
 
 pub struct Writer {
@@ -182,9 +188,20 @@ impl Writer {
             }
         }
         for order in &batch.orders {
-            let Order::Acknowledge { consumer, sequence, .. } = order else { continue };
-            let max = self.config.consumers_max;
-            match store::acknowledge(&transaction, consumer, *sequence, max) {
+            let answer = match order {
+                Order::Acknowledge { consumer, sequence, .. } => {
+                    let max = self.config.consumers_max;
+                    store::acknowledge(&transaction, consumer, *sequence, max)
+                }
+                Order::Append { entries, .. } => {
+                    let mut entries = entries.iter();
+                    let written =
+                        entries.try_for_each(|it| end.append(&transaction, it, &self.node));
+                    written.map(|()| end.sequence)
+                }
+                Order::Close { .. } => continue,
+            };
+            match answer {
                 Err(cause @ LedgerError::Storage(_)) => return Err(cause),
                 answer => answers.push(answer),
             }
@@ -196,13 +213,14 @@ impl Writer {
         self.end = end;
         self.head.send_if_modified(|head| mem::replace(head, end.sequence) != end.sequence);
         let entries = batch.jobs.iter().filter(|job| matches!(job, Job::Entry(_))).count();
+        let entries = entries + batch.orders.iter().map(Order::entries).sum::<usize>();
         self.state.appended.fetch_add(entries as u64, Relaxed);
         self.state.waiting.fetch_sub(batch.jobs.len(), Relaxed);
         self.state.commits.fetch_add(1, Relaxed);
         let took = (self.clock)().since(began).as_micros();
         self.state.commit_us.fetch_add(u64::try_from(took).unwrap_or(u64::MAX), Relaxed);
         for (order, answer) in batch.orders.drain(..).zip(answers) {
-            if let Order::Acknowledge { reply, .. } = order {
+            if let Order::Acknowledge { reply, .. } | Order::Append { reply, .. } = order {
                 _ = reply.send(answer); // who asked may have gone
             }
         }
@@ -258,13 +276,23 @@ impl Drop for Running {
     }
 }
 
-/// Takes out the orders to close; only acknowledgements stay.
+impl Order {
+    /// How many entries it appends.
+    fn entries(&self) -> usize {
+        match self {
+            Self::Append { entries, .. } => entries.len(),
+            Self::Acknowledge { .. } | Self::Close { .. } => 0,
+        }
+    }
+}
+
+/// Takes out the orders to close; the others stay.
 fn take_closes(orders: &mut Vec<Order>) -> Vec<Sender<bool>> {
     let mut closes = Vec::new();
     for order in mem::take(orders) {
         match order {
             Order::Close { reply } => closes.push(reply),
-            Order::Acknowledge { .. } => orders.push(order),
+            Order::Acknowledge { .. } | Order::Append { .. } => orders.push(order),
         }
     }
     closes
@@ -273,7 +301,9 @@ fn take_closes(orders: &mut Vec<Order>) -> Vec<Sender<bool>> {
 fn refuse(orders: &mut Vec<Order>) {
     for order in orders.drain(..) {
         match order {
-            Order::Acknowledge { reply, .. } => _ = reply.send(Err(LedgerError::Refusing)),
+            Order::Acknowledge { reply, .. } | Order::Append { reply, .. } => {
+                _ = reply.send(Err(LedgerError::Refusing));
+            }
             Order::Close { reply } => _ = reply.send(false),
         }
     }

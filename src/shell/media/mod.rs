@@ -23,12 +23,16 @@ use crate::shell::media::file::Recordings;
 use crate::shell::media::keyring::Keyring;
 use crate::shell::media::ports::Ports;
 use crate::shell::media::prompts::{Prompts, Source};
+use crate::shell::media::retention::Growing;
 use crate::shell::media::thread::{MediaThread, Order, Tally};
 
+pub mod archive;
 pub mod file;
+mod gaps;
 pub mod keyring;
 pub mod ports;
 pub mod prompts;
+pub mod retention;
 pub mod tape;
 pub mod thread;
 
@@ -41,6 +45,8 @@ pub struct Setup {
     pub recordings: PathBuf,
     /// What they are encrypted with.
     pub keyring: Keyring,
+    /// Told of those that are being written.
+    pub growing: Growing,
     pub clock: Clock,
     /// Gives SSRCs and the beginnings of streams: must be unpredictable.
     pub rng: Rng,
@@ -88,7 +94,7 @@ impl MediaThreads {
     where
         E: From<Event> + Send + 'static,
     {
-        let Setup { mut config, prompts, recordings, keyring, clock, mut rng } = setup;
+        let Setup { mut config, prompts, recordings, keyring, growing, clock, mut rng } = setup;
         raise_file_limit();
         let affordable = spares_affordable(getrlimit(Resource::Nofile).current);
         if config.spares > affordable {
@@ -97,7 +103,8 @@ impl MediaThreads {
         }
         drop(UdpSocket::bind((config.listen, 0))?);
         let report = Report::new(events);
-        let recordings = Recordings::start(&config, &recordings, keyring, report.clone())?;
+        let recordings =
+            Recordings::start(&config, (&recordings, keyring, growing), report.clone())?;
         let (prompts, reader) = Prompts::start(prompts)?;
         let count = thread_count(&config);
         let mut threads = Vec::new();

@@ -32,6 +32,9 @@ pub struct Tape {
     frames: u64,
     /// Bytes of the file that are whole.
     bytes: u64,
+    /// What could not be written, and how many frames it is: written again as it is, for no other
+    /// samples may be encrypted in its place.
+    owed: Option<(Vec<u8>, u64)>,
 }
 
 /// Why a recording's file cannot be read, or not to its end.
@@ -71,34 +74,94 @@ impl Tape {
             let _ = fs::remove_file(path); // an empty file is no recording
             return Err(error);
         }
-        Ok(Self { file, layout, vault, frames: 0, bytes: header.len() as u64 })
+        Ok(Self { file, layout, vault, frames: 0, bytes: header.len() as u64, owed: None })
     }
 
     /// Appends interleaved samples, at most `FRAMES_MAX` of each channel.
     ///
     /// # Errors
     ///
-    /// If the disk refuses; nothing of them counts then, and the file must be completed.
+    /// If the disk refuses: then these samples are kept, and written with the next ones, or, if
+    /// there are some already, dropped.
     pub fn append(&mut self, block: &[i16]) -> io::Result<()> {
+        self.settle()?;
         let samples = encode(self.layout.format, block);
         let bytes = match &self.vault {
             Some(vault) => vault.chunk(&samples),
             None => samples,
         };
-        self.file.write_all(&bytes)?;
+        self.write(bytes, block.len() as u64 / u64::from(CHANNELS))
+    }
+
+    /// Appends silence in the place of samples that were lost, as much of it as can be written at
+    /// once.
+    ///
+    /// # Errors
+    ///
+    /// As `append`.
+    pub fn append_silence(&mut self, frames: u64) -> io::Result<()> {
+        self.settle()?;
+        if let Some(vault) = &self.vault {
+            return self.write(vault.silence(frames), frames);
+        }
+        let frames = frames.min(SILENCE_MAX);
+        if self.layout.format == Format::Pcm16 {
+            // Zeros, which the disk need not have.
+            let bytes = self.bytes + frames * self.layout.frame_bytes();
+            self.file.set_len(bytes)?;
+            self.file.seek(SeekFrom::Start(bytes))?;
+            (self.bytes, self.frames) = (bytes, self.frames + frames);
+            return Ok(());
+        }
+        let samples = vec![0; (frames * u64::from(CHANNELS)) as usize];
+        self.write(encode(self.layout.format, &samples), frames)
+    }
+
+    /// Samples of each channel that the next writing begins with.
+    pub fn owed_frames(&self) -> u64 {
+        self.owed.as_ref().map_or(0, |(_, frames)| *frames)
+    }
+
+    /// Writes what could not be written.
+    fn settle(&mut self) -> io::Result<()> {
+        let Some((bytes, frames)) = self.owed.take() else { return Ok(()) };
+        let cleared = self
+            .file
+            .set_len(self.bytes)
+            .and_then(|()| self.file.seek(SeekFrom::Start(self.bytes)));
+        match cleared {
+            Ok(_) => self.write(bytes, frames),
+            Err(error) => {
+                self.owed = Some((bytes, frames));
+                Err(error)
+            }
+        }
+    }
+
+    fn write(&mut self, bytes: Vec<u8>, frames: u64) -> io::Result<()> {
+        if let Err(error) = self.file.write_all(&bytes) {
+            self.owed = Some((bytes, frames));
+            return Err(error);
+        }
         if let Some(vault) = &mut self.vault {
             vault.written();
         }
         self.bytes += bytes.len() as u64;
-        self.frames += block.len() as u64 / u64::from(CHANNELS);
+        self.frames += frames;
         Ok(())
     }
 
     /// A plain one that writes into a file of another kind.
     #[cfg(test)]
     pub fn on(file: File) -> Self {
-        let layout = Layout { format: Format::Pcm16, channels: CHANNELS, rate: RATE };
-        Self { file, layout, vault: None, frames: 0, bytes: 0 }
+        Self::on_format(file, Format::Pcm16)
+    }
+
+    /// As `on`, in a format.
+    #[cfg(test)]
+    pub fn on_format(file: File, format: Format) -> Self {
+        let layout = Layout { format, channels: CHANNELS, rate: RATE };
+        Self { file, layout, vault: None, frames: 0, bytes: 0, owed: None }
     }
 
     /// Samples of each channel that the file has.
@@ -118,6 +181,9 @@ impl Tape {
     ///
     /// If the disk refuses.
     pub fn seal(&mut self) -> io::Result<(u64, String)> {
+        if self.settle().is_err() {
+            self.owed = None; // all that is whole can be completed still
+        }
         self.file.set_len(self.bytes)?; // a write that failed may have left half a block
         match &self.vault {
             Some(vault) => {
@@ -151,13 +217,14 @@ impl Tape {
             let mut reader = reader_of(&begin, keys)?;
             let bytes = whole_bytes(&mut file, &mut reader)?;
             let (layout, frames) = (reader.layout(), reader.frames());
-            return Ok(Self { file, layout, vault: Some(reader.into_writer()), frames, bytes });
+            let vault = Some(reader.into_writer());
+            return Ok(Self { file, layout, vault, frames, bytes, owed: None });
         }
         let layout = layout_of(&begin).ok_or(TapeError::NotOurs)?;
         let head = wav::header(layout.channels, layout.rate, layout.format, None).len() as u64;
         let frames = file.metadata()?.len().saturating_sub(head) / layout.frame_bytes();
         let bytes = head + frames * layout.frame_bytes();
-        Ok(Self { file, layout, vault: None, frames, bytes })
+        Ok(Self { file, layout, vault: None, frames, bytes, owed: None })
     }
 }
 
@@ -203,7 +270,9 @@ fn whole_bytes(file: &mut File, reader: &mut Reader) -> Result<u64, TapeError> {
     let (mut whole, mut body) = (HEADER_BYTES as u64, Vec::new());
     loop {
         match next_piece(&mut file, reader, &mut body) {
-            Ok(Some(Piece::Samples(_))) => whole += (HEAD_BYTES + body.len()) as u64,
+            Ok(Some(Piece::Samples(_) | Piece::Silence(_))) => {
+                whole += (HEAD_BYTES + body.len()) as u64;
+            }
             Ok(Some(Piece::End) | None) => return Ok(whole),
             Err(TapeError::Vault(_)) if size - whole <= UNWRITTEN_MAX => return Ok(whole),
             Err(wrong) => return Err(wrong),
@@ -233,7 +302,7 @@ fn checksum(file: &mut impl Read) -> io::Result<String> {
 }
 
 /// The layout whose header a plain file begins with.
-fn layout_of(begin: &[u8]) -> Option<Layout> {
+pub fn layout_of(begin: &[u8]) -> Option<Layout> {
     let begin = begin.get(WHAT_NOT_HOW_LONG)?;
     let formats = [Format::Pcm16, Format::Alaw, Format::Ulaw].into_iter();
     let mut layouts = formats.map(|format| Layout { format, channels: CHANNELS, rate: RATE });
@@ -267,6 +336,8 @@ pub fn length(frames: u64) -> Duration {
 
 /// Samples of each channel that are appended at once: those of one chunk.
 pub const FRAMES_MAX: usize = CHUNK_BYTES_MAX / 4;
+/// Frames of silence that are written at once where it takes room: 10 s.
+const SILENCE_MAX: u64 = 10 * RATE as u64;
 /// Bytes of a recording that the system may not have written yet: half a minute.
 const UNWRITTEN_MAX: u64 = 1 << 20;
 /// Caller left, the other right.
@@ -278,6 +349,8 @@ const WHAT_NOT_HOW_LONG: std::ops::Range<usize> = 8..36;
 mod tests {
     use super::*;
     use crate::audio::wav::Wav;
+    use crate::shell::media::archive::Archive;
+    use crate::shell::media::keyring::Keyring;
 
     /// What kill -9 leaves: a header without a length, and half a frame at the end.
     #[test]
@@ -336,6 +409,52 @@ mod tests {
         assert!(matches!(Tape::take_up(&path, None), Err(TapeError::NoKeys)));
     }
 
+    /// A disk that refuses for a while: what it refused is written as it was, silence stands for
+    /// what was lost, and every chunk is in its place.
+    #[test]
+    fn what_the_disk_refused_is_written_when_it_takes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, format, keys) in [
+            ("pcm", Format::Pcm16, None),
+            ("alaw", Format::Alaw, None),
+            ("sealed", Format::Pcm16, Some(keys())),
+        ] {
+            let path = folder.path().join(name);
+            let mut tape = Tape::create(&path, format, keys.as_ref()).unwrap();
+            tape.append(&[1000; 200]).unwrap();
+            let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+            let disk = std::mem::replace(&mut tape.file, full);
+
+            tape.append(&[2000; 200]).unwrap_err();
+            assert_eq!((tape.frames(), tape.owed_frames()), (100, 100));
+            tape.append(&[3000; 200]).unwrap_err();
+            tape.file = disk;
+            tape.append_silence(500).unwrap();
+            tape.append(&[4000; 200]).unwrap();
+            let (size, _) = tape.seal().unwrap();
+
+            assert_eq!((tape.frames(), tape.owed_frames()), (800, 0), "{name}");
+            assert_eq!(size, fs::metadata(&path).unwrap().len());
+            let keyring = keys.map(Keyring::of).unwrap_or_default();
+            let archive = Archive { folder: folder.path().to_owned(), keyring };
+            let found = archive.inspect(&path).unwrap();
+            assert_eq!((found.frames, found.damage.clone()), (800, None), "{name}");
+            let mut exported = Vec::new();
+            let sink = |piece: Vec<u8>| {
+                exported.extend(piece);
+                true
+            };
+            archive.export(&path, &found, sink).unwrap();
+            let heard = Wav::parse(&exported).unwrap().channel(0);
+            for (frames, sample) in
+                [(0..100, 1000), (100..200, 2000), (200..700, 0), (700..800, 4000)]
+            {
+                let near = |heard: &i16| heard.abs_diff(sample) < 100;
+                assert!(heard[frames.clone()].iter().all(near), "{name} {frames:?}");
+            }
+        }
+    }
+
     #[test]
     fn what_is_no_recording_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
@@ -363,7 +482,7 @@ mod tests {
         let (mut rest, mut body) = (&bytes[HEADER_BYTES..], Vec::new());
         loop {
             match next_piece(&mut rest, &mut reader, &mut body).unwrap() {
-                Some(Piece::Samples(_)) => {}
+                Some(Piece::Samples(_) | Piece::Silence(_)) => {}
                 Some(Piece::End) => return (reader.frames(), true),
                 None => return (reader.frames(), false),
             }

@@ -226,6 +226,7 @@ impl Studio {
             bytes: 16_044,
             sha256: "00".repeat(32),
             fault: None,
+            gaps: Vec::new(),
         };
         Some((QUICK + self.sealing, Event::Recorded { leg: id, recording: Box::new(recording) }))
     }
