@@ -1,5 +1,7 @@
-//! Recordings that are paused while somebody says what must not be kept.
+//! Recordings: paused while somebody says what must not be kept; encrypted, found, exported.
 
+use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::site::{assert_heard, connect, moment_us, number, phone};
@@ -7,7 +9,7 @@ use crate::support::baresip::SOON;
 use crate::support::daemon::{Daemon, extensions};
 use crate::support::records::Consumer;
 use crate::support::tone::Wav;
-use crate::support::wait::pause;
+use crate::support::wait::{self, pause};
 
 const CALLER: f64 = 440.0;
 const CALLEE: f64 = 1000.0;
@@ -58,6 +60,68 @@ fn a_paused_recording_is_silent() {
         }
         assert_heard(&wav, channel, hertz, 3.0, "what is not paused is recorded");
     }
+    caller.quit();
+    callee.quit();
+}
+
+/// REC-1, REC-2: two calls of which the second is cut off by kill -9, the key changed between them.
+/// Neither is on the disk in the clear; both are found, exported with both voices, and sound; what
+/// was altered is told, and the ledger says who exported what for.
+#[test]
+fn encrypted_recordings_are_exported_and_verified() {
+    let site = extensions([1001, 1002]).replacen("\"\n", "\"\nrecord = \"always\"\n", 1);
+    let mut node = Daemon::prepare(&format!("[recordings]\nkeys = \"recording.keys\"\n{site}"));
+    let keys = node.data().with_file_name("recording.keys");
+    let key = |name: &str, byte: &str| format!("{name} {}\n", byte.repeat(32));
+    fs::write(&keys, key("october", "0a")).expect("a scratch folder can be written");
+    node.start_again();
+    let mut caller = phone(&node, 1001, "udp", CALLER);
+    let mut callee = phone(&node, 1002, "udp", CALLEE);
+
+    connect(&mut caller, &mut callee, &number(&node, 1002, "udp"));
+    pause(Duration::from_secs(4));
+    callee.hang_up();
+    caller.wait_for("CALL_CLOSED", SOON);
+    wait::until("the first is found", SOON, || {
+        (node.json(&["recordings", "find"]).len() == 1).then_some(())
+    });
+    let both = key("october", "0a") + &key("november", "0b");
+    fs::write(&keys, both).expect("a scratch folder can be written");
+    node.succeeds(&["reload"]);
+    connect(&mut caller, &mut callee, &number(&node, 1002, "udp"));
+    pause(Duration::from_secs(4));
+    node.kill();
+    node.start_again();
+
+    let found = node.json(&["recordings", "find", "--extension", "1002"]);
+    assert_eq!(found.len(), 2, "{found:#?}");
+    for (index, key) in [(0, "november"), (1, "october")] {
+        let path = found[index]["recording"]["path"].as_str().expect("a path").to_owned();
+        let bytes = fs::read(&path).expect("a recording");
+        assert!(path.ends_with(".wav.enc") && !bytes.starts_with(b"RIFF"), "{path}");
+        assert!(bytes[..96].windows(key.len()).any(|part| part == key.as_bytes()), "{path}");
+        let call = found[index]["call_id"].as_str().expect("an id");
+        let out = node.data().join(format!("{index}.wav"));
+        let name = out.display().to_string();
+        node.succeeds(&["recordings", "export", call, "--out", &name, "--purpose", "test"]);
+        let wav = Wav::read(&out).expect("a WAV file");
+        assert_heard(&wav, 0, CALLER, 2.5, "the caller is on the left");
+        assert_heard(&wav, 1, CALLEE, 2.5, "the callee is on the right");
+    }
+    assert_eq!(node.recordings(), [""; 0].map(PathBuf::from), "nothing lies there in the clear");
+    let verified = node.succeeds(&["recordings", "verify"]);
+    assert!(verified.ends_with("2 recordings, 0 not as they were\n"), "{verified}");
+    let events = node.succeeds(&["cdr", "tail", "--events"]);
+    assert_eq!(events.matches("recording-exported").count(), 2, "{events}");
+
+    let path = found[0]["recording"]["path"].as_str().expect("a path");
+    let mut bytes = fs::read(path).expect("a recording");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(path, bytes).expect("the archive is ours");
+    let told = node.verb(&["recordings", "verify"]);
+    assert_eq!(told.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&told.stdout).contains("was altered"));
     caller.quit();
     callee.quit();
 }
