@@ -18,7 +18,7 @@ use strowger::media::vault::Keys;
 use strowger::shell::clock::Clock;
 use strowger::shell::grpc::Listener;
 use strowger::shell::grpc::handle::{Asked, SwitchHandle};
-use strowger::shell::ledger::{Ledger, Node};
+use strowger::shell::ledger::{Body, Item, Ledger, Node};
 use strowger::shell::media::archive::Archive;
 use strowger::shell::media::keyring::Keyring;
 use strowger::shell::media::tape::Tape;
@@ -318,6 +318,15 @@ fn tls_and_token_are_taken_from_the_configuration() {
         .env("STROWGER_TOKEN", "open-sesame-open-sesame")
         .output();
     assert!(known.unwrap().status.success());
+
+    site.record_calls();
+    let mut find = Command::new(PROGRAM);
+    find.args(["recordings", "find", "-c"]).arg(&file).env("USER", "wang");
+    assert!(find.output().unwrap().status.success());
+    let items = site.ledger.page(11).unwrap();
+    let [Item { body: Body::Entry(entry), .. }] = &items[..] else { panic!("{items:?}") };
+    let Fact::RecordingsFound { access, .. } = &entry.fact else { panic!("{entry:?}") };
+    assert_eq!((&*access.shown, access.name.as_deref()), ("token", Some("wang")));
 }
 
 #[test]

@@ -355,7 +355,7 @@ impl Reader {
             Kind::Silence => {
                 let frames = u64::from_le_bytes((&*plain).try_into().map_err(|_| forged)?);
                 self.writer.written();
-                self.frames += frames;
+                self.frames = self.frames.saturating_add(frames);
                 Ok(Piece::Silence(frames))
             }
             Kind::End if plain == self.frames().to_le_bytes() => Ok(Piece::End),
@@ -451,6 +451,8 @@ const KEYS_MAX: usize = 1000;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -561,6 +563,25 @@ mod tests {
 
         assert_eq!(frames, 300);
         assert_eq!(read(&keys(), &ended), Ok((samples(2), true)));
+    }
+
+    proptest! {
+        /// What lies in the archive may have been put there by anybody.
+        #[test]
+        fn no_file_makes_it_panic(
+            mut file in prop::collection::vec(any::<u8>(), 0..400),
+            begin in 0..=HEADER_BYTES,
+        ) {
+            let real = recording(&keys(), 1);
+            let begin = begin.min(file.len());
+            file[..begin].copy_from_slice(&real[..begin]);
+            if let Some(header) = file.first_chunk()
+                && let Ok(mut reader) = Reader::new(&keys(), header)
+            {
+                let read = walk(&mut reader, &file[HEADER_BYTES..]);
+                prop_assert!(read.is_err() || !read.unwrap().1, "nobody else can end it");
+            }
+        }
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub struct Metrics {
     pub rtp_sent: Counter,
     /// RTP packets that the operating system would not take.
     pub rtp_unsent: Counter,
+    pub recording_lost: Counter,
     /// How long the Switch took for one input.
     pub switch_step: Histogram,
 }
@@ -56,6 +57,7 @@ impl Default for Metrics {
             rtp_received: Counter::default(),
             rtp_sent: Counter::default(),
             rtp_unsent: Counter::default(),
+            recording_lost: Counter::default(),
             switch_step: Histogram::new(STEP_BUCKETS),
         }
     }
@@ -73,6 +75,7 @@ impl Metrics {
             (&self.rtp_received, media.received),
             (&self.rtp_sent, media.sent),
             (&self.rtp_unsent, media.send_failures),
+            (&self.recording_lost, media.recording_lost_ms),
         ] {
             counter.inner().store(total, Ordering::Relaxed); // a figure, orders nothing
         }
@@ -111,6 +114,11 @@ impl Metrics {
         rtp.register("received", "RTP packets from phones", self.rtp_received.clone());
         rtp.register("sent", "RTP packets to phones", self.rtp_sent.clone());
         rtp.register("unsent", "RTP that the system would not take", self.rtp_unsent.clone());
+        registry.register(
+            "recording_lost_milliseconds",
+            "Audio that recordings lost to a slow or full disk",
+            self.recording_lost.clone(),
+        );
         registry.register_with_unit(
             "switch_step",
             "Time for one input of the Switch",

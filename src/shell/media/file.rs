@@ -7,6 +7,8 @@ use std::collections::{HashMap, VecDeque};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
@@ -51,6 +53,8 @@ enum Job {
 pub struct Recordings {
     jobs: Sender<Job>,
     threads: Vec<JoinHandle<()>>,
+    /// Frames of all recordings that were lost: a count, which pairs with nothing.
+    lost: Arc<AtomicU64>,
 }
 
 impl Recordings {
@@ -68,6 +72,7 @@ impl Recordings {
         let waiting_max = (config.record_waiting_bytes.0 / block_bytes).clamp(64, 1 << 20);
         let (jobs, taken) = bounded(waiting_max as usize);
         let (finished, sealed) = bounded(SEALING_MAX);
+        let lost = Arc::new(AtomicU64::new(0));
         let appender = Appender {
             folder: folder.to_owned(),
             format: match config.record_format {
@@ -82,13 +87,19 @@ impl Recordings {
             finished,
             report: report.clone(),
             written_since_check: u64::MAX,
+            lost: Arc::clone(&lost),
         };
         let sealer = Sealer { folder: folder.to_owned(), growing, report };
         let threads = vec![
             thread::Builder::new().name("record".into()).spawn(move || appender.run(&taken))?,
             thread::Builder::new().name("seal".into()).spawn(move || sealer.run(&sealed))?,
         ];
-        Ok(Self { jobs, threads })
+        Ok(Self { jobs, threads, lost })
+    }
+
+    /// What recordings lost to a slow or full disk since the start, in milliseconds.
+    pub fn lost_ms(&self) -> u64 {
+        1000 * self.lost.load(Ordering::Relaxed) / u64::from(RATE)
     }
 
     /// A queue's end for one media thread.
@@ -180,6 +191,7 @@ struct Appender {
     finished: Sender<Finished>,
     report: Report,
     written_since_check: u64,
+    lost: Arc<AtomicU64>,
 }
 
 struct Open {
@@ -234,9 +246,7 @@ impl Appender {
             match job {
                 Job::Begin { id, leg, path } => self.begin(id, leg, path),
                 Job::End { id, fault, lost } => {
-                    if let Some(open) = self.open.get_mut(&id) {
-                        open.lose(lost, TOO_SLOW);
-                    }
+                    self.lose(id, lost, TOO_SLOW);
                     self.end(id, fault);
                 }
                 Job::Samples { id, lost, block } => self.append(id, lost, &block),
@@ -283,11 +293,18 @@ impl Appender {
     fn append(&mut self, id: RecordingId, lost: u64, block: &[i16]) {
         self.written_since_check = self.written_since_check.saturating_add(2 * block.len() as u64);
         let room = self.check_room();
+        self.lose(id, lost, TOO_SLOW);
         let Some(open) = self.open.get_mut(&id) else { return }; // it could not be made
-        open.lose(lost, TOO_SLOW);
         if let Err(error) = room.and_then(|()| open.write(block)) {
-            open.lose(block.len() as u64 / 2, &error.to_string());
+            self.lose(id, block.len() as u64 / 2, &error.to_string());
             self.written_since_check = u64::MAX;
+        }
+    }
+
+    fn lose(&mut self, id: RecordingId, frames: u64, why: &str) {
+        if let Some(open) = self.open.get_mut(&id) {
+            open.lose(frames, why);
+            self.lost.fetch_add(frames, Ordering::Relaxed);
         }
     }
 
@@ -487,6 +504,7 @@ mod tests {
             let gap = |from, length| Gap { from: ms(from), length: ms(length), why: full.clone() };
             assert_eq!(recorded.gaps, [gap(300, 600), gap(1200, 300)]);
             assert_eq!((recorded.length, recorded.fault), (ms(1200), None));
+            assert_eq!(studio.appender.lost.load(Ordering::Relaxed), 3 * 2400);
             let heard = studio.heard(&recorded.path);
             for (block, sample) in [1000, 0, 0, 4000].into_iter().enumerate() {
                 assert_eq!(heard[2400 * block..2400 * (block + 1)], [sample; 2400], "{block}");
@@ -619,6 +637,7 @@ mod tests {
                 finished: finished_in,
                 report: Report::new(events),
                 written_since_check: u64::MAX,
+                lost: Arc::default(),
             };
             Self { folder, appender, finished }
         }

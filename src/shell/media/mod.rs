@@ -81,6 +81,8 @@ pub struct Figures {
     pub sent: u64,
     /// Datagrams that the operating system would not take.
     pub send_failures: u64,
+    /// Milliseconds that recordings lost to a slow or full disk.
+    pub recording_lost_ms: u64,
 }
 
 impl MediaThreads {
@@ -169,7 +171,8 @@ impl MediaThreads {
 
     /// What was counted so far.
     pub fn figures(&self) -> Figures {
-        let mut figures = Figures::default();
+        let recording_lost_ms = self.recordings.lost_ms();
+        let mut figures = Figures { recording_lost_ms, ..Figures::default() };
         for Thread { tally, .. } in &self.threads {
             // Counts: they pair with nothing.
             figures.commands_lost += tally.commands_lost.load(Ordering::Relaxed);

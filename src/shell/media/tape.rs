@@ -352,30 +352,33 @@ mod tests {
     use crate::shell::media::archive::Archive;
     use crate::shell::media::keyring::Keyring;
 
-    /// What kill -9 leaves: a header without a length, and half a frame at the end.
+    /// What kill -9 leaves, wherever it struck: a header without a length, then whole frames and
+    /// perhaps a part of one.
     #[test]
-    fn a_file_that_was_cut_off_plays_anywhere_after_it() {
+    fn a_plain_file_that_was_cut_anywhere_plays_after_it() {
         let folder = tempfile::tempdir().unwrap();
-        for (format, name) in
-            [(Format::Pcm16, "pcm16"), (Format::Alaw, "alaw"), (Format::Ulaw, "ulaw")]
-        {
-            let path = folder.path().join(name);
+        for format in [Format::Pcm16, Format::Alaw, Format::Ulaw] {
+            let path = folder.path().join("a.wav");
+            let head = wav::header(CHANNELS, RATE, format, None).len();
+            let frame = usize::from(CHANNELS * format.sample_bytes());
             let mut file = wav::header(CHANNELS, RATE, format, None);
-            let whole = file.len() + 80 * usize::from(CHANNELS * format.sample_bytes());
-            file.resize(whole + 1, 0x12);
-            fs::write(&path, &file).unwrap();
+            file.resize(head + 20 * frame, 0x12);
+            for cut in WHAT_NOT_HOW_LONG.end..=file.len() {
+                fs::write(&path, &file[..cut]).unwrap();
 
-            let mut tape = Tape::take_up(&path, None).unwrap();
-            let (size, sha256) = tape.seal().unwrap();
+                let mut tape = Tape::take_up(&path, None).unwrap();
+                let (size, sha256) = tape.seal().unwrap();
 
-            let bytes = fs::read(&path).unwrap();
-            assert_eq!(tape.frames(), 80, "{name}");
-            assert_eq!((size, bytes.len()), (whole as u64, whole));
-            assert_eq!(sha256, hex::encode(Sha256::digest(&bytes)));
-            assert_eq!(Wav::parse(&bytes).unwrap().frames(), 80);
-            let data = (whole - wav::header(CHANNELS, RATE, format, None).len()) as u64;
-            let known = wav::header(CHANNELS, RATE, format, Some(data));
-            assert_eq!(bytes[..known.len()], known, "players read the length from the header");
+                let frames = cut.saturating_sub(head) / frame;
+                let bytes = fs::read(&path).unwrap();
+                assert_eq!(tape.frames(), frames as u64, "{format:?} at {cut}");
+                assert_eq!((size, bytes.len()), (bytes.len() as u64, head + frames * frame));
+                assert_eq!(sha256, hex::encode(Sha256::digest(&bytes)));
+                assert_eq!(Wav::parse(&bytes).unwrap().frames(), frames);
+                let data = (frames * frame) as u64;
+                let known = wav::header(CHANNELS, RATE, format, Some(data));
+                assert_eq!(bytes[..head], known, "players read the length from the header");
+            }
         }
     }
 
