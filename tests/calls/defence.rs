@@ -6,8 +6,9 @@ use crate::answered::talking;
 use crate::site::SITE;
 use crate::stranger::{request, say, stranger, with_password};
 use crate::world::World;
+use crate::world::phone::Stage;
 use strowger::cdr::entry::Fact;
-use strowger::sip::message::{Method, Response};
+use strowger::sip::message::{Message, Method, Response};
 use strowger::time::Duration;
 
 /// RFC 3261 §8.2.7: what is refused for want of credentials leaves nothing behind.
@@ -37,6 +38,38 @@ fn junk_with_a_to_tag_costs_no_transaction() {
         assert_eq!(stranger(&mut world, junk).map(|it| it.status()), Some(481), "{method:?}");
     }
     assert_eq!(world.node().transactions, 0);
+}
+
+/// A phone in a call asks more than one dialog may: it is told to wait, and nobody else is. Its
+/// call goes on, and can be ended.
+#[test]
+fn a_dialog_that_asks_too_much_is_told_to_wait() {
+    let mut world = World::new(SITE);
+    talking(&mut world);
+    world.run(Duration::from_secs(40));
+    let before = world.node().transactions;
+    for _ in 0..450 {
+        world.act("1001", |phone, now| phone.in_dialog(now, Method::Options, ""));
+    }
+    world.run(Duration::from_secs(1));
+    let told_to_wait = |world: &World| {
+        let is = |it: &&Message| matches!(it, Message::Response(it) if it.status() == 500);
+        world.sent.iter().filter(is).count()
+    };
+    assert_eq!(told_to_wait(&world), 50);
+    assert_eq!(world.node().transactions - before, 400);
+
+    world.dial("1003", "1004");
+    world.until("another call rings", |world| world.rings("1004"));
+    world.cancel("1003");
+    assert!(world.talk("1001", "1002"));
+    world.run(Duration::from_secs(40));
+    world.act("1001", |phone, now| phone.in_dialog(now, Method::Options, ""));
+    world.run(Duration::from_secs(1));
+    assert_eq!(told_to_wait(&world), 50, "it is served again");
+    world.hang_up("1001");
+    world.until("the callee is told", |world| world.stage("1002") == Stage::Over);
+    world.close();
 }
 
 /// A copy of a refused request gets the same To tag (RFC 3261 §8.2.7).
