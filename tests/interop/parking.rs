@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::site::{
-    LIMIT, assert_heard, call_line, callee, caller, connect, number, phone, register,
+    LIMIT, assert_heard, call_line, callee, caller, connect, dialog_of, number, phone, register,
 };
 use crate::support::baresip::SOON;
 use crate::support::daemon::{Daemon, extensions};
@@ -92,6 +92,35 @@ fn a_call_is_parked_after_its_place_was_asked_for() {
     assert_eq!(parked(story).last(), Some(&("1002", 1, "PARK_LEFT_FETCHED")), "{story:#}");
     guest.quit();
     third.quit();
+}
+
+/// A lamp's key: another phone names the dialog of who is parked (RFC 3891), and talks with him.
+#[test]
+fn a_parked_call_is_fetched_by_its_dialog() {
+    let (node, mut consumer) = site("");
+    let mut parker = phone(&node, 1001, "udp", 440.0);
+    let guest = callee(&node, "callee", 1002, 1, 100);
+    parker.dial(&number(&node, 1002, "udp"));
+    parker.wait_for("CALL_ESTABLISHED", SOON);
+    let dialog = dialog_of(&guest);
+    parker.transfer(&place(&node, "*702", "udp"));
+    parker.wait_for("CALL_CLOSED", SOON);
+    waits_at(&node, 2);
+    let desk = Place::new();
+
+    Scenario::new("caller_replaces", &desk, 5060, node.sip())
+        .users(&[format!("{};{dialog}", call_line(1003, "*702"))])
+        .dials("*702", node.sip())
+        .calls(1, 1)
+        .option(&["-d", "500"])
+        .succeeds(LIMIT);
+
+    guest.succeeds();
+    let records = consumer.wait_for(2, SOON);
+    let story = story(&records);
+    assert_eq!(parked(story), [("1001", 2, "PARK_LEFT_FETCHED")], "{story:#}");
+    assert_eq!(story["talks"][1]["extension"], "1003", "{story:#}");
+    parker.quit();
 }
 
 /// Nobody fetches him: the phone that parked him is rung, and talks with him again.

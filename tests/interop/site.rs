@@ -10,6 +10,7 @@ use crate::support::daemon::{Daemon, password};
 use crate::support::place::Place;
 use crate::support::sipp::{Scenario, Sipp};
 use crate::support::tone::Wav;
+use crate::support::wait;
 
 use super::registration::registration;
 
@@ -88,6 +89,20 @@ pub fn caller(
 /// A line of users for `caller.xml`: who, with what, whom.
 pub fn call_line(from: u32, to: &str) -> String {
     format!("{from};[authentication username={from} password={}];{to}", password(from))
+}
+
+/// The dialog of a phone that has just been called: Call-ID, its own tag, the other one.
+pub fn dialog_of(phone: &Sipp) -> String {
+    let ack = wait::until("the phone talks", LIMIT, || {
+        let trace = phone.report().trace();
+        trace.into_iter().find(|one| !one.sent && one.text.starts_with("ACK"))
+    });
+    let line = |name: &str| {
+        let line = ack.text.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("no {name} in {}", ack.text)).trim()
+    };
+    let tag = |name: &str| line(name).split("tag=").nth(1).expect("the dialog stands");
+    format!("{};{};{}", line("Call-ID:"), tag("To:"), tag("From:"))
 }
 
 /// A moment of a record, in microseconds since 1970.

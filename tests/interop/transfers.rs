@@ -2,12 +2,11 @@
 
 use serde_json::Value;
 
-use crate::site::{LIMIT, call_line, callee, caller, register};
+use crate::site::{LIMIT, call_line, callee, caller, dialog_of, register};
 use crate::support::daemon::{Daemon, extensions};
 use crate::support::place::Place;
 use crate::support::records::Consumer;
-use crate::support::sipp::{Scenario, Sipp};
-use crate::support::wait;
+use crate::support::sipp::Scenario;
 
 /// Blind: REFER, NOTIFY at each step (RFC 3515 §2.4.5), and the two who are left talk on.
 #[test]
@@ -107,18 +106,4 @@ fn subscribed(node: &Daemon) -> Consumer {
 fn transfer(record: &Value) -> (&str, &str, &str) {
     let word = |key: &str| record["transfers"][0][key].as_str().unwrap_or_default();
     (word("extension"), word("to"), word("outcome"))
-}
-
-/// The dialog of a phone that has just been called: Call-ID, its own tag, the other one.
-fn dialog_of(phone: &Sipp) -> String {
-    let ack = wait::until("the phone talks", LIMIT, || {
-        let trace = phone.report().trace();
-        trace.into_iter().find(|one| !one.sent && one.text.starts_with("ACK"))
-    });
-    let line = |name: &str| {
-        let line = ack.text.lines().find_map(|line| line.strip_prefix(name));
-        line.unwrap_or_else(|| panic!("no {name} in {}", ack.text)).trim()
-    };
-    let tag = |name: &str| line(name).split("tag=").nth(1).expect("the dialog stands");
-    format!("{};{};{}", line("Call-ID:"), tag("To:"), tag("From:"))
 }
