@@ -164,6 +164,8 @@ names! {
     AgentId
     /// Numbers that not everyone may call.
     ClassId
+    /// A room where many talk.
+    ConferenceId
     /// A phone's account.
     ExtensionId
     /// A calendar of opening hours.
@@ -181,10 +183,11 @@ names! {
 }
 
 /// Where a call can be sent: `extension:1001`, `queue:sales`, `menu:main`, `agent:17`,
-/// `trunk:itsp`, `trunk:itsp/+862112345678`, `prompt:closed`, `hangup:486`.
+/// `conference:board`, `trunk:itsp`, `trunk:itsp/+862112345678`, `prompt:closed`, `hangup:486`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Target {
     Agent(AgentId),
+    Conference(ConferenceId),
     Extension(ExtensionId),
     /// The SIP status that an unanswered call gets; an answered one is hung up.
     Hangup(u16),
@@ -219,6 +222,7 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Agent(agent) => write!(f, "agent:{agent}"),
+            Self::Conference(conference) => write!(f, "conference:{conference}"),
             Self::Extension(extension) => write!(f, "extension:{extension}"),
             Self::Hangup(status) => write!(f, "hangup:{status}"),
             Self::Menu(menu) => write!(f, "menu:{menu}"),
@@ -243,12 +247,13 @@ impl FromStr for Target {
         }
         match kind {
             "agent" => Ok(Self::Agent(name.into())),
+            "conference" => Ok(Self::Conference(name.into())),
             "extension" => Ok(Self::Extension(name.into())),
             "hangup" => match name.parse() {
                 Ok(status @ 400..=699) => Ok(Self::Hangup(status)),
                 _ => Err(IdError::HangupStatus(name.to_owned())),
             },
-            "conference" | "voicemail" => Err(IdError::NotBuilt(text.to_owned())),
+            "voicemail" => Err(IdError::NotBuilt(text.to_owned())),
             "menu" => Ok(Self::Menu(name.into())),
             "prompt" => Ok(Self::Prompt(name.into())),
             "queue" => Ok(Self::Queue(name.into())),
@@ -288,12 +293,12 @@ pub enum IdError {
     LegId,
     #[error(
         "`{0}`: this kind of target is not built yet; write `extension:…`, `agent:…`, `queue:…`, \
-         `menu:…`, `trunk:…`, `prompt:…` or `hangup:486`"
+         `menu:…`, `conference:…`, `trunk:…`, `prompt:…` or `hangup:486`"
     )]
     NotBuilt(String),
     #[error(
-        "`{0}` is no target; write `extension:…`, `agent:…`, `queue:…`, `menu:…`, `trunk:…`, \
-         `prompt:…` or `hangup:486`"
+        "`{0}` is no target; write `extension:…`, `agent:…`, `queue:…`, `menu:…`, \
+         `conference:…`, `trunk:…`, `prompt:…` or `hangup:486`"
     )]
     Target(String),
 }
@@ -321,6 +326,7 @@ mod tests {
             "queue:sales",
             "menu:main",
             "agent:17",
+            "conference:board",
             "hangup:486",
             "trunk:itsp",
             "trunk:itsp/+8613800138000",

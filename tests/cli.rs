@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use strowger::audio::wav::{Format, Wav};
 use strowger::cdr::config::Config;
 use strowger::cdr::entry::{
-    AgentState, Direction, Entry, Fact, HungUpBy, SupervisorMode, TrunkState,
+    AgentState, Direction, Entry, Fact, HungUpBy, OrderKind, SupervisorMode, TrunkState,
 };
 use strowger::config::sections::Grpc;
 use strowger::id::{CallId, LegId};
@@ -23,8 +23,9 @@ use strowger::shell::media::archive::Archive;
 use strowger::shell::media::keyring::Keyring;
 use strowger::shell::media::tape::Tape;
 use strowger::switch::request::{
-    AgentChange, AgentView, CallView, ContactView, NodeStatus, PhoneView, QueueView, Refusal,
-    Reload, Reply, Request, RestingView, ServerView, Stage, Supervise, TrunkView,
+    AgentChange, AgentView, CallView, ConferenceView, ContactView, MemberView, NodeStatus,
+    PhoneView, QueueView, Refusal, Reload, Reply, Request, RestingView, ServerView, Stage,
+    Supervise, TrunkView,
 };
 use strowger::time::{Duration, Wall};
 use tokio::runtime::Runtime;
@@ -57,6 +58,7 @@ fn agents_calls_queues_and_phones_are_listed() {
     for (verb, expected) in [
         ("agents", "17     王芳  available"),
         ("calls", "0000000000000001  1001  600"),
+        ("conferences", "board       700     1/32     0000000000000001-0  1001  Ann   "),
         ("queues", "sales  600     most-idle  2"),
         ("phones", "1002       Wang Fang  1      -         udp://192.0.2.7:5060  Yealink"),
     ] {
@@ -106,6 +108,10 @@ fn calls_are_ordered() {
     let refused = site.run(&supervise);
     let told = "strowger: extension 1002 may not supervise agent 17\n";
     assert_eq!(text(&refused.stderr), told);
+    assert_eq!(site.says(&["conference", "mute", "0000000000000007-1"]), "");
+    assert_eq!(site.says(&["conference", "unmute", "0000000000000007-1"]), "");
+    let refused = site.run(&["conference", "kick", "0000000000000007-1"]);
+    assert_eq!(text(&refused.stderr), "strowger: there is no leg 0000000000000007-1\n");
     for verb in ["hold", "resume", "pause", "record"] {
         let refused = site.run(&["call", verb, "0000000000000007-1"]);
         assert_eq!(refused.status.code(), Some(1));
@@ -471,6 +477,11 @@ fn played(asked: Asked) -> bool {
             let answer = match request {
                 Request::Agents => Reply::Agents(vec![agent(AgentState::Available, None)]),
                 Request::Calls => Reply::Calls(vec![call()]),
+                Request::Conferences => Reply::Conferences(vec![conference()]),
+                Request::Member { leg, order: OrderKind::Kick, .. } => {
+                    Reply::Refused(Refusal::UnknownLeg(leg))
+                }
+                Request::Member { .. } => Reply::Done,
                 Request::ChangeAgent { agent: id, change } => match change {
                     AgentChange::Away { reason } => Reply::Agent(agent(AgentState::Away, reason)),
                     _ => Reply::Refused(Refusal::UnknownAgent(id)),
@@ -529,6 +540,23 @@ fn call() -> CallView {
         stage: Stage::InQueue { queue: "sales".into(), position: 1 },
         recorded: false,
         legs: Vec::new(),
+    }
+}
+
+fn conference() -> ConferenceView {
+    let call = CallId::from_u64(1);
+    ConferenceView {
+        conference: "board".into(),
+        number: Some("700".to_owned()),
+        parties_max: 32,
+        members: vec![MemberView {
+            leg: LegId { call, index: 0 },
+            call,
+            number: "1001".to_owned(),
+            name: Some("Ann".to_owned()),
+            joined: Wall::from_micros(1),
+            muted: false,
+        }],
     }
 }
 

@@ -364,7 +364,8 @@ fn levels(key: &[&str], skills: &BTreeMap<SkillId, u8>, min: u8, faults: &mut Ve
     }
 }
 
-fn is_pin(digits: &str) -> bool {
+/// Whether it can be typed at a phone: 3 to 16 digits.
+pub fn is_pin(digits: &str) -> bool {
     (3..=16).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit())
 }
 

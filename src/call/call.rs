@@ -30,7 +30,7 @@ use crate::call::transfer::Transfer;
 use crate::call::trunk::Outgoing;
 use crate::call::trunk::legs::prepare;
 use crate::cdr::entry::{Entry, Fact, HungUpBy};
-use crate::id::{CallId, ExtensionId, LegId, PromptId, SkillId, Target};
+use crate::id::{CallId, ConferenceId, ExtensionId, LegId, PromptId, SkillId, Target};
 use crate::ivr::collect::Input as CodeInput;
 use crate::ivr::machine::{Input as MenuInput, Session as Menu};
 use crate::media::control::{Command, Event, Playback, Sound};
@@ -124,6 +124,8 @@ pub struct Invited {
 /// What the caller goes through.
 #[derive(Debug)]
 pub enum Stage {
+    /// Talks with many.
+    Conference(ConferenceId),
     /// Hears himself.
     Echo,
     Ending(Ending),
@@ -405,7 +407,11 @@ impl Call {
             Stage::Parked(parked) => Some(parked.until),
             Stage::Ringing(ringing) => Some(ringing.until),
             Stage::Waiting(waiting) => waiting.next_tick(),
-            Stage::Echo | Stage::Listening { .. } | Stage::Routing | Stage::Talking(_) => None,
+            Stage::Conference(_)
+            | Stage::Echo
+            | Stage::Listening { .. }
+            | Stage::Routing
+            | Stage::Talking(_) => None,
         };
         let parting = self.parting.iter().map(|(_, at)| *at);
         self.legs.values().filter_map(Leg::next_tick).chain(stage).chain(parting).min()
@@ -498,6 +504,9 @@ impl Call {
         self.stage = Stage::Routing;
         match target {
             Target::Agent(agent) => self.ring_agent(now, site, &agent, out),
+            Target::Conference(conference) => {
+                self.enter_conference(now, site, conference, out);
+            }
             Target::Extension(extension) => self.call_extension(now, site, &extension, out),
             Target::Hangup(status) => {
                 let cause = cause_of(status);
@@ -585,7 +594,8 @@ impl Call {
                 self.nobody_picked_up(now, site, out)
             }
             Stage::Waiting(_) => self.waiting_tick(now, site, out),
-            Stage::Echo
+            Stage::Conference(_)
+            | Stage::Echo
             | Stage::Listening { .. }
             | Stage::Parked(_)
             | Stage::Ringing(_)

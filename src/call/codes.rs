@@ -4,7 +4,7 @@ use crate::acd::Change;
 use crate::call::call::{Call, Output, Stage};
 use crate::call::site::Site;
 use crate::cdr::entry::{Fact, ForwardWhy, HungUpBy};
-use crate::id::{AgentId, PromptId};
+use crate::id::{AgentId, ConferenceId, PromptId};
 use crate::ivr::collect::{Ask, Collect, Digits, Input, Output as Asked};
 use crate::media::control::{Command, Sound};
 use crate::route::config::Code;
@@ -23,6 +23,7 @@ pub struct Dialogue {
 #[derive(Clone, Debug)]
 pub(super) enum Question {
     AgentId,
+    ConferencePin { conference: ConferenceId },
     ForwardTo { why: ForwardWhy },
     Pin { agent: String },
     Reason { agent: AgentId },
@@ -101,7 +102,7 @@ impl Call {
         let (prompt, digits_max) = match &question {
             Question::AgentId | Question::Supervised => ("agent-id", 16),
             Question::ForwardTo { .. } => ("forward-number", 32),
-            Question::Pin { .. } => ("agent-pin", 16),
+            Question::ConferencePin { .. } | Question::Pin { .. } => ("agent-pin", 16),
             Question::Reason { .. } => ("agent-reason", 1),
         };
         let collect = Collect::new(Ask {
@@ -163,6 +164,16 @@ impl Call {
                 } else {
                     self.ask(now, site, Question::AgentId, failures + 1, out);
                 }
+            }
+            Question::ConferencePin { conference } => {
+                if self.told_pin(now, site, (&conference, digits), out) {
+                    return;
+                }
+                if failures + 1 >= LOGIN_TRIES {
+                    return self.deny(now, site, out);
+                }
+                let question = Question::ConferencePin { conference };
+                self.ask(now, site, question, failures + 1, out);
             }
             Question::Supervised => self.supervise(Some(digits.as_str().into()), out),
             Question::Reason { agent } => {
@@ -251,7 +262,7 @@ impl Call {
 }
 
 /// Compares without telling by the time it takes where the first difference is.
-fn same(one: &str, other: &str) -> bool {
+pub(super) fn same(one: &str, other: &str) -> bool {
     bool::from(subtle::ConstantTimeEq::ct_eq(one.as_bytes(), other.as_bytes()))
 }
 

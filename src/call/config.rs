@@ -1,8 +1,11 @@
-//! `[calls]` and `[park]`: what holds for every call of a phone, and for those that are parked.
+//! `[calls]`, `[park]`, `[conferences.X]`: what holds for every call of a phone, for those that are
+//! parked, and for those of many.
 
 use serde::Deserialize;
 
-use crate::id::Target;
+use crate::acd::config::Pin;
+use crate::id::{PromptId, Target};
+use crate::route::config::Record;
 use crate::time::Duration;
 
 /// `[calls]`: what holds for every call of a phone.
@@ -30,6 +33,44 @@ impl Default for Config {
             alert_internal: String::new(),
             connected_identity: true,
             recall_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// `[conferences.X]`: a room where many talk, as `conference:X`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Conference {
+    /// How long somebody may be alone in it before he is hung up. Default `"10m"`.
+    #[serde(with = "crate::time::WithinDay")]
+    pub alone_max: Duration,
+    /// What somebody hears who is alone. Default `"hold"`.
+    pub music: PromptId,
+    /// What is dialled to come into it. Default: none, so that rules and menus alone lead there.
+    pub number: Option<String>,
+    /// Those who may be in it; one more is refused with `486`. At most 256. Default 32.
+    pub parties_max: u16,
+    /// What who comes must type: 3 to 16 digits. Default: none, and nobody is asked.
+    pub pin: Option<Pin>,
+    /// Whether each member's call is recorded, as `record` of an extension. Default `"never"`.
+    pub record: Record,
+    /// Of those who speak at once, so many are heard: the loudest. Default 5.
+    pub speakers_max: u8,
+    /// Whether everybody hears a tone when somebody comes or leaves. Default true.
+    pub tones: bool,
+}
+
+impl Default for Conference {
+    fn default() -> Self {
+        Self {
+            alone_max: Duration::from_secs(600),
+            music: "hold".into(),
+            number: None,
+            parties_max: 32,
+            pin: None,
+            record: Record::Never,
+            speakers_max: 5,
+            tones: true,
         }
     }
 }

@@ -28,6 +28,8 @@ use crate::time::{Duration, Instant};
 pub enum Order {
     /// It hears music, and the other side nothing, until `Resume`.
     Hold,
+    /// As a member of a conference it is muted, heard again, or sent away.
+    Member(OrderKind),
     /// The recording of what it talks is silent, or (false) hears again.
     PauseRecording(bool),
     Resume,
@@ -44,10 +46,16 @@ pub enum OrderError {
     Forbidden,
     #[error("it is held already")]
     Held,
+    #[error("it is muted already")]
+    Muted,
     #[error("neither side is an extension, whose rights would count")]
     NoAccount,
     #[error("it is not held")]
     NotHeld,
+    #[error("it is in no conference")]
+    NotInConference,
+    #[error("it is not muted")]
+    NotMuted,
     #[error("its recording is not paused")]
     NotPaused,
     #[error("it is not recorded")]
@@ -161,9 +169,15 @@ impl Call {
         (leg, order, by): (LegId, Order, String),
         out: &mut Vec<Output>,
     ) -> Result<(), OrderError> {
+        if let Order::Member(order) = order {
+            self.order_member(now, site, (leg, order, by), out)?;
+            self.sweep(now, site, out);
+            return Ok(());
+        }
         let other = self.talks_with(leg).ok_or(OrderError::NotTalking)?;
         let fact = |order, to, by| Fact::Ordered { order, by, leg: Some(leg), to };
         match order {
+            Order::Member(_) => {} // it was carried out above
             Order::PauseRecording(pause) => self.pause_recording(now, (pause, by), out)?,
             Order::Hold if self.is_held_by_us(leg) => return Err(OrderError::Held),
             Order::Hold => {

@@ -92,6 +92,10 @@ impl Call {
             HungUpBy::Callee | HungUpBy::Switch => OfferOutcome::NoAnswer,
         };
         match stage {
+            Stage::Conference(conference) => {
+                self.end_pause(now, out);
+                self.leave_conference(now, site, &conference, out);
+            }
             Stage::Outgoing(outgoing) => {
                 let leg = outgoing.leg();
                 self.fact(now, out, Fact::AttemptEnded { leg, outcome, status: None });

@@ -100,7 +100,7 @@ pub fn join(
     let referrer = from.leave_for(now, site, (guest, early && older), out);
     let sent = referrer.filter(|_| early).map(|leg| (leg, from.account_of(leg)));
     let mut stage = to.take_stage();
-    to.close_books(now, &stage, (place, older), out);
+    to.close_books(now, site, &stage, (place, older), out);
     if let Stage::Parked(parked) = &stage {
         let left = if role == Role::Beside { ParkLeft::Fetched } else { ParkLeft::Moved };
         to.unpark(now, site, (parked, left), out);
@@ -242,7 +242,8 @@ impl Call {
             Stage::Talking(talking) if talking.peer == leg => Some(Role::Peer),
             Stage::Ringing(ringing) if ringing.legs.contains(&leg) => Some(Role::Rung),
             Stage::Waiting(waiting) if waiting.rung().contains(&leg) => Some(Role::Rung),
-            Stage::Listening { .. }
+            Stage::Conference(_)
+            | Stage::Listening { .. }
             | Stage::Menu(_)
             | Stage::Outgoing(_)
             | Stage::Parked(_)
@@ -345,6 +346,7 @@ impl Call {
     fn close_books(
         &self,
         now: Instant,
+        site: &mut Site<'_>,
         stage: &Stage,
         (place, moves): (LegId, bool),
         out: &mut Vec<Output>,
@@ -359,6 +361,9 @@ impl Call {
             Stage::Talking(talking) => {
                 let (a, b) = (self.party, talking.peer);
                 self.fact(now, out, Fact::TalkEnded { a, b });
+            }
+            Stage::Conference(conference) => {
+                self.leave_conference(now, site, conference, out);
             }
             Stage::Outgoing(outgoing) if moves => {
                 let leg = outgoing.leg();
@@ -471,6 +476,7 @@ impl Call {
                 self.join(now, site, peer, out);
             }
             (_, Role::Beside) => self.talk(now, site, guest, out),
+            (Stage::Conference(conference), _) => self.take_seat(now, site, conference, out),
             (Stage::Parked(parked), _) => {
                 let sent = why == JoinWhy::Transfer;
                 self.park_guest(now, site, (parked, sent), out);

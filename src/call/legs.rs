@@ -305,6 +305,7 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         match &mut self.stage {
+            Stage::Conference(_) => self.conference_key(now, site, digit, out),
             Stage::Menu(_) => self.menu_input(now, site, MenuInput::Digit(digit), out),
             Stage::Dialling(_) => self.code_input(now, site, CodeInput::Digit(digit), out),
             _ => {}

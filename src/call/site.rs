@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use crate::acd::{self, Acd};
 use crate::call::audio::Sealing;
-use crate::call::config::{Config, Park};
+use crate::call::config::{Conference, Config, Park};
+use crate::call::hall::Halls;
 use crate::call::identity::Shown;
 use crate::call::park::Lot;
 use crate::call::services::Book;
 use crate::call::trunk::{Lines, Trunk};
-use crate::id::{AgentId, ExtensionId, TrunkId};
+use crate::id::{AgentId, ConferenceId, ExtensionId, TrunkId};
 use crate::ivr::config::{Config as IvrConfig, Menus};
 use crate::ivr::speech::Locale;
 use crate::media::control::Port;
@@ -42,6 +43,7 @@ pub struct Plan {
     /// Calls at once; a further one gets 503.
     pub calls_max: usize,
     pub codes: Codes,
+    pub conferences: BTreeMap<ConferenceId, Conference>,
     pub defence: Defence,
     pub emergency: Emergency,
     pub extensions: BTreeMap<ExtensionId, Extension>,
@@ -143,6 +145,8 @@ pub struct Site<'a> {
     pub acd: &'a Acd,
     /// What `acd` decided meanwhile, for this call and for others.
     pub decided: &'a mut Vec<acd::Output>,
+    /// Who is in which conference.
+    pub halls: &'a mut Halls,
     /// The trunks as they are at this moment.
     pub lines: &'a mut Lines,
     /// The places where calls are parked.

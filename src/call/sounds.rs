@@ -74,6 +74,7 @@ impl Call {
                 if !self.supervisors.is_empty() {
                     self.order_room(out);
                 }
+                self.arrived_in_conference(now, site, leg, out);
             }
             Event::Silent { leg } => self.drive(now, site, leg, leg::Input::Silent, out),
             Event::Spare { .. } => {}
@@ -107,6 +108,7 @@ impl Call {
                 let leg = self.party;
                 self.order(Command::Bridge { a: leg, b: leg }, out);
             }
+            Stage::Conference(_) => self.played_in_conference(site, out),
             Stage::Parked(_) => self.park_played(out),
             Stage::Ending(_)
             | Stage::Outgoing(_)

@@ -91,7 +91,7 @@ impl Call {
             || phones.into_iter().any(|phone| phone.record == Record::Always)
     }
 
-    fn record(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
+    pub(super) fn record(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
         let leg = self.party;
         self.recordings += 1;
         let settings = &site.settings;
@@ -156,19 +156,10 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         let Some(by) = self.legs.get(&leg).and_then(|leg| leg.extension.clone()) else { return };
-        let typed = self.typed.entry(leg).or_default();
-        if typed.len() == TYPED_MAX {
-            typed.remove(0);
-        }
-        typed.push(key);
-        let codes = &self.plan.codes;
-        let is = |code: &str| !code.is_empty() && typed.ends_with(code);
-        let pause = match (is(&codes.record_pause), is(&codes.record_resume)) {
-            (true, _) => true,
-            (false, true) => false,
-            (false, false) => return,
-        };
-        typed.clear();
+        let plan = self.plan.clone();
+        let codes = [&plan.codes.record_pause, &plan.codes.record_resume];
+        let Some(code) = self.typed_code(leg, key, &codes) else { return };
+        let pause = code == 0;
         let is_done = self.pause_recording(now, (pause, by.as_str().to_owned()), out).is_ok();
         let other = self.talks_with(leg);
         let is_held =
@@ -178,6 +169,19 @@ impl Call {
             let beeps = if pause { 1 } else { 2 };
             self.play(leg, vec![Sound::Prompt(BEEP.into()); beeps], false, out);
         }
+    }
+
+    /// A key of a phone: which of these codes it completes, if it does one.
+    pub(super) fn typed_code(&mut self, leg: LegId, key: char, codes: &[&String]) -> Option<usize> {
+        let typed = self.typed.entry(leg).or_default();
+        if typed.len() == TYPED_MAX {
+            typed.remove(0);
+        }
+        typed.push(key);
+        let is = |code: &&String| !code.is_empty() && typed.ends_with(code.as_str());
+        let code = codes.iter().position(is)?;
+        typed.clear();
+        Some(code)
     }
 
     /// A phone put us on hold or took us back: the other side hears music meanwhile.
@@ -256,6 +260,6 @@ fn file_name(wall: &str, call: &Call, extension: &str) -> PathBuf {
 /// Keys of a talk that are remembered: more than a code has.
 const TYPED_MAX: usize = 16;
 /// What is heard when a code was obeyed.
-const BEEP: &str = "beep";
+pub(super) const BEEP: &str = "beep";
 /// Who resumes a recording that nobody has resumed.
 const TALK_ENDED: &str = "talk_ended";

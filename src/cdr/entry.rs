@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AgentId, CallId, ExtensionId, LegId, MenuId, QueueId, Target, TrunkId};
+use crate::id::{
+    AgentId, CallId, ConferenceId, ExtensionId, LegId, MenuId, QueueId, Target, TrunkId,
+};
 use crate::time::Wall;
 
 /// One fact with its moment; durable before it is announced.
@@ -54,6 +56,15 @@ pub enum Fact {
         /// The final SIP status; none if there was none.
         #[serde(skip_serializing_if = "Option::is_none")]
         status: Option<u16>,
+    },
+    /// A leg is in a conference.
+    ConferenceJoined {
+        leg: LegId,
+        conference: ConferenceId,
+    },
+    ConferenceLeft {
+        leg: LegId,
+        conference: ConferenceId,
     },
     /// Data that a menu put on the call.
     Collected {
@@ -456,11 +467,17 @@ pub enum OrderKind {
     HangUp,
     /// A leg is held by the switch.
     Hold,
+    /// A leg is sent out of its conference, which ends its call.
+    Kick,
+    /// It is not heard in its conference.
+    Mute,
     /// It is not held any more.
     Resume,
     /// An agent is supervised, or in another way than before.
     Supervise,
     Transfer,
+    /// It is heard in its conference again.
+    Unmute,
 }
 
 /// How a supervisor takes part in a talk.

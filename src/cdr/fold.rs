@@ -82,6 +82,9 @@ impl CallRecord {
                 add(&mut self.routes, &mut self.omitted, taken);
             }
             Fact::Setup { .. } => self.apply_setup(at, &entry.fact),
+            Fact::ConferenceJoined { .. } | Fact::ConferenceLeft { .. } => {
+                self.apply_conference(at, &entry.fact);
+            }
             Fact::Supervised { .. } | Fact::SupervisionEnded { .. } => {
                 self.apply_supervision(at, &entry.fact);
             }
@@ -147,6 +150,10 @@ impl CallRecord {
         for park in self.parks.iter().filter(|park| park.ended.is_none()) {
             let why = ParkLeft::NodeRestart;
             facts.push(Fact::Unparked { leg: park.leg, slot: park.slot, why });
+        }
+        for visit in self.conferences.iter().filter(|visit| visit.ended.is_none()) {
+            let (leg, conference) = (visit.leg, visit.conference.clone());
+            facts.push(Fact::ConferenceLeft { leg, conference });
         }
         for join in self.supervisor_joins.iter().filter(|join| join.ended.is_none()) {
             facts.push(Fact::SupervisionEnded { leg: join.leg });

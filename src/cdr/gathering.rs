@@ -2,7 +2,7 @@
 
 use super::entry::Fact;
 use super::fold::add;
-use super::record::{CallRecord, SupervisorJoin};
+use super::record::{CallRecord, ConferenceVisit, SupervisorJoin};
 use crate::time::Wall;
 
 impl CallRecord {
@@ -18,5 +18,23 @@ impl CallRecord {
         let join =
             SupervisorJoin { leg: *leg, extension, agent, mode: *mode, began: at, ended: None };
         add(&mut self.supervisor_joins, &mut self.omitted, join);
+    }
+
+    pub(super) fn apply_conference(&mut self, at: Wall, fact: &Fact) {
+        match fact {
+            Fact::ConferenceJoined { leg, conference } => {
+                let (leg, conference) = (*leg, conference.clone());
+                let visit = ConferenceVisit { leg, conference, began: at, ended: None };
+                add(&mut self.conferences, &mut self.omitted, visit);
+            }
+            Fact::ConferenceLeft { leg, .. } => {
+                let open =
+                    |visit: &&mut ConferenceVisit| visit.leg == *leg && visit.ended.is_none();
+                if let Some(visit) = self.conferences.iter_mut().rev().find(open) {
+                    visit.ended = Some(at);
+                }
+            }
+            _ => {}
+        }
     }
 }

@@ -11,7 +11,9 @@ use super::entry::{
     DeletedWhy, Direction, ForwardWhy, Gap, HungUpBy, JoinWhy, OfferOutcome, OrderKind, ParkLeft,
     Quality, QueueLeft, SupervisorMode, TransferOutcome,
 };
-use crate::id::{AgentId, CallId, ExtensionId, LegId, MenuId, QueueId, Target, TrunkId};
+use crate::id::{
+    AgentId, CallId, ConferenceId, ExtensionId, LegId, MenuId, QueueId, Target, TrunkId,
+};
 use crate::time::{Duration, Wall};
 
 /// The layout of `CallRecord`; grows when a field changes its meaning.
@@ -68,6 +70,8 @@ pub struct CallRecord {
     pub parks: Vec<Park>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub supervisor_joins: Vec<SupervisorJoin>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conferences: Vec<ConferenceVisit>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub orders: Vec<Order>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -322,6 +326,16 @@ pub struct Park {
     pub why: Option<ParkLeft>,
 }
 
+/// A leg was in a conference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConferenceVisit {
+    pub leg: LegId,
+    pub conference: ConferenceId,
+    pub began: Wall,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Wall>,
+}
+
 /// A supervisor was in a talk, in one way; another way is another item.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SupervisorJoin {
@@ -438,6 +452,7 @@ impl CallRecord {
             joins: Vec::new(),
             parks: Vec::new(),
             supervisor_joins: Vec::new(),
+            conferences: Vec::new(),
             orders: Vec::new(),
             forwards: Vec::new(),
             wrap_ups: Vec::new(),

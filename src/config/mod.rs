@@ -10,7 +10,9 @@ use crate::acd;
 use crate::call;
 use crate::call::trunk::Trunk;
 use crate::cdr;
-use crate::id::{AgentId, ClassId, ExtensionId, HoursId, MenuId, QueueId, Target, TrunkId};
+use crate::id::{
+    AgentId, ClassId, ConferenceId, ExtensionId, HoursId, MenuId, QueueId, Target, TrunkId,
+};
 use crate::ivr;
 use crate::ivr::config::Menus;
 use crate::media;
@@ -54,6 +56,8 @@ pub struct Config {
     pub classes: BTreeMap<ClassId, Class>,
     /// `[codes]`.
     pub codes: Codes,
+    /// `[conferences.X]`.
+    pub conferences: BTreeMap<ConferenceId, call::config::Conference>,
     /// `[defence]`.
     pub defence: Defence,
     /// `[emergency]`.
@@ -108,7 +112,7 @@ impl Config {
     }
 
     /// Every number that can be dialled without a rule, what bears it, and the key that says so;
-    /// extensions first, then queues, then menus.
+    /// extensions first, then queues, menus, conferences.
     fn numbers(&self) -> Vec<(String, Target, problem::Path)> {
         let mut numbers = Vec::new();
         let mut add = |number: &str, target, path: &[&str]| {
@@ -127,6 +131,12 @@ impl Config {
                 add(number, Target::Menu(id.clone()), &["menus", id.as_str(), "number"]);
             }
         }
+        for (id, conference) in &self.conferences {
+            if let Some(number) = &conference.number {
+                let path = ["conferences", id.as_str(), "number"];
+                add(number, Target::Conference(id.clone()), &path);
+            }
+        }
         numbers
     }
 }
@@ -141,6 +151,7 @@ struct File {
     callers: BTreeMap<Target, Callers>,
     classes: BTreeMap<ClassId, Class>,
     codes: Codes,
+    conferences: BTreeMap<ConferenceId, call::config::Conference>,
     defence: Defence,
     emergency: Emergency,
     extensions: BTreeMap<ExtensionId, Extension>,
@@ -176,6 +187,7 @@ impl From<File> for Config {
             callers: file.callers,
             classes: file.classes,
             codes: file.codes,
+            conferences: file.conferences,
             defence: file.defence,
             emergency: file.emergency,
             extensions: file.extensions,
@@ -218,6 +230,7 @@ impl Changes {
             ("[callers]", old.callers != new.callers),
             ("[classes]", old.classes != new.classes),
             ("[codes]", old.codes != new.codes),
+            ("[conferences]", old.conferences != new.conferences),
             ("[defence]", old.defence != new.defence),
             ("[emergency]", old.emergency != new.emergency),
             ("[extensions]", old.extensions != new.extensions),

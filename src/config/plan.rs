@@ -26,6 +26,7 @@ impl Config {
             calls: self.calls.clone(),
             calls_max: self.node.calls_max,
             codes: self.codes.clone(),
+            conferences: self.conferences.clone(),
             defence: self.defence.clone(),
             emergency: self.emergency.clone(),
             extensions: self.extensions.clone(),

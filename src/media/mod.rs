@@ -10,7 +10,6 @@ pub mod latch;
 mod one_way;
 pub mod outgoing;
 pub mod player;
-mod playout;
 pub mod prompt;
 pub mod recorder;
 pub mod reports;

@@ -275,7 +275,7 @@ impl Room {
         self.wide.fill(0);
         for member in &mut self.members {
             let (Some(voice), Some(fade)) = (&mut member.voice, member.fade) else { continue };
-            voice.prepare((rates.narrow, rates.wide), fade);
+            voice.prepare(rates.narrow, fade);
             if matches!(member.ear, Ear::Only(_)) {
                 continue;
             }

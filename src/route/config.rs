@@ -168,6 +168,9 @@ pub struct Codes {
     pub agent_login: String,
     /// Logs the agent at this phone out. Default `"*12"`.
     pub agent_logout: String,
+    /// Pressed in a conference: the phone is not heard by the others; pressed again, it is. It
+    /// hears one tone, or two. Default `"*6"`.
+    pub conference_mute: String,
     /// The reasons that `agent_away` asks for, by digit.
     /// Default `{ 1 = "break", 2 = "lunch", 3 = "meeting", 4 = "training" }`.
     pub away_reasons: BTreeMap<char, String>,
@@ -221,6 +224,7 @@ impl Default for Codes {
             agent_away: "*14".to_owned(),
             agent_login: "*11".to_owned(),
             agent_logout: "*12".to_owned(),
+            conference_mute: "*6".to_owned(),
             away_reasons: reasons.map(|(digit, reason)| (digit, reason.to_owned())).into(),
             dnd: "*78".to_owned(),
             dnd_off: "*79".to_owned(),
@@ -249,6 +253,7 @@ pub enum Code {
     AgentAway,
     AgentLogin,
     AgentLogout,
+    ConferenceMute,
     Dnd,
     DndOff,
     ForwardAlways,
@@ -275,6 +280,7 @@ impl Code {
             Self::AgentAway => "agent_away",
             Self::AgentLogin => "agent_login",
             Self::AgentLogout => "agent_logout",
+            Self::ConferenceMute => "conference_mute",
             Self::Dnd => "dnd",
             Self::DndOff => "dnd_off",
             Self::ForwardAlways => "forward_always",
@@ -318,6 +324,7 @@ impl Codes {
             (Code::AgentAway, &self.agent_away),
             (Code::AgentLogin, &self.agent_login),
             (Code::AgentLogout, &self.agent_logout),
+            (Code::ConferenceMute, &self.conference_mute),
             (Code::Dnd, &self.dnd),
             (Code::DndOff, &self.dnd_off),
             (Code::ForwardAlways, &self.forward_always),

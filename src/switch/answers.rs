@@ -30,6 +30,7 @@ impl Switch {
                 calls.sort_by_key(|call| call.call);
                 Reply::Calls(calls)
             }
+            Request::Conferences => Reply::Conferences(self.conference_views()),
             Request::ChangeAgent { agent, change } => {
                 answered(self.change_agent(now, &agent, change).map(Reply::Agent))
             }
@@ -43,6 +44,9 @@ impl Switch {
             Request::Hold { leg, hold, by } => {
                 let order = if hold { Order::Hold } else { Order::Resume };
                 answered(self.order_leg(now, (leg, order, by), out))
+            }
+            Request::Member { leg, order, by } => {
+                answered(self.order_leg(now, (leg, Order::Member(order), by), out))
             }
             Request::PauseRecording { leg, pause, by } => {
                 answered(self.order_leg(now, (leg, Order::PauseRecording(pause), by), out))
@@ -160,6 +164,9 @@ impl Switch {
 
     fn stage_view(&self, call: &Call) -> Stage {
         match call.stage() {
+            CallStage::Conference(conference) => {
+                Stage::InConference { conference: conference.clone() }
+            }
             CallStage::Dialling(_) => Stage::Listening { prompt: "agent-id".into() },
             CallStage::Echo => Stage::Listening { prompt: "echo".into() },
             CallStage::Ending(_) => Stage::Ending,

@@ -99,6 +99,7 @@ impl Switch {
         Site {
             acd: &parts.acd,
             decided: &mut self.decided,
+            halls: &mut self.halls,
             lines: &mut self.trunks.lines,
             lot: &mut self.lot,
             phones: &parts.registrar,

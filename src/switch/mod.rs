@@ -9,6 +9,7 @@ mod admission;
 mod agents;
 mod answers;
 mod calls;
+mod conferences;
 mod control;
 mod defence;
 mod destination;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 use crate::acd::{self, Acd};
 use crate::call::services::Book;
 use crate::call::trunk::Trouble;
-use crate::call::{Call, Lot, Origin, Plan, Ports, Settings};
+use crate::call::{Call, Halls, Lot, Origin, Plan, Ports, Settings};
 use crate::cdr::entry::Entry;
 use crate::id::{AgentId, CallId, CallIds, ExtensionId, LegId};
 use crate::media::control::{Command, Event};
@@ -159,6 +160,8 @@ pub struct Switch {
     /// Who wants to know what a lookup finds.
     seekers: HashMap<LookupId, Seeker>,
     lamps: Lamps,
+    /// Who is in which conference.
+    halls: Halls,
     /// Where calls are parked.
     lot: Lot,
     /// Phones where wrong PINs of agents were dialled.
@@ -208,6 +211,7 @@ impl Switch {
             due: Deadlines::default(),
             limits: Limits::default(),
             seekers: HashMap::new(),
+            halls: Halls::default(),
             lot: Lot::default(),
             pins: Locks::new(PINS_MAX),
             ports: Ports::default(),
@@ -279,6 +283,7 @@ impl Switch {
         let parts = &self.parts;
         [
             self.due.next(),
+            self.halls.next_tick(),
             self.limits.next_tick(),
             parts.acd.next_tick(),
             self.lamps.notifier.next_tick(),
@@ -324,6 +329,9 @@ impl Switch {
             for call in self.limits.overdue(now, &self.plan.access) {
                 self.drive(now, call, crate::call::Input::HangUp(MINUTES_A_DAY), out);
             }
+        }
+        for call in self.halls.forsaken(now) {
+            self.drive(now, call, crate::call::Input::HangUp("alone_in_conference"), out);
         }
         while let Some(call) = self.due.pop_due(now) {
             self.drive(now, call, crate::call::Input::Tick, out);

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::call::services::Services;
-use crate::cdr::entry::{AgentState, Direction, Quality, SupervisorMode, TrunkState};
-use crate::id::{AgentId, CallId, ExtensionId, LegId, MenuId, PromptId, QueueId, TrunkId};
+use crate::cdr::entry::{AgentState, Direction, OrderKind, Quality, SupervisorMode, TrunkState};
+use crate::id::{
+    AgentId, CallId, ConferenceId, ExtensionId, LegId, MenuId, PromptId, QueueId, TrunkId,
+};
 use crate::time::{Duration, Wall};
 
 /// One question or order.
@@ -15,6 +17,8 @@ pub enum Request {
     Agents,
     /// Every call in progress, oldest first; answered by `Reply::Calls`.
     Calls,
+    /// Every conference of the configuration; answered by `Reply::Conferences`.
+    Conferences,
     /// Changes an agent's state; answered by `Reply::Agent` with the state after it.
     ChangeAgent { agent: AgentId, change: AgentChange },
     /// Calls a number for an account, whose own phones ring first; answered by `Reply::Dialled`.
@@ -25,6 +29,9 @@ pub enum Request {
     HangUp { call: CallId, by: String },
     /// Puts a leg that talks on hold, or takes it back; answered by `Reply::Done`.
     Hold { leg: LegId, hold: bool, by: String },
+    /// Mutes a member of a conference, lets it be heard again, or sends it away (`Mute`, `Unmute`,
+    /// `Kick`); answered by `Reply::Done`.
+    Member { leg: LegId, order: OrderKind, by: String },
     /// Silences the recording of what a leg talks, or records again; answered by `Reply::Done`.
     PauseRecording { leg: LegId, pause: bool, by: String },
     /// Every account of the configuration; answered by `Reply::Phones`.
@@ -85,6 +92,7 @@ pub enum Reply {
     Agent(AgentView),
     Agents(Vec<AgentView>),
     Calls(Vec<CallView>),
+    Conferences(Vec<ConferenceView>),
     Dialled(CallId),
     Done,
     HungUp,
@@ -189,6 +197,9 @@ pub struct CallView {
 pub enum Stage {
     /// Somebody hung up; the last answers are awaited.
     Ending,
+    InConference {
+        conference: ConferenceId,
+    },
     InMenu {
         menu: MenuId,
     },
@@ -212,6 +223,29 @@ pub enum Stage {
     Talking {
         with: LegId,
     },
+}
+
+/// A conference as it is at this moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConferenceView {
+    pub conference: ConferenceId,
+    /// What is dialled to come into it.
+    pub number: Option<String>,
+    pub parties_max: u16,
+    /// In the order in which they came.
+    pub members: Vec<MemberView>,
+}
+
+/// Somebody in a conference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberView {
+    pub leg: LegId,
+    pub call: CallId,
+    /// Who he is, as phones show him.
+    pub number: String,
+    pub name: Option<String>,
+    pub joined: Wall,
+    pub muted: bool,
 }
 
 /// One leg of a call in progress.

@@ -28,6 +28,7 @@ mod caller_gone;
 mod cancelled;
 mod clock_set;
 mod codes;
+mod conference;
 mod connected_identity;
 mod contact_by_name;
 mod control;

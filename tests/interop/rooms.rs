@@ -1,9 +1,9 @@
-//! Who hears whom in rooms, proved by tones: supervisors.
+//! Who hears whom in rooms, proved by tones: supervisors and conferences.
 
 use std::time::Duration;
 
-use crate::site::phone;
-use crate::support::baresip::SOON;
+use crate::site::{account, phone};
+use crate::support::baresip::{Account, Baresip, SOON};
 use crate::support::daemon::{Daemon, agents, extensions};
 use crate::support::records::Consumer;
 use crate::support::tone::{Wav, share};
@@ -12,6 +12,11 @@ use crate::support::wait::{self, pause};
 const CUSTOMER: f64 = 440.0;
 const AGENT: f64 = 700.0;
 const SUPERVISOR: f64 = 1000.0;
+/// Their tones, and the share of the energy that one has among two.
+const THREE: (&[f64], f64) = (&[CUSTOMER, AGENT, SUPERVISOR], 0.2);
+
+/// None is a multiple of another, nor a sum or difference of two.
+const TONES: [f64; 8] = [430.0, 570.0, 790.0, 1030.0, 1290.0, 1610.0, 1930.0, 2270.0];
 
 /// Keys of the supervisor's phone: listen, whisper, barge, take over. Each phone hears just whom it
 /// is to hear, and the recording has no whisper.
@@ -45,10 +50,14 @@ fn a_supervisor_listens_whispers_barges_in_and_takes_over() {
     customer.wait_for("CALL_CLOSED", SOON);
 
     let (agents, customers, supervisors) = (vec![1], vec![0], vec![2]);
-    let heard = who(&customer.heard(), 0);
+    let heard = who(&customer.heard(), 0, THREE);
     assert_eq!(heard, [agents.clone(), vec![1, 2], supervisors], "the customer");
-    assert_eq!(who(&agent.heard(), 0), [customers.clone(), vec![0, 2]], "the agent");
-    assert_eq!(who(&supervisor.heard(), 0), [vec![0, 1], customers.clone()], "the supervisor");
+    assert_eq!(who(&agent.heard(), 0, THREE), [customers.clone(), vec![0, 2]], "the agent");
+    assert_eq!(
+        who(&supervisor.heard(), 0, THREE),
+        [vec![0, 1], customers.clone()],
+        "the supervisor"
+    );
 
     let record = wait::until("the customer's record", SOON, || {
         let records = consumer.wait_for(2, SOON);
@@ -60,8 +69,8 @@ fn a_supervisor_listens_whispers_barges_in_and_takes_over() {
     assert_eq!(modes, expected.map(|mode| format!("SUPERVISOR_MODE_{mode}")), "{record:#}");
     assert!(joins.iter().all(|join| join["extension"] == "1003" && join["agent"] == "a1002"));
     let recording = Wav::read(&node.recordings()[0]).expect("a recording is a WAV file");
-    assert_eq!(who(&recording, 0), [customers], "left of the recording: the customer");
-    let heard = who(&recording, 1);
+    assert_eq!(who(&recording, 0, THREE), [customers], "left of the recording: the customer");
+    let heard = who(&recording, 1, THREE);
     assert_eq!(heard, [agents, vec![1, 2], vec![2]], "right: what he heard, and no whisper");
 }
 
@@ -89,13 +98,65 @@ fn a_supervisor_comes_and_leaves_without_a_trace() {
     customer.hang_up();
     agent.wait_for("CALL_CLOSED", SOON);
 
-    assert_eq!(who(&supervisor.heard(), 0), [[0, 1]]);
+    assert_eq!(who(&supervisor.heard(), 0, THREE), [[0, 1]]);
     for (wav, hertz) in [(agent.heard(), CUSTOMER), (customer.heard(), AGENT)] {
         let heard = wav.heard(0, hertz);
         let first = heard.iter().position(|heard| *heard).expect("they hear each other");
         let last = heard.iter().rposition(|heard| *heard).expect("they hear each other");
         assert!(last - first >= 60, "{} windows", last - first);
         assert!(heard[first..last].iter().all(|heard| *heard), "a gap: {heard:?}");
+    }
+}
+
+/// Eight phones, half of them with G.722: each hears the seven others and not itself; who is muted
+/// is heard by nobody, who is sent away is gone.
+#[test]
+fn eight_talk_in_a_conference() {
+    let conference = "[conferences.board]\nnumber = \"700\"\nspeakers_max = 8\n";
+    let node = Daemon::start(&format!("{}{conference}", extensions(1001..=1008)));
+    let mut phones: Vec<Baresip> = (0..8)
+        .map(|index| {
+            let codecs = if index % 2 == 0 { "G722/16000/1" } else { "PCMA/8000/1" };
+            let account = account(&node, 1001 + index, "udp");
+            let tone = TONES[index as usize];
+            Baresip::start(&Account { tone, codecs, peak: 2500.0, ..account })
+        })
+        .collect();
+    for phone in &mut phones {
+        phone.dial(&format!("sip:700@{}", node.sip()));
+        phone.wait_for("CALL_ESTABLISHED", SOON);
+    }
+    pause(Duration::from_secs(3));
+    let told = node.json(&["conferences"]);
+    let members = told[0]["members"].as_array().expect("they are listed").clone();
+    assert_eq!(members.len(), 8, "{told:?}");
+    phones[2].press("*6");
+    pause(Duration::from_secs(2));
+    let leg = members[7]["leg_id"].as_str().expect("a leg");
+    node.succeeds(&["conference", "kick", leg]);
+    phones[7].wait_for("CALL_CLOSED", SOON);
+    pause(Duration::from_secs(2));
+    for phone in &mut phones[..7] {
+        phone.hang_up();
+        phone.wait_for("CALL_CLOSED", SOON);
+    }
+
+    for (index, phone) in phones.iter().enumerate() {
+        let heard = who(&phone.heard(), 0, (&TONES, 0.03));
+        let without = |gone: &[usize]| -> Vec<usize> {
+            (0..8).filter(|other| *other != index && !gone.contains(other)).collect()
+        };
+        let mut wanted = vec![without(&[])];
+        if index != 2 {
+            wanted.push(without(&[2]));
+        }
+        if index != 7 {
+            wanted.push(without(if index == 2 { &[7] } else { &[2, 7] }));
+        }
+        // Those before him came one by one; those after him leave so.
+        let at = heard.iter().position(|set| *set == wanted[0]);
+        let at = at.unwrap_or_else(|| panic!("phone {index} never hears all: {heard:?}"));
+        assert_eq!(heard[at..][..wanted.len()], wanted, "phone {index}: {heard:?}");
     }
 }
 
@@ -109,11 +170,10 @@ fn supervised(queue: &str) -> Daemon {
 }
 
 /// The tones of a channel, one set after the other: what is heard for half a second and more.
-fn who(wav: &Wav, channel: usize) -> Vec<Vec<usize>> {
+fn who(wav: &Wav, channel: usize, (tones, share_min): (&[f64], f64)) -> Vec<Vec<usize>> {
     let window = (wav.rate / 20) as usize;
-    let tones = [CUSTOMER, AGENT, SUPERVISOR];
     let heard = |part: &[i16]| {
-        let is_there = |index: &usize| share(part, wav.rate, tones[*index]) > 0.2;
+        let is_there = |index: &usize| share(part, wav.rate, tones[*index]) > share_min;
         (0..tones.len()).filter(is_there).collect::<Vec<_>>()
     };
     let sets: Vec<_> = wav.channels[channel].chunks_exact(window).map(heard).collect();

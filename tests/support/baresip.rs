@@ -42,8 +42,9 @@ pub struct Account {
     pub codecs: &'static str,
     /// Answers by itself.
     pub auto_answer: bool,
-    /// What it says, in hertz.
+    /// What it says, in hertz, and how loud: as the peak sample.
     pub tone: f64,
+    pub peak: f64,
     /// `srtp` if its audio can be encrypted, `srtp-mand` if it must be, else empty.
     pub encryption: &'static str,
     /// Whose presence it watches; then it watches its own mailbox too.
@@ -63,6 +64,7 @@ impl Account {
             codecs: "PCMU/8000/1,PCMA/8000/1",
             auto_answer: false,
             tone: 440.0,
+            peak: tone::PEAK,
             encryption: "",
             watches: Vec::new(),
         }
@@ -281,7 +283,7 @@ fn netstring(bytes: &[u8]) -> Option<(String, usize)> {
 fn write_files(folder: &TempDir, ports: &Ports, account: &Account) {
     let path = folder.path();
     fs::create_dir(path.join("heard")).expect("a scratch folder can be written");
-    tone::write(&path.join("tone.wav"), account.tone, 120);
+    tone::write_at(&path.join("tone.wav"), (account.tone, account.peak), 120);
     let here = path.display();
     let (sip, control) = (ports.first, ports.first + 2);
     let mut config = format!(

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::acd::Acd;
 use crate::call::audio::{Audio, Sealing};
+use crate::call::hall::Halls;
 use crate::call::identity::Manner;
 use crate::call::invite::Dial;
 use crate::call::leg::{Input, Leg, Output};
@@ -115,6 +116,7 @@ impl Desk {
             acd: &acd,
             decided: &mut Vec::new(),
             lines: &mut Lines::default(),
+            halls: &mut Halls::default(),
             lot: &mut Lot::default(),
             phones: &phones,
             pins: &mut Locks::new(1),
@@ -168,6 +170,7 @@ impl Desk {
             acd: &self.acd,
             decided: &mut Vec::new(),
             lines: &mut Lines::default(),
+            halls: &mut Halls::default(),
             lot: &mut Lot::default(),
             phones: &self.phones,
             pins: &mut Locks::new(1),

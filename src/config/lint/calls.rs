@@ -1,9 +1,11 @@
 //! Calls of phones: times that nobody would wait, places that cannot be dialled, groups of nobody.
 
+use crate::acd::config::{Pin, is_pin};
 use crate::config::Config;
 use crate::config::lint::targets::missing;
 use crate::config::problem::{Finding, error, warning};
 use crate::id::Target;
+use crate::media::control::PARTIES_MAX;
 use crate::route::config::Supervised;
 use crate::time::Duration;
 
@@ -23,6 +25,26 @@ pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
     }
     pickup_groups(config, findings);
     supervisors(config, findings);
+    conferences(config, findings);
+}
+
+/// Conferences in which nobody could talk with anybody, or that anybody could enter.
+fn conferences(config: &Config, findings: &mut Vec<Finding>) {
+    for (id, conference) in &config.conferences {
+        let path = |key| ["conferences", id.as_str(), key];
+        if !(2..=PARTIES_MAX).contains(&usize::from(conference.parties_max)) {
+            let text = format!("write 2 to {PARTIES_MAX}");
+            findings.push(error(&path("parties_max"), text));
+        }
+        if conference.speakers_max == 0 {
+            findings.push(error(&path("speakers_max"), "nobody would be heard; write 1 or more"));
+        }
+        let pin = conference.pin.as_ref().map(Pin::as_str);
+        if pin.is_some_and(|pin| !is_pin(pin)) {
+            let text = "a PIN is typed at a phone; write 3 to 16 digits";
+            findings.push(error(&path("pin"), text));
+        }
+    }
 }
 
 /// Agents and queues that an extension supervises, but nobody knows.

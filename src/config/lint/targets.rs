@@ -107,6 +107,10 @@ pub(super) fn missing(config: &Config, target: &Target) -> Option<String> {
             let known = config.acd.agents.keys().map(|id| id.as_str()).collect();
             names(known, "agent", "agents", id.as_str())
         }
+        Target::Conference(id) => {
+            let known = config.conferences.keys().map(|id| id.as_str()).collect();
+            names(known, "conference", "conferences", id.as_str())
+        }
         Target::Extension(id) => {
             let known = config.extensions.keys().map(|id| id.as_str()).collect();
             names(known, "extension", "extensions", id.as_str())

@@ -2,9 +2,10 @@
 
 use super::client::Client;
 use super::print::out;
-use super::{CallVerb, CliError, LegName, Mode};
+use super::{CallVerb, CliError, ConferenceVerb, LegName, Mode};
 use crate::shell::proto;
 use crate::shell::proto::calls_client::CallsClient;
+use crate::shell::proto::conferences_client::ConferencesClient;
 
 /// Carries out an order; what can be refused is refused with a sentence.
 pub async fn order(verb: CallVerb) -> Result<(), CliError> {
@@ -58,6 +59,27 @@ pub async fn order(verb: CallVerb) -> Result<(), CliError> {
             let client = Client::connect(&place).await?;
             let asked = proto::TransferRequest { leg_id, to, requested_by };
             CallsClient::new(client.connection).transfer(asked).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Has something done about a member of a conference.
+pub async fn order_member(verb: ConferenceVerb) -> Result<(), CliError> {
+    let requested_by = who();
+    let (ConferenceVerb::Kick(LegName { place, .. })
+    | ConferenceVerb::Mute(LegName { place, .. })
+    | ConferenceVerb::Unmute(LegName { place, .. })) = &verb;
+    let mut client = ConferencesClient::new(Client::connect(place).await?.connection);
+    match verb {
+        ConferenceVerb::Kick(LegName { leg: leg_id, .. }) => {
+            client.kick(proto::KickRequest { leg_id, requested_by }).await?;
+        }
+        ConferenceVerb::Mute(LegName { leg: leg_id, .. }) => {
+            client.mute(proto::MuteRequest { leg_id, requested_by }).await?;
+        }
+        ConferenceVerb::Unmute(LegName { leg: leg_id, .. }) => {
+            client.unmute(proto::UnmuteRequest { leg_id, requested_by }).await?;
         }
     }
     Ok(())

@@ -211,6 +211,12 @@ fn follow(
             let seat = seat.map_or("where he logged in".to_owned(), |seat| format!("at {seat}"));
             lines.push(format!("{indent}{target}: rings {seat}"));
         }
+        Target::Conference(id) => {
+            let Some(conference) = config.conferences.get(id) else { return };
+            let pin = if conference.pin.is_some() { "is asked for its PIN, then " } else { "" };
+            let most = conference.parties_max;
+            lines.push(format!("{indent}{target}: {pin}talks with at most {most} in all"));
+        }
         Target::Extension(id) => {
             let wait = config.extensions.get(id).map(|extension| extension.ring_timeout);
             let wait = wait.map_or(String::new(), |wait| format!(" for {wait:?}"));

@@ -36,6 +36,11 @@ pub enum Verb {
     Call(CallVerb),
     /// Show the calls in progress
     Calls(View),
+    /// Have something done about a member of a conference
+    #[command(subcommand)]
+    Conference(ConferenceVerb),
+    /// Show conferences and who is in them
+    Conferences(View),
     /// Read call records
     #[command(subcommand)]
     Cdr(CdrVerb),
@@ -182,6 +187,16 @@ pub enum CallVerb {
     },
 }
 
+#[derive(Debug, Subcommand)]
+pub enum ConferenceVerb {
+    /// Send a member away
+    Kick(LegName),
+    /// Let the others not hear a member any more
+    Mute(LegName),
+    /// Let them hear it again
+    Unmute(LegName),
+}
+
 /// How a supervisor takes part in a talk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
@@ -301,6 +316,8 @@ pub async fn run(verb: Verb) -> Result<(), CliError> {
         Verb::Agents(view) => views::agents(view).await,
         Verb::Call(verb) => control::order(verb).await,
         Verb::Calls(view) => views::calls(view).await,
+        Verb::Conference(verb) => control::order_member(verb).await,
+        Verb::Conferences(view) => views::conferences(view).await,
         Verb::Cdr(CdrVerb::Tail(tail)) => cdr::tail(tail).await,
         Verb::Drain { undo, place } => views::drain(!undo, &place).await,
         Verb::Phones(view) => views::phones(view).await,

@@ -10,6 +10,7 @@ use super::{AgentVerb, CliError, View, Where, json};
 use crate::shell::clock::Clock;
 use crate::shell::proto::agents_client::AgentsClient;
 use crate::shell::proto::calls_client::CallsClient;
+use crate::shell::proto::conferences_client::ConferencesClient;
 use crate::shell::proto::node_client::NodeClient;
 use crate::shell::proto::phones_client::PhonesClient;
 use crate::shell::proto::queues_client::QueuesClient;
@@ -91,6 +92,19 @@ pub async fn trunks(view: View) -> Result<(), CliError> {
             Ok(TrunksClient::new(connection).list(asked).await?.into_inner().trunks)
         },
         trunks_table,
+    )
+    .await
+}
+
+pub async fn conferences(view: View) -> Result<(), CliError> {
+    show(
+        view,
+        async |connection| {
+            let asked = proto::ListConferencesRequest {};
+            let told = ConferencesClient::new(connection).list(asked).await?;
+            Ok(told.into_inner().conferences)
+        },
+        conferences_table,
     )
     .await
 }
@@ -308,6 +322,37 @@ fn phones_table(found: &[proto::Phone], shown: &Shown<'_>) -> String {
 }
 
 /// A line for each server; the trunk's own figures stand in the first.
+fn conferences_table(found: &[proto::Conference], shown: &Shown<'_>) -> String {
+    let mut table =
+        Table::new(["CONFERENCE", "NUMBER", "MEMBERS", "LEG", "WHO", "NAME", "FOR", "MUTED"]);
+    for conference in found {
+        let mut own = [
+            plain(&conference.conference),
+            or_hyphen(conference.number.as_deref()),
+            format!("{}/{}", conference.members.len(), conference.parties_max),
+        ];
+        let none = proto::ConferenceMember { leg_id: "-".to_owned(), ..Default::default() };
+        let is_empty = conference.members.is_empty();
+        let members = if is_empty { &vec![none] } else { &conference.members };
+        for member in members {
+            let muted = if member.muted { "yes" } else { "no" };
+            let [conference, number, members] = own;
+            table.row([
+                conference,
+                number,
+                members,
+                plain(&member.leg_id),
+                or_hyphen(Some(member.number.as_str()).filter(|number| !number.is_empty())),
+                or_hyphen(member.name.as_deref()),
+                ago(member.joined_time, shown.now),
+                if is_empty { "-".to_owned() } else { muted.to_owned() },
+            ]);
+            own = [(); 3].map(|()| String::new());
+        }
+    }
+    table.text()
+}
+
 fn trunks_table(found: &[proto::Trunk], shown: &Shown<'_>) -> String {
     let headings = [
         "TRUNK",

@@ -197,6 +197,10 @@ fn call(view: CallView) -> proto::Call {
         ..proto::Call::default()
     };
     let stage = match view.stage {
+        Stage::InConference { conference } => {
+            call.conference = Some(conference.to_string());
+            CallStage::InConference
+        }
         Stage::Ending => CallStage::Ending,
         Stage::InMenu { menu } => {
             call.menu = Some(menu.to_string());

@@ -136,9 +136,12 @@ pub fn order_kind(order: OrderKind) -> i32 {
         OrderKind::Dial => proto::OrderKind::Dial,
         OrderKind::HangUp => proto::OrderKind::HangUp,
         OrderKind::Hold => proto::OrderKind::Hold,
+        OrderKind::Kick => proto::OrderKind::Kick,
+        OrderKind::Mute => proto::OrderKind::Mute,
         OrderKind::Resume => proto::OrderKind::Resume,
         OrderKind::Supervise => proto::OrderKind::Supervise,
         OrderKind::Transfer => proto::OrderKind::Transfer,
+        OrderKind::Unmute => proto::OrderKind::Unmute,
     }
     .into()
 }

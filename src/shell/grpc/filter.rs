@@ -116,6 +116,8 @@ fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionI
         | Fact::Attempt { .. }
         | Fact::AttemptEnded { .. }
         | Fact::Collected { .. }
+        | Fact::ConferenceJoined { .. }
+        | Fact::ConferenceLeft { .. }
         | Fact::Ended { .. }
         | Fact::HoldBegan { .. }
         | Fact::HoldEnded { .. }

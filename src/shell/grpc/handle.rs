@@ -128,6 +128,7 @@ pub fn unexpected(reply: &Reply) -> Status {
         Reply::Agent(_)
         | Reply::Agents(_)
         | Reply::Calls(_)
+        | Reply::Conferences(_)
         | Reply::Dialled(_)
         | Reply::Done
         | Reply::HungUp

@@ -4,6 +4,7 @@
 
 mod agents;
 mod calls;
+mod conferences;
 mod convert;
 mod filter;
 pub mod handle;
@@ -159,6 +160,9 @@ impl Listener {
                 proto::calls_server::CallsServer::new(calls::Service { switch: switch.clone() })
                     .max_decoding_message_size(REQUEST_BYTES_MAX),
             )
+            .add_service(proto::conferences_server::ConferencesServer::new(conferences::Service {
+                switch: switch.clone(),
+            }))
             .add_service(proto::queues_server::QueuesServer::new(queues::Service {
                 switch: switch.clone(),
             }))

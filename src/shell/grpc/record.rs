@@ -7,8 +7,8 @@ use super::convert::{
 use super::recording::{recording, told_of_recordings};
 use crate::cdr::entry::{Blame, Entry, Fact, Quality};
 use crate::cdr::record::{
-    Attempt, CallRecord, Caller, End, Forward, Hold, Join, Leg, MenuVisit, Offer, Order, Park,
-    QueueVisit, RouteTaken, SupervisorJoin, Talk, Transfer, WrapUp,
+    Attempt, CallRecord, Caller, ConferenceVisit, End, Forward, Hold, Join, Leg, MenuVisit, Offer,
+    Order, Park, QueueVisit, RouteTaken, SupervisorJoin, Talk, Transfer, WrapUp,
 };
 use crate::shell::ledger::{Body, Item};
 use crate::shell::proto;
@@ -58,6 +58,7 @@ pub fn record(sequence: u64, record: CallRecord) -> proto::CallRecord {
         joins: record.joins.iter().map(join).collect(),
         parks: record.parks.into_iter().map(park).collect(),
         orders: record.orders.into_iter().map(order).collect(),
+        conferences: record.conferences.into_iter().map(conference).collect(),
         supervisor_joins: record.supervisor_joins.into_iter().map(supervisor_join).collect(),
         trunk: name(record.trunk.as_ref()),
         did: record.did,
@@ -94,6 +95,15 @@ fn park(park: Park) -> proto::Park {
         start_time: Some(time(park.began)),
         end_time: park.ended.map(time),
         why: park.why.map_or(0, park_left),
+    }
+}
+
+fn conference(visit: ConferenceVisit) -> proto::ConferenceVisit {
+    proto::ConferenceVisit {
+        leg_id: visit.leg.to_string(),
+        conference: visit.conference.to_string(),
+        began_time: Some(time(visit.began)),
+        ended_time: visit.ended.map(time),
     }
 }
 
@@ -425,7 +435,9 @@ fn told_rest(fact: Fact) -> Told {
         | Fact::Transferred { .. }
         | Fact::TransferEnded { .. }
         | Fact::Unparked { .. }) => told_of_transfers(fact),
-        fact @ (Fact::Supervised { .. }
+        fact @ (Fact::ConferenceJoined { .. }
+        | Fact::ConferenceLeft { .. }
+        | Fact::Supervised { .. }
         | Fact::SupervisionEnded { .. }
         | Fact::WrapUpBegan { .. }
         | Fact::WrapUpEnded { .. }) => told_of_people(fact),
@@ -455,6 +467,14 @@ fn told_rest(fact: Fact) -> Told {
 
 fn told_of_people(fact: Fact) -> Told {
     match fact {
+        Fact::ConferenceJoined { leg, conference } => {
+            let (leg_id, conference) = (leg.to_string(), conference.to_string());
+            Told::ConferenceJoined(proto::ConferenceJoined { leg_id, conference })
+        }
+        Fact::ConferenceLeft { leg, conference } => {
+            let (leg_id, conference) = (leg.to_string(), conference.to_string());
+            Told::ConferenceLeft(proto::ConferenceLeft { leg_id, conference })
+        }
         Fact::Supervised { leg, extension, agent, of, mode } => {
             Told::Supervised(proto::Supervised {
                 leg_id: leg.to_string(),
