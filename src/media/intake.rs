@@ -143,6 +143,7 @@ mod tests {
     use super::*;
     use crate::audio::tone::{Sine, purity};
     use crate::media::codec::Encoder;
+    use crate::rng::Rng;
 
     /// A tone of 400 Hz in packets, and the ear that hears it, in milliseconds.
     struct Line {
@@ -245,5 +246,38 @@ mod tests {
 
         assert!(spoke[0] && !spoke[39]);
         assert!(line.heard[line.heard.len() - FRAME..].iter().all(|sample| *sample == 0));
+    }
+
+    /// Whatever a phone sends, whenever: no panic, no growth, and the listener gets his samples.
+    #[test]
+    fn any_packets_at_any_time_are_borne() {
+        for seed in 0..20 {
+            let mut rng = Rng::from_number(seed);
+            let mut intake = Intake::default();
+            let (mut at, mut sequence, mut timestamp) = (0, rng.u16(), rng.u32());
+            for _ in 0..1000 {
+                at += [0, 0, 1, 20, 20, 60, 5000, 1_000_000_000][rng.below(8) as usize];
+                let step = [1, 1, 1, 2, 0, 40, 70, u32::from(rng.u16())][rng.below(8) as usize];
+                sequence = sequence.wrapping_add(step as u16);
+                let step = [160, 160, 160, 0, 80, 5000, 1 << 31, rng.u32()][rng.below(8) as usize];
+                timestamp = timestamp.wrapping_add(step);
+                let packet = Incoming {
+                    sequence,
+                    timestamp,
+                    ssrc: rng.below(20) / 19,
+                    marker: false,
+                    event: false,
+                };
+                let payload =
+                    vec![rng.u16() as u8; [160, 0, 1, 80, 480, 2000][rng.below(6) as usize]];
+                let codec = Codec::ALL[rng.below(3) as usize];
+                intake.put(moment(at), packet, codec, &payload);
+                let mut frame = [0; FRAME];
+                for _ in 0..rng.below(3) {
+                    intake.take(moment(at), &mut frame);
+                }
+                assert!(intake.waiting.len() < 9 * FRAME, "{} wait", intake.waiting.len());
+            }
+        }
     }
 }
