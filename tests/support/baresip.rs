@@ -283,7 +283,9 @@ fn netstring(bytes: &[u8]) -> Option<(String, usize)> {
 fn write_files(folder: &TempDir, ports: &Ports, account: &Account) {
     let path = folder.path();
     fs::create_dir(path.join("heard")).expect("a scratch folder can be written");
-    tone::write_at(&path.join("tone.wav"), (account.tone, account.peak), 120);
+    // Its source does not change the rate of a file.
+    let rate = if account.codecs.contains("16000") { 16_000 } else { 8000 };
+    tone::write_at(&path.join("tone.wav"), (account.tone, account.peak), 120, rate);
     let here = path.display();
     let (sip, control) = (ports.first, ports.first + 2);
     let mut config = format!(

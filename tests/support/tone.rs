@@ -85,17 +85,17 @@ pub fn share(samples: &[i16], rate: u32, hertz: f64) -> f64 {
 
 /// Writes `seconds` of a tone at half of full scale: 16-bit PCM, mono, 8 kHz.
 pub fn write(path: &Path, hertz: f64, seconds: u32) {
-    write_at(path, (hertz, PEAK), seconds);
+    write_at(path, (hertz, PEAK), seconds, RATE);
 }
 
 /// Half of full scale.
 pub const PEAK: f64 = 16_000.0;
 
-/// The same, of a tone as loud as its peak sample says.
-pub fn write_at(path: &Path, (hertz, peak): (f64, f64), seconds: u32) {
+/// The same, at another rate, of a tone as loud as its peak sample says.
+pub fn write_at(path: &Path, (hertz, peak): (f64, f64), seconds: u32, rate: u32) {
     let mut data = Vec::new();
-    for index in 0..seconds * RATE {
-        let sample = (TAU * hertz * f64::from(index) / f64::from(RATE)).sin() * peak;
+    for index in 0..seconds * rate {
+        let sample = (TAU * hertz * f64::from(index) / f64::from(rate)).sin() * peak;
         data.extend_from_slice(&(sample as i16).to_le_bytes());
     }
     let size = u32::try_from(data.len()).expect("a few minutes of tone");
@@ -103,7 +103,7 @@ pub fn write_at(path: &Path, (hertz, peak): (f64, f64), seconds: u32) {
     file.extend_from_slice(b"RIFF");
     file.extend_from_slice(&(36 + size).to_le_bytes());
     file.extend_from_slice(b"WAVEfmt ");
-    for word in [16, 0x0001_0001, RATE, 2 * RATE, 0x0010_0002] {
+    for word in [16, 0x0001_0001, rate, 2 * rate, 0x0010_0002] {
         file.extend_from_slice(&word.to_le_bytes());
     }
     file.extend_from_slice(b"data");
