@@ -82,12 +82,10 @@ impl CallRecord {
                 add(&mut self.routes, &mut self.omitted, taken);
             }
             Fact::Setup { .. } => self.apply_setup(at, &entry.fact),
-            Fact::ConferenceJoined { .. } | Fact::ConferenceLeft { .. } => {
-                self.apply_conference(at, &entry.fact);
-            }
-            Fact::Supervised { .. } | Fact::SupervisionEnded { .. } => {
-                self.apply_supervision(at, &entry.fact);
-            }
+            Fact::ConferenceJoined { .. }
+            | Fact::ConferenceLeft { .. }
+            | Fact::Supervised { .. }
+            | Fact::SupervisionEnded { .. } => self.apply_gathering(at, &entry.fact),
             Fact::TalkBegan { .. } | Fact::TalkEnded { .. } => self.apply_talk(at, &entry.fact),
             Fact::Transferred { .. } | Fact::TransferEnded { .. } => {
                 self.apply_transfer(at, &entry.fact);

@@ -6,8 +6,13 @@ use super::record::{CallRecord, ConferenceVisit, SupervisorJoin};
 use crate::time::Wall;
 
 impl CallRecord {
+    pub(super) fn apply_gathering(&mut self, at: Wall, fact: &Fact) {
+        self.apply_supervision(at, fact);
+        self.apply_conference(at, fact);
+    }
+
     /// A supervisor comes, goes on in another way, or leaves: each way is an item of its own.
-    pub(super) fn apply_supervision(&mut self, at: Wall, fact: &Fact) {
+    fn apply_supervision(&mut self, at: Wall, fact: &Fact) {
         let (Fact::Supervised { leg, .. } | Fact::SupervisionEnded { leg }) = fact else { return };
         let open = |join: &&mut SupervisorJoin| join.leg == *leg && join.ended.is_none();
         if let Some(join) = self.supervisor_joins.iter_mut().rev().find(open) {
@@ -20,7 +25,7 @@ impl CallRecord {
         add(&mut self.supervisor_joins, &mut self.omitted, join);
     }
 
-    pub(super) fn apply_conference(&mut self, at: Wall, fact: &Fact) {
+    fn apply_conference(&mut self, at: Wall, fact: &Fact) {
         match fact {
             Fact::ConferenceJoined { leg, conference } => {
                 let (leg, conference) = (*leg, conference.clone());
