@@ -43,3 +43,47 @@ impl CallRecord {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cdr::entry::{Entry, SupervisorMode};
+    use crate::id::{CallId, LegId};
+
+    /// Each mode is an item, which the next one ends; what the node's end cuts off is closed.
+    #[test]
+    fn modes_and_visits_follow_each_other() {
+        let call = CallId::from_u64(1);
+        let leg = |index| LegId { call, index };
+        let supervised = |mode| Fact::Supervised {
+            leg: leg(2),
+            extension: "1002".into(),
+            agent: "17".into(),
+            of: leg(1),
+            mode,
+        };
+        let conference = || "board".into();
+        let facts = [
+            supervised(SupervisorMode::Listen),
+            supervised(SupervisorMode::Barge),
+            Fact::ConferenceJoined { leg: leg(0), conference: conference() },
+            Fact::ConferenceLeft { leg: leg(0), conference: conference() },
+            Fact::ConferenceJoined { leg: leg(0), conference: conference() },
+        ];
+        let mut record = CallRecord::new(call, "hq");
+        for (at, fact) in (1..).zip(facts) {
+            record.apply(&Entry { at: Wall::from_micros(at), call: Some(call), fact });
+        }
+
+        let joins: Vec<_> = record.supervisor_joins.iter().map(|it| (it.mode, it.ended)).collect();
+        let second = Some(Wall::from_micros(2));
+        assert_eq!(joins, [(SupervisorMode::Listen, second), (SupervisorMode::Barge, None)]);
+        let visits: Vec<_> = record.conferences.iter().map(|it| it.ended.is_some()).collect();
+        assert_eq!(visits, [true, false]);
+        for entry in record.closing(Wall::from_micros(9)) {
+            record.apply(&entry);
+        }
+        assert!(record.supervisor_joins.iter().all(|it| it.ended.is_some()));
+        assert!(record.conferences.iter().all(|it| it.ended.is_some()));
+    }
+}
