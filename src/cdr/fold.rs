@@ -540,6 +540,22 @@ mod tests {
     }
 
     #[test]
+    fn a_recording_that_was_removed_says_so() {
+        let path = "/data/recordings/2026/11/22/7.wav".to_owned();
+        let began = at(1, Fact::RecordingBegan { leg: CALLER, path });
+        let moved = || "/archive/2026/11/22/7.wav".to_owned();
+        let (bytes, why) = (44, DeletedWhy::Age);
+        let deleted = at(9, Fact::RecordingDeleted { path: moved(), bytes, why });
+        let kept = at(10, Fact::RecordingKept { path: moved(), why: "busy".to_owned() });
+
+        let gone = folded(&[began.clone(), deleted.clone()]);
+        let there = folded(&[began, deleted, kept]);
+
+        assert_eq!(gone.recordings[0].deleted, Some((second(9), DeletedWhy::Age)));
+        assert_eq!(there.recordings[0].deleted, None);
+    }
+
+    #[test]
     fn a_record_reads_back_from_json() {
         let record = folded(&queue_call());
 
