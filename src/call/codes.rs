@@ -64,7 +64,11 @@ impl Call {
                 self.play(self.party, vec![Sound::Prompt("echo".into())], false, out);
                 self.stage = Stage::Echo;
             }
-            (Code::AgentLogin, _) if self.guesses(now, site) => self.deny(now, site, out),
+            (Code::AgentLogin, _)
+                if self.caller.extension().is_none() || self.guesses(now, site) =>
+            {
+                self.deny(now, site, out);
+            }
             (Code::AgentLogin, _) => self.ask(now, site, Question::AgentId, 0, out),
             (Code::Supervise, _) => self.ask(now, site, Question::Supervised, 0, out),
             (Code::AgentAway, Some(agent)) => {
@@ -169,7 +173,8 @@ impl Call {
                 if self.told_pin(now, site, (&conference, digits), out) {
                     return;
                 }
-                if failures + 1 >= LOGIN_TRIES {
+                let is_phone = self.caller.extension().is_some();
+                if is_phone && self.has_guessed(now, site, out) || failures + 1 >= LOGIN_TRIES {
                     return self.deny(now, site, out);
                 }
                 let question = Question::ConferencePin { conference };
@@ -191,8 +196,8 @@ impl Call {
     }
 
     /// Whether too many wrong PINs were dialled at the caller's phone lately.
-    fn guesses(&self, now: Instant, site: &Site<'_>) -> bool {
-        self.caller.extension().is_none_or(|phone| site.pins.left(now, phone).is_some())
+    pub(super) fn guesses(&self, now: Instant, site: &Site<'_>) -> bool {
+        self.caller.extension().is_some_and(|phone| site.pins.left(now, phone).is_some())
     }
 
     /// Counts a wrong PIN: whether it was one too many for this phone.
@@ -252,7 +257,7 @@ impl Call {
         }
     }
 
-    fn deny(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
+    pub(super) fn deny(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
         if self.answered.is_some() {
             self.announce(now, site, "agent-denied".into(), "code_refused", out);
         } else {

@@ -42,7 +42,9 @@ impl Call {
         if !matches!(self.stage, Stage::Routing) {
             return; // the answer failed, and the call has ended
         }
-        if config.pin.is_some() {
+        if config.pin.is_some() && self.guesses(now, site) {
+            self.deny(now, site, out);
+        } else if config.pin.is_some() {
             self.ask(now, site, Question::ConferencePin { conference }, 0, out);
         } else {
             self.take_seat(now, site, conference, out);

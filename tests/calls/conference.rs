@@ -61,6 +61,36 @@ fn a_pin_is_asked_for() {
     });
 }
 
+/// As for the PINs of agents: ten wrong ones, and the phone is asked no more for a while.
+#[test]
+fn a_phone_that_guesses_pins_is_asked_no_more() {
+    let mut world = World::new(&site());
+    for tries in [3, 3, 3, 1] {
+        world.dial("1002", "701");
+        for _ in 0..tries {
+            world.until("he is asked", |world| world.hears_prompt("1002", "agent-pin"));
+            press(&mut world, "1002", "9999#");
+        }
+        world.until("he is refused", |world| world.stage("1002") == Stage::Over);
+    }
+    let locked = |fact: &&Fact| matches!(fact, Fact::LockedOut { seconds: 60, .. });
+    assert_eq!(world.facts().filter(locked).count(), 1);
+
+    world.dial("1002", "701");
+    world.until("it is answered", |world| {
+        world.hears_prompt("1002", "agent-denied") || world.hears_prompt("1002", "agent-pin")
+    });
+    assert!(world.hears_prompt("1002", "agent-denied"), "nothing is asked any more");
+    world.until("it is over", |world| world.stage("1002") == Stage::Over);
+    world.dial("1001", "701");
+    world.until("another is asked", |world| world.hears_prompt("1001", "agent-pin"));
+    press(&mut world, "1001", "1234#");
+    world.until("he is in", |world| world.hears_prompt("1001", "hold"));
+    world.settle();
+    world.hang_up("1001");
+    world.settle();
+}
+
 #[test]
 fn one_too_many_is_refused() {
     let mut world = World::new(&site());

@@ -21,8 +21,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("sox", "sox"),
 ];
 
-/// What a downstream system would use to read call records.
-/// and a WebSocket client.
+/// What a downstream system would use to read call records, and a WebSocket client.
 const MODULES: &[&str] =
     &["grpcio", "grpcio-reflection", "grpcio-health-checking", "protobuf", "websockets"];
 
