@@ -45,7 +45,7 @@ impl Intake {
 
     /// Fills `samples` with what is to be heard at this moment; false if that is silence.
     pub fn take(&mut self, now: Instant, samples: &mut [i16]) -> bool {
-        let mut speaks = false;
+        let mut speaks = !self.waiting.is_empty(); // the rest of a packet: a pause leaves none
         while self.waiting.len() < samples.len() {
             let missing = samples.len() - self.waiting.len();
             let start = self.waiting.len();
@@ -232,6 +232,25 @@ mod tests {
         assert_eq!(line.intake.counts(), Counts::default());
         assert!(delays[612] > Duration::from_millis(150), "{:?}", delays[612]);
         assert!(delays[700] < Duration::from_millis(80), "{:?}", delays[700]);
+    }
+
+    /// A packet of 60 ms is a voice in each of its three frames.
+    #[test]
+    fn long_packets_speak_all_the_time() {
+        let mut intake = Intake::default();
+        let mut spoke = Vec::new();
+        for n in 0..60_u32 {
+            if n % 3 == 0 {
+                let (sequence, timestamp) = ((n / 3) as u16, 160 * n);
+                let (ssrc, marker, event) = (7, false, false);
+                let packet = Incoming { sequence, timestamp, ssrc, marker, event };
+                intake.put(moment(20 * u64::from(n)), packet, Codec::Pcma, &[0x21; 480]);
+            }
+            spoke.push(intake.take(moment(20 * u64::from(n) + 5), &mut [0; FRAME]));
+        }
+
+        let begins = spoke.iter().position(|spoke| *spoke).unwrap();
+        assert!(spoke[begins..].iter().all(|spoke| *spoke), "{spoke:?}");
     }
 
     #[test]
