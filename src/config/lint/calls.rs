@@ -36,6 +36,10 @@ fn conferences(config: &Config, findings: &mut Vec<Finding>) {
             let text = format!("write 2 to {PARTIES_MAX}");
             findings.push(error(&path("parties_max"), text));
         }
+        if conference.alone_max.is_zero() {
+            let text = "who comes first would be hung up at once; write \"10m\"";
+            findings.push(error(&path("alone_max"), text));
+        }
         if conference.speakers_max == 0 {
             findings.push(error(&path("speakers_max"), "nobody would be heard; write 1 or more"));
         }

@@ -87,6 +87,9 @@ fn prompts_of(config: &Config) -> Vec<(Path, &PromptId)> {
             prompts.push((owned(&["queues", id.as_str(), key]), prompt));
         }
     }
+    for (id, conference) in &config.conferences {
+        prompts.push((owned(&["conferences", id.as_str(), "music"]), &conference.music));
+    }
     prompts
 }
 
