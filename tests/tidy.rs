@@ -13,10 +13,17 @@ use tree::{TextFile, assert_none, code};
 
 const FILE_LINES_MAX: usize = 800;
 const LINE_CHARS_MAX: usize = 100;
+/// With its signature; clippy counts the body alone, and no comments.
+const FUNCTION_LINES_MAX: usize = 70;
 
 #[test]
 fn files_and_lines_are_short() {
     assert_none(&too_long(&rust()));
+}
+
+#[test]
+fn functions_are_short() {
+    assert_none(&long_functions(&rust()));
 }
 
 #[test]
@@ -117,6 +124,35 @@ fn too_long(files: &[TextFile]) -> Vec<String> {
         }
     }
     faults
+}
+
+/// Functions as rustfmt lays them out: each ends with the brace that stands below its `fn`.
+fn long_functions(files: &[TextFile]) -> Vec<String> {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let mut faults = Vec::new();
+    for file in files {
+        let lines: Vec<&str> = file.text.lines().collect();
+        let begun = lines.iter().enumerate().filter(|(_, line)| is_function(line));
+        for (index, first) in begun {
+            let ends = |line: &&str| {
+                let is_last = line.trim() == "}" || line.ends_with(';') || line.ends_with(" {}");
+                is_last && indent(line) == indent(first)
+            };
+            let end = lines[index..].iter().position(ends).map_or(0, |end| end + 1);
+            let is_one = first.ends_with('}');
+            if end > FUNCTION_LINES_MAX && !is_one {
+                let place = file.place(index);
+                faults.push(format!("{place}: {end} lines; {FUNCTION_LINES_MAX} are allowed"));
+            }
+        }
+    }
+    faults
+}
+
+fn is_function(line: &str) -> bool {
+    let Some((before, _)) = code(line).split_once("fn ") else { return false };
+    let words = ["pub", "pub(crate)", "pub(super)", "const", "async", "unsafe"];
+    before.split_whitespace().all(|word| words.contains(&word))
 }
 
 fn untidy_text(files: &[TextFile]) -> Vec<String> {
@@ -387,6 +423,21 @@ mod bites {
         assert_eq!(too_long(&one(ROOT, &"\n".repeat(801))).len(), 1);
         assert_eq!(too_long(&one(ROOT, &"é".repeat(101))).len(), 1);
         assert_eq!(too_long(&one(ROOT, &"é".repeat(100))).len(), 0);
+    }
+
+    #[test]
+    fn long_functions_by_their_braces() {
+        let function = |indent: &str, lines: usize| {
+            let inside = format!("{indent}    b();\n").repeat(lines - 2);
+            format!("{indent}pub fn a() {{\n{inside}{indent}}}\n")
+        };
+        for indent in ["", "    "] {
+            assert_eq!(long_functions(&one(ROOT, &function(indent, 70))), [""; 0]);
+            assert_eq!(long_functions(&one(ROOT, &function(indent, 71))).len(), 1);
+        }
+        let short = "fn a();\nfn b() {}\nfn c() -> u8\nwhere\n    T: A,\n{\n}\n";
+        let rest = "\n".repeat(80) + "}\n";
+        assert_eq!(long_functions(&one(ROOT, &format!("{short}{rest}"))), [""; 0]);
     }
 
     #[test]

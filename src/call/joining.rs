@@ -116,13 +116,7 @@ pub fn join(
     let thread = to.thread;
     let (heir, rest) = if older { (from, to) } else { (to, from) };
     let moved = if older { others.clone() } else { vec![guest] };
-    for leg in &moved {
-        if rest.holding.contains(leg) {
-            rest.fact(now, out, Fact::HoldEnded { leg: *leg });
-            heir.fact(now, out, Fact::HoldBegan { leg: *leg });
-        }
-        rest.hand_over(heir, *leg);
-    }
+    move_legs(now, (rest, heir), &moved, out);
     if !older || !others.is_empty() {
         heir.bring(guest, thread, out);
         heir.thread = thread;
@@ -138,11 +132,7 @@ pub fn join(
     }
     heir.party = if role == Role::Party { guest } else { party };
     heir.hears = hears;
-    for leg in &moved {
-        if let Some(path) = heir.open_recordings.get(leg).cloned() {
-            heir.fact(now, out, Fact::RecordingBegan { leg: *leg, path });
-        }
-    }
+    heir.take_up_recordings(now, &moved, out);
     heir.settle_in(now, site, (stage, role, guest), (place, older, why), out);
     if let Some(sent) = sent {
         heir.sent_early(now, sent, older, out);
@@ -152,6 +142,22 @@ pub fn join(
     rest.end(now, site, HungUpBy::Switch, (200, 16, "joined"), out);
     rest.settle(now, site, out);
     Ok(Joined { heir: heir.id, moved, acd })
+}
+
+/// Gives legs to the call that lives on; who is held stays so, in its record from here on.
+fn move_legs(
+    now: Instant,
+    (from, to): (&mut Call, &mut Call),
+    legs: &[LegId],
+    out: &mut Vec<Output>,
+) {
+    for leg in legs {
+        if from.holding.contains(leg) {
+            from.fact(now, out, Fact::HoldEnded { leg: *leg });
+            to.fact(now, out, Fact::HoldBegan { leg: *leg });
+        }
+        from.hand_over(to, *leg);
+    }
 }
 
 impl Call {
@@ -287,6 +293,15 @@ impl Call {
         }
         let is_there = self.legs.get(&guest).is_some_and(Leg::is_confirmed);
         is_there.then_some(()).ok_or(GONE)
+    }
+
+    /// The recordings of legs that have come belong to this call's record from here on.
+    fn take_up_recordings(&self, now: Instant, legs: &[LegId], out: &mut Vec<Output>) {
+        for leg in legs {
+            if let Some(path) = self.open_recordings.get(leg).cloned() {
+                self.fact(now, out, Fact::RecordingBegan { leg: *leg, path });
+            }
+        }
     }
 
     /// Whether somebody is called for the one who is here.

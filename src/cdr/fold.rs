@@ -39,9 +39,7 @@ impl CallRecord {
             }
             Fact::Answered => _ = self.times.answer.get_or_insert(at),
             Fact::Collected { values } => {
-                for (key, value) in values {
-                    self.collect(key, value);
-                }
+                values.iter().for_each(|(key, value)| self.collect(key, value));
             }
             Fact::Ended { by, status, cause, reason } => {
                 self.times.end = Some(at);
@@ -74,9 +72,7 @@ impl CallRecord {
             | Fact::RecordingEnded { .. }
             | Fact::RecordingKept { .. }
             | Fact::RecordingPaused { .. }
-            | Fact::RecordingResumed { .. } => {
-                self.apply_recording(at, &entry.fact);
-            }
+            | Fact::RecordingResumed { .. } => self.apply_recording(at, &entry.fact),
             Fact::Routed { rule, target } => {
                 let taken = RouteTaken { at, rule: rule.clone(), target: target.clone() };
                 add(&mut self.routes, &mut self.omitted, taken);

@@ -103,15 +103,8 @@ impl Node {
         let http_server = http::bind(&config.http).await?;
         let (media_sender, media_events) = bounded(MEDIA_EVENTS_MAX);
         let growing = Growing::default();
-        let setup = Setup {
-            config: config.media.clone(),
-            prompts: prompts(&config),
-            recordings: recordings.clone(),
-            keyring: keyring.clone(),
-            growing: growing.clone(),
-            clock: clock.clone(),
-            rng: entropy::rng()?,
-        };
+        let archive = Archive { folder: recordings.clone(), keyring };
+        let setup = setup(&config, &archive, &growing, &clock)?;
         let media = MediaThreads::start(setup, media_sender).map_err(StartError::Media)?;
         let (sip_sender, sip_incoming) = inbox(MESSAGES_MAX);
         let tls = Tls::load(Files::of(&config.sip))?;
@@ -121,7 +114,7 @@ impl Node {
         let listening = sip.listening();
         let metrics = Metrics::default();
 
-        let parts = parts(&config, &clock, recordings.clone(), rng);
+        let parts = parts(&config, &clock, recordings, rng);
         let switch = Switch::new(clock.now(), parts, config.plan(1), config.secrets());
         let (orders, thread) = start_switch(
             switch,
@@ -141,7 +134,6 @@ impl Node {
         let (reload_sender, reloads) = mpsc::channel(1);
         let switch = handle(orders.clone(), reload_sender);
         let (stop, stopped) = watch::channel(false);
-        let archive = Archive { folder: recordings, keyring };
         let sweeper = sweeper(&config, &clock, &ledger, (&archive, growing));
         let reloaded = (orders.clone(), tls, archive.keyring.clone());
         let servers = vec![
@@ -290,6 +282,24 @@ fn prompts(config: &Config) -> Source {
         locale: config.node.locale.as_str().to_owned(),
         bytes_max: config.media.prompts_bytes.0,
     }
+}
+
+/// What the media threads need.
+fn setup(
+    config: &Config,
+    archive: &Archive,
+    growing: &Growing,
+    clock: &Clock,
+) -> Result<Setup, StartError> {
+    Ok(Setup {
+        config: config.media.clone(),
+        prompts: prompts(config),
+        recordings: archive.folder.clone(),
+        keyring: archive.keyring.clone(),
+        growing: growing.clone(),
+        clock: clock.clone(),
+        rng: entropy::rng()?,
+    })
 }
 
 fn bind_sip(config: &Config, tls: Tls, incoming: Inbox) -> Result<Transports, TransportError> {

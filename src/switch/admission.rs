@@ -321,18 +321,7 @@ impl Switch {
         };
         self.calls_total += 1;
         let Some(call) = call else {
-            self.calls_refused += 1;
-            tracing::warn!(
-                room = self.room,
-                draining = self.draining,
-                ports = self.ports.taken(),
-                "call refused"
-            );
-            let (key, request) = answer_to;
-            let response = Response::build(&request, 503, Some(&self.tag()))
-                .header(Name::RetryAfter, RETRY_AFTER_S)
-                .response();
-            self.respond(now, key, response, out);
+            self.turn_away(now, answer_to, out);
             return;
         };
         self.invites.insert(key, call.caller_leg());
@@ -354,6 +343,22 @@ impl Switch {
         });
         self.carry_out(now, steps, out);
         self.drive(now, id, CallInput::Tick, out);
+    }
+
+    /// There is no room for the call.
+    fn turn_away(
+        &mut self,
+        now: Instant,
+        (key, request): (ServerKey, Request),
+        out: &mut Vec<Output>,
+    ) {
+        self.calls_refused += 1;
+        let (room, draining, ports) = (self.room, self.draining, self.ports.taken());
+        tracing::warn!(room, draining, ports, "call refused");
+        let response = Response::build(&request, 503, Some(&self.tag()))
+            .header(Name::RetryAfter, RETRY_AFTER_S)
+            .response();
+        self.respond(now, key, response, out);
     }
 
     /// Whether a further call of this caller is taken.

@@ -17,12 +17,14 @@ pub fn check(args: &[String]) -> anyhow::Result<()> {
     deny(&[])
 }
 
-/// All tests. What they need besides Rust is installed first; a test that cannot run fails.
+/// All tests, those after one that fails too. What they need besides Rust is installed first; a
+/// test that cannot run fails.
 pub fn test(args: &[String]) -> anyhow::Result<()> {
     no_args(args)?;
     let Peers { python, node } = peers::install()?;
     run(&mut command(&cargo(), &["test", "--workspace", "--locked", "--no-run"]))?;
-    let mut tests = command(&cargo(), &["test", "--workspace", "--locked"]);
+    let all = ["test", "--workspace", "--locked", "--no-fail-fast"];
+    let mut tests = command(&cargo(), &all);
     run(tests.env("STROWGER_TEST_PYTHON", python).env("STROWGER_TEST_NODE", node))
 }
 

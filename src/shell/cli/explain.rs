@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use crate::acd::config::Queue;
 use crate::config::Config;
 use crate::id::{ClassId, ExtensionId, Target, TrunkCall, TrunkId};
 use crate::route::access::{Refusal, Usage, Used};
@@ -252,19 +253,23 @@ fn follow(
                 queue.members.len(),
                 config.acd.ring_timeout(queue)
             ));
-            for (why, target) in [
-                ("nobody logged in", &queue.on_empty),
-                ("too many wait", &queue.on_full),
-                ("waited too long", &queue.on_timeout),
-            ] {
-                next.extend(target.iter().map(|target| (why.to_owned(), target)));
-            }
+            next.extend(ways_out(queue));
         }
     }
     for (why, target) in next {
         lines.push(format!("{indent}  {why} → {target}"));
         follow(config, (target, dialled), depth + 2, told, lines);
     }
+}
+
+/// Where a queue sends callers on, and when.
+fn ways_out(queue: &Queue) -> impl Iterator<Item = (String, &Target)> {
+    let ways = [
+        ("nobody logged in", &queue.on_empty),
+        ("too many wait", &queue.on_full),
+        ("waited too long", &queue.on_timeout),
+    ];
+    ways.into_iter().filter_map(|(why, target)| Some((why.to_owned(), target.as_ref()?)))
 }
 
 #[cfg(test)]

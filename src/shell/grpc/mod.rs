@@ -122,13 +122,7 @@ impl Listener {
             Some(token) => token.check(request).map(|request| mark(request, Shown::Token)),
             None => Ok(mark(request, Shown::Nothing)),
         };
-        let mut server = Server::builder()
-            .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
-            .http2_keepalive_timeout(Some(KEEPALIVE_MAX))
-            .max_concurrent_streams(Some(STREAMS_MAX));
-        if let Some(tls) = self.tls {
-            server = server.tls_config(tls).map_err(GrpcError::Server)?;
-        }
+        let server = server(self.tls)?;
         let (reporter, health) = tonic_health::server::health_reporter();
         let reflection = || {
             tonic_reflection::server::Builder::configure()
@@ -179,6 +173,18 @@ impl Listener {
             () = follow(&ledger, &reporter, healthy) => Ok(()),
             () = stop => Ok(()),
         }
+    }
+}
+
+/// A server with our limits, over TLS if that is configured.
+fn server(tls: Option<ServerTlsConfig>) -> Result<Server, GrpcError> {
+    let server = Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
+        .http2_keepalive_timeout(Some(KEEPALIVE_MAX))
+        .max_concurrent_streams(Some(STREAMS_MAX));
+    match tls {
+        Some(tls) => server.tls_config(tls).map_err(GrpcError::Server),
+        None => Ok(server),
     }
 }
 
