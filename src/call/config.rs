@@ -95,3 +95,6 @@ impl Default for Park {
         Self { on_timeout: None, slots: 20, timeout: Duration::from_secs(120) }
     }
 }
+
+/// The most places where calls are parked: more are hardly meant, and tedious to dial.
+pub const SLOTS_MAX: u16 = 999;

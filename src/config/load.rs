@@ -13,6 +13,7 @@ use crate::config::lint::{self, HasPrompt};
 use crate::config::problem::{Finding, Path, Place, Problem, Severity};
 use crate::config::secrets;
 use crate::config::source::{self, Read, Shape, Source};
+use crate::config::strict::{self, Trail};
 use crate::config::{Config, File};
 
 /// A configuration that the daemon can run with.
@@ -397,7 +398,7 @@ fn build<S: Shape>(layers: &[Layer]) -> Result<S, config::ConfigError> {
     let builder = layers
         .iter()
         .fold(config::Config::builder(), |builder, layer| builder.add_source(layer.clone()));
-    builder.build()?.try_deserialize()
+    strict::read(builder.build()?, &Trail::default())
 }
 
 /// The files that a pattern means, in the order of their names.

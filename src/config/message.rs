@@ -1,6 +1,52 @@
 //! Sentences for people out of what the TOML reader says: what is wrong; what would be right.
 
+use std::fmt;
+
+use crate::call::config::SLOTS_MAX;
 use crate::config::problem::nearest;
+use crate::media::control::PARTIES_MAX;
+
+/// What stands where a mistake is.
+#[derive(Clone, Copy, Debug)]
+pub struct Written<'a> {
+    pub text: &'a str,
+    pub kind: Kind,
+}
+
+impl Written<'_> {
+    /// An empty file.
+    pub const NOTHING: Self = Self { text: "", kind: Kind::Table };
+}
+
+/// What a value is by the way it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Date,
+    Fraction,
+    List,
+    Number,
+    /// `{ … }`, or what stands below `[name]`.
+    Table,
+    /// What stands below `[[name]]`.
+    Tables,
+    Text,
+    YesOrNo,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Date => "a date",
+            Self::Fraction => "a fraction",
+            Self::List => "a list",
+            Self::Number => "a number",
+            Self::Table => "a table",
+            Self::Tables => "a list of tables",
+            Self::Text => "text",
+            Self::YesOrNo => "a yes or no",
+        })
+    }
+}
 
 /// A mistake in the syntax of the file.
 pub fn syntax(message: &str) -> String {
@@ -11,113 +57,137 @@ pub fn syntax(message: &str) -> String {
     format!("this is no TOML: {said}")
 }
 
-/// A mistake in a value or key; `written` is the value's text, `path` the way to it.
-pub fn value(message: &str, written: &str, path: &[String]) -> String {
-    told(message, written, kind(written), path)
-}
-
-/// A mistake in a variable, whose texts stand without quotes.
-pub fn variable(message: &str, written: &str, path: &[String]) -> String {
-    let is_text = written.parse::<f64>().is_err()
-        && !matches!(written, "true" | "false")
-        && !written.trim_start().starts_with(['[', '{']);
-    told(message, written, if is_text { "text" } else { kind(written) }, path)
-}
-
-fn told(message: &str, written: &str, kind: &str, path: &[String]) -> String {
+/// A mistake in a value or key; `path` is the way to it.
+pub fn value(message: &str, written: Written<'_>, path: &[String]) -> String {
     let message = message.trim();
     if let Some(rest) = message.strip_prefix("unknown field ") {
         return unknown_key(rest, path);
     }
     if let Some(rest) = message.strip_prefix("unknown variant ") {
-        return unknown_word(rest, (written, kind), path);
+        return unknown_word(rest, path);
     }
     if let Some(rest) = message.strip_prefix("missing field ") {
         let key = quoted(rest).next().unwrap_or_default();
         return format!("`{key}` is missing; write `{key} = …` here");
     }
-    let Some((_, expected)) = message.rsplit_once(", expected ") else {
+    let expected = message.rsplit_once(", expected ").filter(|_| message.starts_with("invalid "));
+    let Some((_, expected)) = expected else {
+        let plain = plain(written.text);
         return match message {
             "invalid IP address syntax" => {
-                format!("`{}` is no IP address; write one such as `203.0.113.7`", plain(written))
+                format!("`{plain}` is no IP address; write one such as `203.0.113.7`")
             }
-            "invalid socket address syntax" => format!(
-                "`{}` is no address with a port; write one such as `127.0.0.1:8080`",
-                plain(written)
-            ),
+            "invalid socket address syntax" => {
+                format!("`{plain}` is no address with a port; write one such as `127.0.0.1:8080`")
+            }
             other => other.to_owned(),
         };
     };
     let secret = path.last().is_some_and(|key| SECRETS.contains(&key.as_str()));
     let is_level = path.iter().any(|key| key == "skills") && expected == "u8";
     let expected = if is_level { "a level" } else { expected };
-    unexpected(expected, if secret && !written.is_empty() { "…" } else { written }, kind)
+    let text = if secret && !written.text.is_empty() { "…" } else { written.text };
+    unexpected(expected, Written { text, ..written }, path)
 }
 
-/// What a value is by the way it is written.
-fn kind(written: &str) -> &'static str {
-    match written.as_bytes().first() {
-        Some(b'"' | b'\'') => "text",
-        Some(b'[') if written.starts_with("[[") || written.ends_with("]\n") => "a table",
-        Some(b'[') => "a list",
-        Some(b'{') => "a table",
-        Some(b't' | b'f') => "a yes or no",
-        Some(_) if written.contains('-') && written.len() >= 10 => "a date",
-        Some(_) if written.contains(['.', 'e']) => "a fraction",
-        Some(_) => "a number",
-        None => "a table",
-    }
+/// A mistake in a variable, whose texts stand without quotes.
+pub fn variable(message: &str, written: &str, path: &[String]) -> String {
+    let kind = match written.trim_start().as_bytes().first() {
+        Some(b'[') => Kind::List,
+        Some(b'{') => Kind::Table,
+        _ if matches!(written, "true" | "false") => Kind::YesOrNo,
+        _ if written.parse::<i64>().is_ok() => Kind::Number,
+        _ if written.parse::<f64>().is_ok() => Kind::Fraction,
+        _ => Kind::Text,
+    };
+    value(message, Written { text: written, kind }, path)
 }
 
 /// A value that is not what the key wants.
-fn unexpected(expected: &str, written: &str, got: &str) -> String {
-    let shown = shorten(written);
-    if let Some(range) = range(expected) {
-        let wrong = if got == "a number" { "out of range" } else { got };
-        return format!("`{shown}` is {wrong}; write {range}");
+fn unexpected(expected: &str, written: Written<'_>, path: &[String]) -> String {
+    let (shown, kind) = (shorten(written.text), written.kind);
+    if let Some(range) = range(expected, path) {
+        return match kind {
+            Kind::Number => format!("`{shown}` is out of range; write {range}"),
+            kind => format!("`{shown}` is {kind}; write {range}"),
+        };
     }
     if let Some(most) = expected.strip_prefix("a duration of ") {
         return format!("`{shown}` is too long; write \"{most}\" or less");
     }
+    let is_table = expected == "a map" || expected.starts_with("struct ");
     match expected {
+        _ if is_table => format!("`{shown}` is {kind}; write {}", table(expected, kind, path)),
         "a duration" => {
             format!("`{shown}` is no duration; write \"20s\", \"10m\" or \"1h30m\"")
         }
-        "a boolean" => format!("`{shown}` is {got}; write true or false"),
-        "a string" if written == "…" => "a secret is text; write it in quotes".to_owned(),
-        "a string" if got == "a number" => format!("`{shown}` is {got}; write it as \"{shown}\""),
-        "a string" => format!("`{shown}` is {got}; write text in quotes"),
-        "a sequence" if got == "text" => {
-            let text = plain(&shown);
-            format!("`{shown}` is text; write a list, such as [\"{text}\"]")
+        "a boolean" => format!("`{shown}` is {kind}; write true or false"),
+        "a string" | "path string" if written.text == "…" => {
+            "a secret is text; write it in quotes".to_owned()
         }
-        "a sequence" if written.starts_with("[[") => {
-            let name = written.trim_start_matches('[').split(']').next().unwrap_or_default();
-            format!("`{shown}` is a list of tables; write one table, [{name}]")
+        "a string" if kind == Kind::Number => {
+            format!("`{shown}` is {kind}; write it as \"{shown}\"")
         }
-        "a sequence" if written.starts_with('[') => {
-            format!("`{shown}` is one table; write a list of them, [{shown}]")
-        }
-        "a sequence" => format!("`{shown}` is {got}; write a list, such as [{shown}]"),
-        "a map" => format!("`{shown}` is {got}; write a table, such as {{ name = 1 }}"),
+        "a string" | "path string" => format!("`{shown}` is {kind}; write text in quotes"),
+        "a sequence" => format!("`{shown}` is {kind}; write {}", list(&shown, kind, path)),
         "socket address" => {
-            format!("`{shown}` is {got}; write an address with a port such as \"127.0.0.1:8080\"")
+            format!("`{shown}` is {kind}; write an address with a port such as \"127.0.0.1:8080\"")
         }
-        "IP address" => format!("`{shown}` is {got}; write one such as \"203.0.113.7\""),
-        _ if expected.starts_with("struct ") => {
-            format!("`{shown}` is {got}; write a table, such as [section.name] and its keys")
-        }
-        _ => format!("`{shown}` is {got}; write {expected}"),
+        "IP address" => format!("`{shown}` is {kind}; write one such as \"203.0.113.7\""),
+        _ => format!("`{shown}` is {kind}; write {expected}"),
     }
 }
 
-/// The numbers of a type that the TOML reader names.
-fn range(expected: &str) -> Option<&'static str> {
-    match expected {
-        "a level" => Some("a level from 1 to 10"),
-        "u8" => Some("a number from 0 to 255"),
-        "u16" => Some("a number from 0 to 65535"),
-        "an integer" | "u32" | "u64" | "usize" | "i64" => Some("a whole number such as 100"),
+/// How the table is written that is wanted at `path`.
+fn table(expected: &str, kind: Kind, path: &[String]) -> String {
+    let name = path.join(".");
+    let is_listed = |part: &String| part.parse::<usize>().is_ok();
+    let is_nameable = path.first().is_some_and(|section| section != "routes")
+        && !path.iter().skip(2).any(is_listed);
+    match (path, kind) {
+        ([_], _) if expected == "a map" => format!("a table for each, [{name}.NAME]"),
+        (_, Kind::Tables) => format!("one table, [{name}]"),
+        _ if is_nameable => format!("a table, [{name}] and its keys"),
+        _ => "a table, { key = … }".to_owned(),
+    }
+}
+
+/// How the list is written that is wanted at `path`.
+fn list(shown: &str, kind: Kind, path: &[String]) -> String {
+    let last = path.last().map_or("", String::as_str);
+    let of_tables = match path.first().map(String::as_str) {
+        Some("queues") => last == "widen",
+        Some("routes") => path.len() == 1,
+        Some("trunks") => matches!(last, "callers" | "in" | "out"),
+        _ => false,
+    };
+    match kind {
+        Kind::Table if of_tables && shown.starts_with('[') => format!("a list of them, [{shown}]"),
+        _ if of_tables => "a list of tables, [{ … }]".to_owned(),
+        Kind::Text => format!("a list, such as [\"{}\"]", plain(shown)),
+        Kind::Number => format!("a list, such as [\"{shown}\"]"),
+        _ => format!("a list, such as {last} = [\"…\"]"),
+    }
+}
+
+/// What a number may be, by the type that the TOML reader names.
+fn range(expected: &str, path: &[String]) -> Option<String> {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let limits = match path[..] {
+        ["conferences", _, "parties_max"] => Some((2, PARTIES_MAX)),
+        ["conferences", _, "speakers_max"] => Some((1, u8::MAX.into())),
+        ["media", "spares"] => Some((1, u16::MAX.into())),
+        ["park", "slots"] => Some((1, SLOTS_MAX.into())),
+        _ => None,
+    };
+    match (expected, limits) {
+        ("a level", _) => Some("a level from 1 to 10".to_owned()),
+        (_, Some((least, most))) => Some(format!("a number from {least} to {most}")),
+        ("u8", None) => Some("a number from 0 to 255".to_owned()),
+        ("u16", None) => Some("a number from 0 to 65535".to_owned()),
+        ("an integer" | "u32" | "u64" | "usize" | "i64", None) => {
+            Some("a whole number such as 100".to_owned())
+        }
         _ => None,
     }
 }
@@ -136,15 +206,12 @@ fn unknown_key(rest: &str, path: &[String]) -> String {
     }
 }
 
-/// A word that is not known, or what is written where a word is wanted.
-fn unknown_word(rest: &str, (written, kind): (&str, &str), path: &[String]) -> String {
+/// A word that is not known.
+fn unknown_word(rest: &str, path: &[String]) -> String {
     let mut names = quoted(rest);
     let word = names.next().unwrap_or_default();
     let known: Vec<&str> = names.collect();
     let choices = known.iter().map(|known| format!("\"{known}\"")).collect::<Vec<_>>().join(", ");
-    if word.is_empty() && kind != "text" {
-        return format!("`{}` is {kind}; write one of {choices}", shorten(written));
-    }
     let not_built = match path {
         [section, .., key] if key == "record" && section != "media" => word == "on-demand",
         [section, key, ..] if section == "media" && key == "codecs" => word == "opus",

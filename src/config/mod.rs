@@ -36,6 +36,7 @@ pub mod reach;
 mod secrets;
 pub mod sections;
 mod source;
+mod strict;
 
 pub use builtin::generate_password;
 pub use lint::{HasPrompt, lint};

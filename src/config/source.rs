@@ -10,8 +10,9 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use crate::config::message;
+use crate::config::message::{self, Kind, Written};
 use crate::config::problem::{Path, Place, Problem, Severity};
+use crate::config::strict::{self, Trail};
 
 /// What a file is read as: the whole configuration, or a part of it.
 pub trait Shape: DeserializeOwned {
@@ -41,6 +42,7 @@ struct Mark {
     path: Path,
     key: Range<usize>,
     value: Range<usize>,
+    kind: Kind,
 }
 
 /// What a strict reading of a file found.
@@ -71,33 +73,30 @@ impl Source {
         source.refuse_controls(table.get_mut(), &mut read);
         collect(table.get_ref(), &mut Vec::new(), &mut source.marks);
         loop {
-            let error = match S::deserialize(toml::Deserializer::from(table.clone())) {
+            let trail = Trail::default();
+            let error = match strict::read(toml::Deserializer::from(table.clone()), &trail) {
                 Ok(file) => {
-                    read.include = file.include();
+                    read.include = S::include(file);
                     return (source, read);
                 }
                 Err(error) => error,
             };
-            let mark = error.span().and_then(|span| source.around(&span)).cloned();
+            let mark = source.failed(&error, &trail).cloned();
             let Some(mark) = mark.filter(|_| read.problems.len() < PROBLEMS_MAX) else {
                 let at = error.span().map_or(0, |span| span.start);
-                read.problems.push(source.problem(at, message::value(error.message(), "", &[])));
+                let text = message::value(error.message(), Written::NOTHING, &[]);
+                read.problems.push(source.problem(at, text));
                 return (source, read);
             };
-            let at = error.span().map_or(mark.key.start, |span| span.start);
-            let written = &source.text[mark.value.clone()];
             let inside = |path: &Path| path.split_last().is_some_and(|(_, up)| up == mark.path);
             let is_missing = error.message().starts_with("missing field");
-            // What was written wrong was reported; it is not missing too. And a word that was
-            // written as a table is told once it is empty.
-            let is_told = is_missing && source.unusable.iter().any(inside)
-                || error.message().starts_with(IN_WORD);
-            if !is_told {
-                let said = match error.message().trim() {
-                    said if said.starts_with(NO_WORD) => unknown_word::<S>(&table, &mark.path),
-                    said => said.to_owned(),
-                };
-                let text = message::value(&said, written, &mark.path);
+            // What was written wrong was reported; it is not missing too.
+            if !(is_missing && source.unusable.iter().any(inside)) {
+                // An unknown key is told where the key stands, a wrong value where the value does.
+                let spans = error.span().filter(|span| mark.holds(span) && *span != mark.value);
+                let at = spans.map_or(mark.value.start, |span| span.start);
+                let written = Written { text: &source.text[mark.value.clone()], kind: mark.kind };
+                let text = message::value(error.message(), written, &mark.path);
                 read.problems.push(source.problem(at, text));
             }
             // What is left may have further mistakes.
@@ -109,6 +108,23 @@ impl Source {
             collect(table.get_ref(), &mut Vec::new(), &mut source.marks);
             source.unusable.push(mark.path);
         }
+    }
+
+    /// The key or list element that an error is about.
+    fn failed(&self, error: &toml::de::Error, trail: &Trail) -> Option<&Mark> {
+        let mut mark = self.around(&error.span()?)?;
+        // The first heading of a list of tables stands for the list, and for its first element.
+        let is_in = |it: &Mark| trail.failed().is_some_and(|at| at.depth >= it.path.len());
+        if let Some(list) = self.above(mark)
+            && list.kind == Kind::Tables
+            && list.value == mark.value
+            && !is_in(mark)
+        {
+            mark = list;
+        }
+        let element = trail.failed().filter(|it| it.depth == mark.path.len() + 1);
+        let path = element.map(|it| [&mark.path[..], &[it.index.to_string()]].concat());
+        path.and_then(|path| self.marks.iter().find(|it| it.path == path)).or(Some(mark))
     }
 
     /// Takes out every value with a line break or another control character in it or its name:
@@ -173,19 +189,35 @@ impl Source {
         after(self.name.clone(), &self.text[..byte])
     }
 
+    fn above(&self, mark: &Mark) -> Option<&Mark> {
+        let (_, path) = mark.path.split_last()?;
+        self.marks.iter().find(|it| it.path == path)
+    }
+
     /// The innermost key or element that an error is about.
     fn around(&self, span: &Range<usize>) -> Option<&Mark> {
-        let holds = |outer: &Range<usize>| outer.start <= span.start && span.end <= outer.end;
         self.marks
             .iter()
             .filter_map(|mark| {
                 let spans = [&mark.key, &mark.value];
-                let len = spans.iter().filter(|span| holds(span)).map(|span| span.len()).min()?;
+                let holding = spans.iter().filter(|outer| holds(outer, span));
+                let len = holding.map(|span| span.len()).min()?;
                 Some((len, usize::MAX - mark.path.len(), mark))
             })
             .min_by_key(|(len, depth, _)| (*len, *depth))
             .map(|(_, _, mark)| mark)
     }
+}
+
+impl Mark {
+    /// Whether something is written within it.
+    fn holds(&self, span: &Range<usize>) -> bool {
+        holds(&self.key, span) || holds(&self.value, span)
+    }
+}
+
+fn holds(outer: &Range<usize>, span: &Range<usize>) -> bool {
+    outer.start <= span.start && span.end <= outer.end
 }
 
 /// The place in a file that comes after `before`.
@@ -222,7 +254,8 @@ fn alone(text: &str, section: &str) -> String {
 fn collect(table: &DeTable<'_>, path: &mut Path, marks: &mut Vec<Mark>) {
     for (key, value) in table {
         path.push(key.get_ref().to_string());
-        marks.push(Mark { path: path.clone(), key: key.span(), value: value.span() });
+        let kind = kind(value, key.span());
+        marks.push(Mark { path: path.clone(), key: key.span(), value: value.span(), kind });
         collect_inside(value, path, marks);
         path.pop();
     }
@@ -235,7 +268,8 @@ fn collect_inside(value: &Spanned<DeValue<'_>>, path: &mut Path, marks: &mut Vec
             for (place, element) in array.iter().enumerate() {
                 path.push(place.to_string());
                 let span = element.span();
-                marks.push(Mark { path: path.clone(), key: span.clone(), value: span });
+                let kind = kind(element, span.clone());
+                marks.push(Mark { path: path.clone(), key: span.clone(), value: span, kind });
                 collect_inside(element, path, marks);
                 path.pop();
             }
@@ -245,6 +279,20 @@ fn collect_inside(value: &Spanned<DeValue<'_>>, path: &mut Path, marks: &mut Vec
         | DeValue::Float(_)
         | DeValue::Integer(_)
         | DeValue::String(_) => {}
+    }
+}
+
+/// What a value is; `key` is where its name stands, which for a heading lies within it.
+fn kind(value: &Spanned<DeValue<'_>>, key: Range<usize>) -> Kind {
+    match value.get_ref() {
+        DeValue::Array(_) if value.span().start < key.start => Kind::Tables,
+        DeValue::Array(_) => Kind::List,
+        DeValue::Boolean(_) => Kind::YesOrNo,
+        DeValue::Datetime(_) => Kind::Date,
+        DeValue::Float(_) => Kind::Fraction,
+        DeValue::Integer(_) => Kind::Number,
+        DeValue::String(_) => Kind::Text,
+        DeValue::Table(_) => Kind::Table,
     }
 }
 
@@ -279,17 +327,6 @@ fn control_inside(value: &Spanned<DeValue<'_>>, path: &mut Path) -> Option<(Path
         | DeValue::Integer(_)
         | DeValue::String(_) => None,
     }
-}
-
-/// What the reader says where a word of a list is wanted and none is written: only of a wrong word
-/// does it tell which are known.
-fn unknown_word<S: Shape>(table: &Spanned<DeTable<'_>>, path: &[String]) -> String {
-    let mut with = table.clone();
-    if let Some(value) = at(with.get_mut(), path) {
-        *value = DeValue::String("".into());
-    }
-    let error = S::deserialize(toml::Deserializer::from(with)).err();
-    error.map_or_else(|| NO_WORD.to_owned(), |error| error.message().to_owned())
 }
 
 /// What stands at `path`.
@@ -369,11 +406,6 @@ fn take(table: &mut DeTable<'_>, name: &str) -> bool {
 /// What is said of a value or name that would begin another line of a message.
 pub(super) const CONTROL: &str =
     "this has a line break, a tab or another control character; leave it out";
-
-/// How the reader begins where a word is wanted and something else is written.
-const NO_WORD: &str = "wanted ";
-/// And where that is a table with the word for its key.
-const IN_WORD: &str = "expected table, found ";
 
 /// Problems reported of one file.
 const PROBLEMS_MAX: usize = 100;

@@ -15,11 +15,13 @@ pub struct Config {
     /// Networks that may not, even if `allow` has them. Default `[]`.
     pub deny: Vec<Network>,
     /// Wrong passwords for one account from one source (an address, or an IPv6 /64) until that
-    /// source is locked out of that account; wrong PINs of agents dialled at one phone, until it is
-    /// locked out of logging agents in. Default 10.
+    /// source is locked out of that account; wrong PINs of agents and conferences dialled at one
+    /// phone, until it is asked for none; wrong PINs of a conference from one number outside, until
+    /// that is not asked for it. Default 10.
     pub failures_max: u32,
     /// Wrong passwords from one source for all accounts until it is locked out of every account
-    /// but those that its phones have proven. Default 100.
+    /// but those that its phones have proven; wrong PINs of a conference from all numbers of a
+    /// trunk, until none of them is asked for it. Default 100.
     pub failures_of_source_max: u32,
     /// How long the first lock-out lasts; each further one lasts twice as long as the one before.
     /// Failures are forgotten after this time too. Default `"1m"`.
@@ -60,6 +62,14 @@ impl Config {
     pub fn lets_in(&self, address: IpAddr) -> bool {
         let within = |networks: &[Network]| networks.iter().any(|net| net.contains(address));
         (self.allow.is_empty() || within(&self.allow)) && !within(&self.deny)
+    }
+
+    /// Whether somebody in this network may speak.
+    pub fn lets_some_in(&self, network: &Network) -> bool {
+        let is_denied =
+            |deny: &Network| deny.bits() <= network.bits() && deny.contains(network.first());
+        (self.allow.is_empty() || self.allow.iter().any(|allow| allow.meets(network)))
+            && !self.deny.iter().any(is_denied)
     }
 
     /// What is wrong with the values, as pairs of key and sentence.
@@ -116,6 +126,21 @@ mod tests {
         assert!(!config.lets_in("10.6.6.6".parse().unwrap()));
         assert!(!config.lets_in("192.0.2.1".parse().unwrap()));
         assert!(Config::default().lets_in("192.0.2.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_network_is_let_in_if_a_part_of_it_is() {
+        let config: Config =
+            toml::from_str("allow = ['10.0.0.0/8', '192.0.2.7']\ndeny = ['10.6.0.0/16']").unwrap();
+        for (network, some) in [
+            ("192.0.2.0/24", true),
+            ("10.0.0.0/7", true),
+            ("10.6.6.0/24", false),
+            ("198.51.100.0/24", false),
+        ] {
+            let network = network.parse().unwrap();
+            assert_eq!(config.lets_some_in(&network), some, "{network}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Networks of addresses: `192.0.2.0/24`, `2001:db8::/32`, or one address.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use serde::de::Visitor;
@@ -16,20 +16,34 @@ pub struct Network {
 }
 
 impl Network {
-    /// The network of one customer: the address itself, or the /64 of an IPv6 address, within which
-    /// every host takes what address it likes.
-    pub fn of_source(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            v4 @ IpAddr::V4(_) => Self { first: v4, bits: 32 },
-            v6 @ IpAddr::V6(_) => {
-                Self { first: first_of(v6, V6_SOURCE_BITS), bits: V6_SOURCE_BITS }
-            }
-        }
-    }
-
     /// Its first address, which stands for all of it.
     pub fn first(&self) -> IpAddr {
         self.first
+    }
+
+    /// How many bits of its addresses are the same: 0 for every address there is.
+    pub fn bits(&self) -> u8 {
+        self.bits
+    }
+
+    /// Whether some address lies in both.
+    pub fn meets(&self, other: &Self) -> bool {
+        self.contains(other.first) || other.contains(self.first)
+    }
+
+    /// Whether no address of the Internet lies in it (RFC 1918, RFC 4193; loopback; link-local).
+    pub fn is_private(&self) -> bool {
+        const PRIVATE: [Network; 8] = [
+            Network { first: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 0)), bits: 8 },
+            Network { first: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), bits: 8 },
+            Network { first: IpAddr::V4(Ipv4Addr::new(169, 254, 0, 0)), bits: 16 },
+            Network { first: IpAddr::V4(Ipv4Addr::new(172, 16, 0, 0)), bits: 12 },
+            Network { first: IpAddr::V4(Ipv4Addr::new(192, 168, 0, 0)), bits: 16 },
+            Network { first: IpAddr::V6(Ipv6Addr::LOCALHOST), bits: 128 },
+            Network { first: IpAddr::V6(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0)), bits: 7 },
+            Network { first: IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0)), bits: 10 },
+        ];
+        PRIVATE.iter().any(|whole| self.bits >= whole.bits && whole.contains(self.first))
     }
 
     /// Whether `address` lies in it. An IPv4 address in IPv6 clothes is an IPv4 address.
@@ -124,9 +138,6 @@ pub enum NetworkError {
     Malformed(String),
 }
 
-/// What one IPv6 customer is given (RFC 6177): addresses within it cost nothing.
-const V6_SOURCE_BITS: u8 = 64;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +159,16 @@ mod tests {
     }
 
     #[test]
+    fn private_networks_have_no_address_of_the_internet() {
+        for private in ["10.0.0.0/8", "10.1.2.3", "172.16.0.0/12", "192.168.7.0/24", "fd00::/8"] {
+            assert!(private.parse::<Network>().unwrap().is_private(), "{private}");
+        }
+        for public in ["0.0.0.0/0", "8.0.0.0/7", "172.0.0.0/8", "192.0.0.0/8", "::/0", "2000::/3"] {
+            assert!(!public.parse::<Network>().unwrap().is_private(), "{public}");
+        }
+    }
+
+    #[test]
     fn networks_print_as_they_are_written() {
         for text in ["192.0.2.0/24", "192.0.2.7", "::/0", "2001:db8::1"] {
             assert_eq!(text.parse::<Network>().unwrap().to_string(), text);
@@ -161,15 +182,5 @@ mod tests {
         }
         let inside = "192.0.2.7/24".parse::<Network>().unwrap_err();
         assert!(inside.to_string().ends_with("write `192.0.2.0/24`"), "{inside}");
-    }
-
-    #[test]
-    fn an_ipv6_source_is_its_whole_subnet() {
-        let source = |text: &str| Network::of_source(text.parse().unwrap());
-
-        assert_eq!(source("2001:db8::1"), source("2001:db8::ffff:2"));
-        assert_ne!(source("2001:db8::1"), source("2001:db8:0:1::1"));
-        assert_eq!(source("::ffff:192.0.2.1"), source("192.0.2.1"));
-        assert_ne!(source("192.0.2.1"), source("192.0.2.2"));
     }
 }

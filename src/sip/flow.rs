@@ -1,7 +1,7 @@
 //! Where a message came from and how to answer it.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -101,6 +101,18 @@ pub enum Loss {
     Unverified,
 }
 
+/// The address that stands for one customer's: itself, or the first of an IPv6 address's /64,
+/// within which every host takes what address it likes (RFC 6177).
+pub fn source_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        v4 @ IpAddr::V4(_) => v4,
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & V6_SOURCE_MASK)),
+    }
+}
+
+/// The 64 bits that one IPv6 customer is given.
+const V6_SOURCE_MASK: u128 = !(u64::MAX as u128);
+
 /// Counts the stream connections of the process; 0 is none.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -140,5 +152,20 @@ impl Flow {
 impl fmt::Display for Flow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.transport.param(), self.remote)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_source_is_its_whole_subnet() {
+        let source = |text: &str| source_of(text.parse().unwrap());
+
+        assert_eq!(source("2001:db8::1"), source("2001:db8::ffff:2"));
+        assert_ne!(source("2001:db8::1"), source("2001:db8:0:1::1"));
+        assert_eq!(source("::ffff:192.0.2.1"), source("192.0.2.1"));
+        assert_ne!(source("192.0.2.1"), source("192.0.2.2"));
     }
 }

@@ -206,16 +206,17 @@ impl Switch {
 
     /// The trunk that a request outside of dialogs comes from, if that is certain: it names the
     /// Contact that only our registrar there knows, or its source is an address of one trunk and
-    /// of no other. One that must log in is not believed by its address.
+    /// of no other. One that must log in is not believed by its address, and hides no other there.
     pub(super) fn trunk_of(&self, flow: &Flow, request: &Request) -> Option<TrunkId> {
         let user = request.uri().ok().and_then(|uri| Some(uri.user_unescaped()?.into_owned()));
         let lines = &self.trunks.lines;
         if let Some(line) = user.and_then(|user| lines.of_contact(&user)) {
             return Some(line.id().clone());
         }
-        let mut there = lines.at_address(flow.remote.ip());
-        let only = there.next().filter(|_| there.next().is_none())?;
-        only.config().inbound_username.is_none().then(|| only.id().clone())
+        let mut there = lines
+            .at_address(flow.remote.ip())
+            .filter(|line| line.config().inbound_username.is_none());
+        there.next().filter(|_| there.next().is_none()).map(|only| only.id().clone())
     }
 
     pub(super) fn trunk_views(&self, now: Instant) -> Vec<TrunkView> {

@@ -1,6 +1,7 @@
 //! Calls of phones: times that nobody would wait, places that cannot be dialled, groups of nobody.
 
 use crate::acd::config::{Pin, is_pin};
+use crate::call::config::SLOTS_MAX;
 use crate::config::Config;
 use crate::config::lint::targets::missing;
 use crate::config::problem::{Finding, error, warning};
@@ -97,5 +98,3 @@ const ALL: &str = "all";
 const RING_MIN: Duration = Duration::from_secs(5);
 /// Nobody hears of a parked call and gets to a phone in less.
 const PARK_MIN: Duration = Duration::from_secs(10);
-/// Places beyond this are hardly meant, and tedious to dial.
-const SLOTS_MAX: u16 = 999;

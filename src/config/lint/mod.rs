@@ -17,6 +17,7 @@ mod agents;
 mod calls;
 mod lamps;
 mod log;
+mod names;
 mod numbers;
 mod routes;
 mod targets;
@@ -43,11 +44,13 @@ pub fn lint(config: &Config, prompts: Option<HasPrompt<'_>>) -> Vec<Finding> {
     );
     let recordings = config.recordings.mistakes().into_iter();
     findings.extend(recordings.map(|(key, text)| error(&["recordings", key], text)));
+    kept(config, &mut findings);
     let defence = config.defence.mistakes().into_iter();
     findings.extend(defence.map(|(key, text)| error(&["defence", key], text)));
     access::lint(config, &mut findings);
     agents::lint(config, &mut findings);
     calls::lint(config, &mut findings);
+    names::lint(config, &mut findings);
     numbers::lint(config, &mut findings);
     routes::lint(config, &mut findings);
     targets::lint(config, prompts, &mut findings);
@@ -128,7 +131,7 @@ fn sip(config: &Config, findings: &mut Vec<Finding>) {
             findings.push(error(&["sip", key], "nothing could work; write 1 or more"));
         }
     }
-    names(config, findings);
+    host_names(config, findings);
     for (place, server) in sip.resolvers.iter().enumerate() {
         if server.port() == 0 || server.ip().is_unspecified() {
             let text = "no name server can be there; write an address such as \"192.0.2.53:53\"";
@@ -142,7 +145,7 @@ fn sip(config: &Config, findings: &mut Vec<Finding>) {
 }
 
 /// What the node is called.
-fn names(config: &Config, findings: &mut Vec<Finding>) {
+fn host_names(config: &Config, findings: &mut Vec<Finding>) {
     let sip = &config.sip;
     let is_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
     if !sip.domain.chars().all(is_name) && sip.domain.parse::<IpAddr>().is_err() {
@@ -298,6 +301,15 @@ fn media(config: &Config, findings: &mut Vec<Finding>) {
     } else if media.ports.first % 2 == 1 || media.ports.last.is_multiple_of(2) {
         let text = "RTP takes an even port and the next; begin even and end odd";
         findings.push(warning(&["media", "ports"], text));
+    }
+}
+
+/// Recordings of which the ledger knows no more.
+fn kept(config: &Config, findings: &mut Vec<Finding>) {
+    if config.recordings.keep.is_some_and(|keep| keep > config.ledger.keep) {
+        let text = "the ledger forgets sooner whose recordings these are, and they are found no \
+                    more; write `keep` of [ledger] or less";
+        findings.push(warning(&["recordings", "keep"], text).against(owned(&["ledger", "keep"])));
     }
 }
 

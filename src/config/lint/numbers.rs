@@ -7,15 +7,7 @@ use crate::config::problem::{Finding, Path, error, owned, warning};
 
 pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
     let mut borne: BTreeMap<String, (String, Path)> = BTreeMap::new();
-    let codes = config.codes.dialled().map(|(code, dialled)| {
-        let name = format!("feature code `{}`", code.key());
-        (dialled.to_owned(), name, owned(&["codes", code.key()]))
-    });
-    let numbers = config
-        .numbers()
-        .into_iter()
-        .map(|(number, target, path)| (number, format!("`{target}`"), path));
-    for (number, bearer, path) in numbers.chain(codes) {
+    for (number, bearer, path) in bearers(config) {
         let key: Vec<&str> = path.iter().map(String::as_str).collect();
         if !is_number(&number) {
             let text = format!(
@@ -43,6 +35,18 @@ pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
         let path = ["codes", "away_reasons", &digit.to_string()];
         findings.push(error(&path, format!("`{digit}` is no digit; write one from 0 to 9")));
     }
+}
+
+/// Everything that can be dialled without a rule: its number, what to call it, and the key that
+/// says so.
+pub(super) fn bearers(config: &Config) -> Vec<(String, String, Path)> {
+    let numbers = config.numbers().into_iter();
+    let numbers = numbers.map(|(number, target, path)| (number, format!("`{target}`"), path));
+    let codes = config.codes.dialled().map(|(code, dialled)| {
+        let name = format!("feature code `{}`", code.key());
+        (dialled.to_owned(), name, owned(&["codes", code.key()]))
+    });
+    numbers.chain(codes).collect()
 }
 
 /// Codes that a number may follow, and what reads like one of them with a number: the longest code

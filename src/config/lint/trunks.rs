@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::call::trunk::config::Trunk;
 use crate::config::Config;
-use crate::config::lint::numbers::is_number;
+use crate::config::lint::numbers::{bearers, is_number};
 use crate::config::lint::twice;
 use crate::config::problem::{Finding, Path, error, nearest, owned, warning};
 use crate::id::{Target, TrunkId};
@@ -21,6 +21,8 @@ pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
         inbound_user(id, trunk, &mut users, findings);
         limits(id, trunk, findings);
         rules(id, trunk, findings);
+        networks(id, trunk, findings);
+        let_in(config, id, trunk, findings);
         if let Some(other) = trunk.fallback.as_ref().filter(|it| !matches!(it, Target::Trunk(_))) {
             let text = format!("`{other}` is no trunk; write one such as \"trunk:other\"");
             findings.push(error(&["trunks", id.as_str(), "fallback"], text));
@@ -165,27 +167,100 @@ fn unknown_group(rule: &Rewrite) -> Option<String> {
     None
 }
 
+/// Networks so wide that strangers are taken for the trunk, whose calls need no password.
+fn networks(id: &TrunkId, trunk: &Trunk, findings: &mut Vec<Finding>) {
+    if trunk.inbound_username.is_some() {
+        return; // it must log in, wherever it is
+    }
+    for (place, network) in trunk.addresses.iter().enumerate() {
+        let path = ["trunks", id.as_str(), "addresses", &place.to_string()];
+        let right = "without a password; write the networks of its servers alone";
+        match width(network) {
+            Width::Narrow => {}
+            Width::Wide => {
+                let text = format!("whoever is in `{network}` can call over this trunk {right}");
+                findings.push(warning(&path, text));
+            }
+            Width::Senseless => {
+                let text = format!(
+                    "`{network}` has strangers in it, who could call over this trunk {right}"
+                );
+                findings.push(error(&path, text));
+            }
+        }
+    }
+}
+
+/// How many others a network of a trunk has in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Width {
+    Narrow,
+    /// More than any provider has.
+    Wide,
+    /// A great part of the Internet.
+    Senseless,
+}
+
+fn width(network: &Network) -> Width {
+    let (senseless, wide) = if network.first().is_ipv4() { (8, 16) } else { (16, 32) };
+    match network.bits() {
+        _ if network.is_private() => Width::Narrow,
+        bits if bits < senseless => Width::Senseless,
+        bits if bits < wide => Width::Wide,
+        _ => Width::Narrow,
+    }
+}
+
+/// Servers that could not send to us.
+fn let_in(config: &Config, id: &TrunkId, trunk: &Trunk, findings: &mut Vec<Finding>) {
+    let networks = trunk.addresses.iter().enumerate().map(|(place, network)| {
+        (*network, owned(&["trunks", id.as_str(), "addresses", &place.to_string()]))
+    });
+    for (network, path) in networks.chain(servers(id, trunk)) {
+        if !config.defence.lets_some_in(&network) {
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            let text = format!(
+                "`{network}` may not send to us; add it to `allow` of [defence], or take it out \
+                 of `deny`"
+            );
+            findings.push(warning(&path, text));
+        }
+    }
+}
+
+/// The servers that are written as addresses, each with its key.
+fn servers(id: &TrunkId, trunk: &Trunk) -> Vec<(Network, Path)> {
+    let servers = trunk.servers().iter().enumerate().filter_map(|(place, server)| {
+        let network = server.address()?.to_string().parse().ok()?;
+        let path = match trunk.targets.is_empty() {
+            true => owned(&["trunks", id.as_str(), "host"]),
+            false => owned(&["trunks", id.as_str(), "targets", &place.to_string()]),
+        };
+        Some((network, path))
+    });
+    servers.collect()
+}
+
 /// Addresses that two trunks claim: whose call comes from there could only be guessed.
 fn addresses(config: &Config, findings: &mut Vec<Finding>) {
     let mut claimed: Vec<(Network, &TrunkId, Path)> = Vec::new();
     for (id, trunk) in &config.trunks {
-        let networks = trunk.addresses.iter().enumerate().map(|(place, network)| {
+        // Who logs in is not known by his address, and who registers not by that of his server.
+        let logs_in = trunk.inbound_username.is_some();
+        let networks = trunk.addresses.iter().enumerate();
+        let networks = networks.filter(|(_, it)| !logs_in && width(it) != Width::Senseless);
+        let networks = networks.map(|(place, network)| {
             (*network, owned(&["trunks", id.as_str(), "addresses", &place.to_string()]))
         });
-        // Who registers or logs in is told apart by that.
-        let known = trunk.register || trunk.inbound_username.is_some();
-        let servers = trunk.servers().iter().filter(|_| !known).filter_map(|server| {
-            let key = if trunk.targets.is_empty() { "host" } else { "targets" };
-            let network = server.address()?.to_string().parse().ok()?;
-            Some((network, owned(&["trunks", id.as_str(), key])))
-        });
+        let servers = servers(id, trunk).into_iter().filter(|_| !logs_in && !trunk.register);
         for (claim, path) in networks.chain(servers) {
-            let meets =
-                |other: &Network| other.contains(claim.first()) || claim.contains(other.first());
-            let same = claimed.iter().find(|(other, by, _)| *by != id && meets(other));
+            let same = claimed.iter().find(|(other, by, _)| *by != id && claim.meets(other));
             if let Some((other, by, place)) = same {
                 let here: Vec<&str> = path.iter().map(String::as_str).collect();
-                let text = format!("trunk `{by}` is at {other} too: whose calls come from there?");
+                let text = format!(
+                    "trunk `{by}` is at {other} too, and nobody could tell whose calls come from \
+                     there; let one of them log in (`inbound_username`)"
+                );
                 findings.push(error(&here, text).against(place.clone()));
             }
             claimed.push((claim, id, path));
@@ -211,15 +286,16 @@ fn missing(config: &Config, trunk: &TrunkId) -> String {
 
 fn emergency(config: &Config, findings: &mut Vec<Finding>) {
     let emergency = &config.emergency;
+    let borne = bearers(config);
     for (place, number) in emergency.numbers.iter().enumerate() {
         let place = place.to_string();
         if !is_number(number) {
             let text = format!("`{number}` cannot be dialled; write digits such as \"110\"");
             findings.push(error(&["emergency", "numbers", &place], text));
-        } else if config.extensions.contains_key(number.as_str()) {
-            let text =
-                format!("extension `{number}` could never be called; give it another number");
-            findings.push(error(&["emergency", "numbers", &place], text));
+        } else if let Some((_, bearer, path)) = borne.iter().find(|(borne, ..)| borne == number) {
+            let text = format!("{bearer} could never be called; give it another number");
+            let finding = error(&["emergency", "numbers", &place], text);
+            findings.push(finding.against(path.clone()));
         }
     }
     for (place, trunk) in emergency.trunks.iter().enumerate() {

@@ -12,6 +12,9 @@ use crate::id::PromptId;
 use crate::shell::media::prompts::Source;
 
 /// Reads the whole configuration and tells every mistake in it as `file:line:column: text`.
+///
+/// Exits with 0 if the daemon can run with it, though there be warnings; with 1 if there is a
+/// mistake with which it cannot.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// The configuration; without it `conf/strowger.toml`, or the built-in one if there is none.
@@ -22,7 +25,7 @@ pub struct Args {
     json: bool,
 }
 
-/// Runs the verb: 0 if there is no mistake, 1 if there is one.
+/// Runs the verb: 0 if the daemon can run with the configuration, 1 if it cannot.
 pub fn run(args: &Args) -> ExitCode {
     let (mut problems, good) = match load(args.config.as_deref()) {
         Ok(loaded) => (loaded.warnings.clone(), Some(loaded)),
@@ -38,13 +41,16 @@ pub fn run(args: &Args) -> ExitCode {
             println!("{problem}");
         }
     }
-    if !problems.is_empty() {
-        return ExitCode::FAILURE;
+    let warnings = problems.iter().filter(|it| it.severity == Severity::Warning).count();
+    match good {
+        Some(loaded) if warnings == problems.len() => {
+            if !args.json {
+                println!("{}", summary(&loaded, warnings));
+            }
+            ExitCode::SUCCESS
+        }
+        _ => ExitCode::FAILURE,
     }
-    if let Some(loaded) = good.filter(|_| !args.json) {
-        println!("{}", summary(&loaded));
-    }
-    ExitCode::SUCCESS
 }
 
 /// The configuration that every verb uses: `file`, else `conf/strowger.toml` if it is there, else
@@ -111,7 +117,7 @@ fn object(problem: &Problem) -> serde_json::Value {
     }
 }
 
-fn summary(loaded: &Loaded) -> String {
+fn summary(loaded: &Loaded, warnings: usize) -> String {
     let config = &loaded.config;
     let counted = [
         (config.extensions.len(), "extension"),
@@ -120,16 +126,24 @@ fn summary(loaded: &Loaded) -> String {
         (config.menus.len(), "menu"),
         (config.routes.len(), "route"),
     ];
-    let counted = counted.map(|(count, name)| match count {
-        1 => format!("1 {name}"),
-        _ => format!("{count} {name}s"),
-    });
+    let counted = counted.map(|(count, name)| number_of(count, name));
     let name = match loaded.files.first() {
         Some(file) => file.display().to_string(),
         None => "built-in configuration".to_owned(),
     };
     let site = if config.site_is_builtin { " of the built-in site" } else { "" };
-    format!("{name}: no mistakes; {}{site}", counted.join(", "))
+    let found = match warnings {
+        0 => "no mistakes".to_owned(),
+        _ => format!("no mistakes, {}", number_of(warnings, "warning")),
+    };
+    format!("{name}: {found}; {}{site}", counted.join(", "))
+}
+
+fn number_of(count: usize, name: &str) -> String {
+    match count {
+        1 => format!("1 {name}"),
+        _ => format!("{count} {name}s"),
+    }
 }
 
 /// The configuration that is read if none is named.
@@ -148,7 +162,7 @@ mod tests {
         assert_eq!(loaded.warnings, []);
         assert!(!has_prompt(&loaded.config, &PromptId::from("no-such-prompt")));
         assert_eq!(
-            summary(&loaded),
+            summary(&loaded, 0),
             "built-in configuration: no mistakes; 10 extensions, 10 agents, 1 queue, 1 menu, \
              0 routes of the built-in site"
         );

@@ -19,9 +19,9 @@ use std::net::{IpAddr, SocketAddr};
 use crate::cdr::entry::{Entry, Fact};
 use crate::id::ExtensionId;
 use crate::route::defence::Config;
-use crate::route::network::Network;
 use crate::sip::digest::Verdict;
 use crate::sip::digest::guard::{Limits, Lock};
+use crate::sip::flow::source_of;
 use crate::sip::recent::Recent;
 use crate::switch::{Output, Switch};
 use crate::time::{Duration, Instant};
@@ -108,7 +108,7 @@ impl Defence {
     fn payer(&self, now: Instant, remote: SocketAddr) -> Payer {
         match self.flows.peek(&remote) {
             Some(at) if now < *at + FRIEND_FOR => Payer::Flow(remote),
-            _ => Payer::Source(Network::of_source(remote.ip()).first()),
+            _ => Payer::Source(source_of(remote.ip())),
         }
     }
 }
@@ -139,7 +139,7 @@ impl Switch {
             }
         };
         let proven = |user: &str| defence.has_proven(now, remote, user);
-        let source = Network::of_source(remote.ip()).first();
+        let source = source_of(remote.ip());
         let auth = &mut self.parts.auth;
         let verdict = auth.check(now, (remote, source), request, proven, secret_of);
         match &verdict {
