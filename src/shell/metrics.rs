@@ -161,6 +161,7 @@ impl Collector for Held {
             for (name, help, value) in [
                 ("defence_denied", "Messages from denied networks", status.denied),
                 ("defence_dropped", "Requests dropped for want of credentials", status.dropped),
+                ("defence_crowded", "Requests within calls told to wait", status.crowded),
                 ("defence_lock_outs", "Lock-outs of who guessed passwords", status.lock_outs),
             ] {
                 counter(&mut encoder, name, help, value)?;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::dialog::{Dialog, DialogRef};
 use super::digest::{Auth, Secret, Verdict, auth};
-use super::flow::{ConnectionId, Flow, Transport};
+use super::flow::{ConnectionId, Flow, Loss, Transport};
 use super::message::{Message, Method, Name, Request, Response};
 use super::registrar::{Config, Path, Registrar};
 use super::transaction::{ClientId, Input, Output, ServerKey, Table};
@@ -171,7 +171,7 @@ impl Site {
             self.told(Input::Cancel { client, reason: None });
         }
         if self.rng.below(8) == 0 {
-            self.told(Input::TransportFailed { flow });
+            self.told(Input::TransportFailed { flow, loss: Loss::Ended });
             self.registrar.flow_closed(&flow, &mut Vec::new());
         }
     }

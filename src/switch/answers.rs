@@ -258,6 +258,7 @@ impl Switch {
             denied: defence.denied,
             dropped: defence.dropped,
             lock_outs: defence.lock_outs,
+            crowded: self.parts.transactions.crowded(),
         }
     }
 }

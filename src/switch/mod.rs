@@ -246,7 +246,7 @@ impl Switch {
                 self.parts.registrar.flow_closed(&flow, &mut changes);
                 self.registrations_changed(now, changes, out);
                 self.watchers_lost(&flow, out);
-                self.transact(now, transaction::Input::TransportFailed { flow }, out);
+                self.transact(now, transaction::Input::TransportFailed { flow, loss: why }, out);
                 if why == Loss::Unverified {
                     self.note_failure(now, &flow, Trouble::Unverified);
                 }
@@ -388,6 +388,7 @@ impl Switch {
                         let trouble = match why {
                             Failure::Timeout => Trouble::Silent,
                             Failure::Transport => Trouble::Unreachable,
+                            Failure::Unverified => Trouble::Unverified,
                         };
                         self.note_failure(now, &flow, trouble);
                     }
@@ -395,7 +396,7 @@ impl Switch {
                         self.leg(now, leg, crate::call::LegInput::Failed(client, why), out);
                     } else {
                         self.notify_failed(now, client, out);
-                        self.trunk_unanswered(now, client, out);
+                        self.trunk_unanswered(now, (client, why), out);
                     }
                 }
                 Step::Request { key, flow, request } => {

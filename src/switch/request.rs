@@ -401,6 +401,9 @@ pub struct NodeStatus {
     pub dropped: u64,
     /// Lock-outs since the start of those who guessed passwords.
     pub lock_outs: u64,
+    /// Requests within calls since the start that were told to wait: their dialog, or all of their
+    /// source, had too many under way.
+    pub crowded: u64,
 }
 
 /// What became of an order to read the configuration again. The shell reads the files and gives the

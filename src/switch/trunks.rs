@@ -11,7 +11,7 @@ use crate::sip::flow::Flow;
 use crate::sip::locate::{Located, Target};
 use crate::sip::message::{Name, NameAddr, Request, Response, Uri};
 use crate::sip::registration::Kept;
-use crate::sip::transaction::{self, ClientId};
+use crate::sip::transaction::{self, ClientId, Failure};
 use crate::switch::kept::keep_trunk;
 use crate::switch::locate::Seeker;
 use crate::switch::request::{RestingView, ServerView, TrunkView};
@@ -107,12 +107,12 @@ impl Switch {
     pub(super) fn trunk_unanswered(
         &mut self,
         now: Instant,
-        client: ClientId,
+        (client, why): (ClientId, Failure),
         out: &mut Vec<Output>,
     ) {
         let Some((key, job)) = self.trunks.jobs.get(&client).cloned() else { return };
         self.trunks.forget(client);
-        self.tell_line(now, &key, LineInput::Failed(job), out);
+        self.tell_line(now, &key, LineInput::Failed(job, why), out);
     }
 
     /// Where one of a trunk's servers is.

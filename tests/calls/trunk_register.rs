@@ -3,7 +3,8 @@
 use crate::trunk_out::{begin, begun, site};
 use crate::world::{World, in_all_weathers};
 use strowger::cdr::entry::{Fact, TrunkState};
-use strowger::sip::message::Name;
+use strowger::sip::flow::{ConnectionId, Flow, Loss, Transport};
+use strowger::sip::message::{Method, Name, Request};
 use strowger::switch::Input;
 use strowger::time::Duration;
 
@@ -46,6 +47,34 @@ fn a_registrar_that_does_not_want_us_is_left_alone() {
         fact,
         Fact::Trunk { state: TrunkState::Unregistered, why, .. } if why == "403"
     )));
+}
+
+/// Nobody else tells that the registrar's certificate has run out, or is another's.
+#[test]
+fn a_registrar_that_cannot_be_verified_is_told_as_such() {
+    let over_tls = site(REGISTER)
+        .replace("targets = [\"203.0.113.1\"]", "targets = [\"tls://203.0.113.1\"]")
+        .replacen("[sip]\n", "[sip]\nlisten = [\"tls://0.0.0.0:5061\"]\n", 1);
+    let mut world = World::new(&over_tls);
+    world.run(Duration::from_millis(100));
+    let asked = world.sent.iter().any(|it| it.as_request().is_some_and(is_register));
+    assert!(asked, "{}", world.ladder);
+    let (local, remote) = (([192, 0, 2, 1], 5061).into(), ([203, 0, 113, 1], 5061).into());
+    let (transport, connection) = (Transport::Tls, ConnectionId::default());
+    let flow = Flow { transport, local, remote, connection };
+    world.input(Input::Closed { flow, why: Loss::Unverified });
+
+    let trunk = world.trunk("itsp");
+    assert_eq!(
+        (trunk.state, trunk.why.as_deref()),
+        (TrunkState::Unregistered, Some("certificate"))
+    );
+    let told = |fact: &Fact| matches!(fact, Fact::Trunk { why, .. } if why == "certificate");
+    assert!(world.has(told));
+}
+
+fn is_register(request: &Request) -> bool {
+    request.method() == Method::Register
 }
 
 #[test]

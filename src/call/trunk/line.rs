@@ -23,6 +23,7 @@ use crate::sip::flow::{Flow, Transport};
 use crate::sip::message::{Method, Name, Request, Response};
 use crate::sip::probe::{self, Pace, Probe};
 use crate::sip::registration::{self, Account, Kept, Registration, Status};
+use crate::sip::transaction::Failure;
 use crate::time::{Duration, Instant};
 
 /// What can happen to a trunk.
@@ -31,7 +32,7 @@ pub enum LineInput {
     /// The answer to its latest question of this kind.
     Answered(Job, Response),
     /// That question got none.
-    Failed(Job),
+    Failed(Job, Failure),
     /// Where its servers are, the best first; empty if nothing was found.
     Located(Vec<Flow>),
     /// It is not wanted any more.
@@ -333,15 +334,15 @@ impl Line {
             LineInput::Answered(Job::Register, response) => {
                 self.register(now, rng, registration::Input::Response(response), out);
             }
-            LineInput::Failed(Job::Register) => {
-                self.register(now, rng, registration::Input::Failed, out);
+            LineInput::Failed(Job::Register, why) => {
+                self.register(now, rng, registration::Input::Failed(why), out);
             }
             LineInput::Answered(Job::Probe(server), response) => {
                 if response.is_final() {
                     self.probe(now, server, probe::Input::Answered(response.status()), rng, out);
                 }
             }
-            LineInput::Failed(Job::Probe(server)) => {
+            LineInput::Failed(Job::Probe(server), _) => {
                 self.probe(now, server, probe::Input::Failed, rng, out);
             }
             LineInput::Located(flows) => self.located(now, rng, flows, out),

@@ -97,5 +97,6 @@ fn status(now: NodeStatus, ledger: proto::Ledger) -> proto::StatusResponse {
         denied: now.denied,
         dropped: now.dropped,
         lock_outs: now.lock_outs,
+        crowded: now.crowded,
     }
 }

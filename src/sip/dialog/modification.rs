@@ -99,11 +99,10 @@ impl Modification {
                 out.push(Output::Ended);
                 Idle
             }
-            (Pending { client, wish, next, .. }, Failed(of, Failure::Transport))
-                if of == client =>
-            {
-                refused(now, wish, next, 503, out)
-            }
+            (
+                Pending { client, wish, next, .. },
+                Failed(of, Failure::Transport | Failure::Unverified),
+            ) if of == client => refused(now, wish, next, 503, out),
             (Pending { client, wish, tries, next, give_up_at }, Tick) if now >= give_up_at => {
                 out.push(Output::Cancel(client));
                 Pending { client, wish, tries, next, give_up_at: Instant::NEVER }

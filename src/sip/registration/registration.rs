@@ -19,6 +19,7 @@ use crate::rng::Rng;
 use crate::sip::digest::Login;
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Name, Request, Response};
+use crate::sip::transaction::Failure;
 use crate::time::{Duration, Instant};
 
 /// Who registers where.
@@ -46,7 +47,7 @@ pub struct Kept {
 #[derive(Debug)]
 pub enum Input {
     /// The request got no answer.
-    Failed,
+    Failed(Failure),
     /// The flows to try, the best first; empty if there are none.
     Located(Vec<Flow>),
     /// An answer to the latest request.
@@ -100,7 +101,8 @@ pub enum Status {
     /// It was never tried.
     #[default]
     Trying,
-    /// It does not, and why: `403`, `timeout`, `unresolved`.
+    /// It does not, and why: a status such as `403`, `timeout`, `unreachable`, `certificate`,
+    /// `unresolved`.
     Unregistered { why: String },
 }
 
@@ -165,9 +167,11 @@ impl Registration {
                 }
                 self.ask_next(now, rng, flows, out)
             }
-            (State::Asking { flows, .. }, Input::Failed) => self.unanswered(now, rng, flows, out),
+            (State::Asking { flows, .. }, Input::Failed(why)) => {
+                self.unanswered(now, rng, (flows, why), out)
+            }
             (State::Asking { flows, until, .. }, Input::Tick) if now >= until => {
-                self.unanswered(now, rng, flows, out)
+                self.unanswered(now, rng, (flows, Failure::Timeout), out)
             }
             (State::Asking { flows, sent, until }, Input::Response(response)) => {
                 self.answered(now, rng, (flows, sent, until), &response, out)
@@ -175,7 +179,7 @@ impl Registration {
             (State::Leaving { sent, until }, Input::Response(response)) => {
                 self.left(rng, (sent, until), &response, out)
             }
-            (State::Leaving { .. }, Input::Failed) => State::Stopped,
+            (State::Leaving { .. }, Input::Failed(_)) => State::Stopped,
             (State::Leaving { until, .. }, Input::Tick) if now >= until => State::Stopped,
             (State::Locating { until }, Input::Tick) if now >= until => {
                 self.why = "unresolved".to_owned();
@@ -187,7 +191,9 @@ impl Registration {
             }
             (state @ (State::Leaving { .. } | State::Stopped), Input::Stop) => state,
             (_, Input::Stop) => self.leave(now, out),
-            (state, Input::Failed | Input::Located(_) | Input::Response(_) | Input::Tick) => state,
+            (state, Input::Failed(_) | Input::Located(_) | Input::Response(_) | Input::Tick) => {
+                state
+            }
         };
     }
 
@@ -234,10 +240,10 @@ impl Registration {
         &mut self,
         now: Instant,
         rng: &mut Rng,
-        flows: VecDeque<Flow>,
+        (flows, why): (VecDeque<Flow>, Failure),
         out: &mut Vec<Output>,
     ) -> State {
-        self.why = "timeout".to_owned();
+        self.why = why.name().to_owned();
         self.ask_next(now, rng, flows, out)
     }
 

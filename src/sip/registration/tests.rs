@@ -7,6 +7,7 @@ use crate::rng::Rng;
 use crate::sip::digest::Login;
 use crate::sip::flow::{ConnectionId, Flow, Transport};
 use crate::sip::message::{Builder, Name, Request, Response};
+use crate::sip::transaction::Failure;
 use crate::time::{Duration, Instant};
 
 #[test]
@@ -74,7 +75,7 @@ fn every_flow_is_tried_then_it_rests_longer_each_time() {
     line.begin_with(2);
     let mut rests = Vec::new();
     for _ in 0..8 {
-        line.give(Input::Failed);
+        line.give(Input::Failed(Failure::Transport));
         assert_eq!(line.requests.last().unwrap().0.remote.port(), 5061, "the second flow");
         line.answer(500, |refusal| refusal);
         rests.push(line.wait_for_locate());
@@ -84,6 +85,21 @@ fn every_flow_is_tried_then_it_rests_longer_each_time() {
     assert_eq!(line.status(), "500");
     for (rest, wanted) in rests.iter().zip([5, 10, 20, 40, 80, 160, 300, 300]) {
         assert!((wanted * 3 / 4..=wanted * 5 / 4 + 1).contains(rest), "{rests:?}");
+    }
+}
+
+/// Who reads it is to know what to mend.
+#[test]
+fn why_it_could_not_be_asked_is_told() {
+    for (failure, why) in [
+        (Failure::Timeout, "timeout"),
+        (Failure::Transport, "unreachable"),
+        (Failure::Unverified, "certificate"),
+    ] {
+        let mut line = Line::new();
+        line.begin_with(1);
+        line.give(Input::Failed(failure));
+        assert_eq!(line.status(), why);
     }
 }
 

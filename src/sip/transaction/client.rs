@@ -9,6 +9,7 @@ use std::mem;
 
 use super::Failure;
 use super::timers::{T1, T2, T4, TIMER_F, absorbing};
+use crate::sip::flow::Loss;
 use crate::sip::message::{Request, Response};
 use crate::time::{Duration, Instant};
 use Input::{Receive, Tick, TransportFailed};
@@ -20,7 +21,7 @@ pub enum Input {
     Receive(Response),
     Tick,
     /// The stream connection is gone.
-    TransportFailed,
+    TransportFailed(Loss),
 }
 
 /// What the transaction asks of its owner, in order.
@@ -90,15 +91,15 @@ impl Client {
                 let interval = (2 * interval).min(T2);
                 Pending { request, resend_at: now + interval, interval, give_up_at }
             }
-            (Pending { .. }, TransportFailed) => {
-                out.extend([Output::Failed(Failure::Transport), Output::Done]);
+            (Pending { .. }, TransportFailed(loss)) => {
+                out.extend([Output::Failed(loss.into()), Output::Done]);
                 Done
             }
             (Completed { until }, Tick) if now >= until => {
                 out.push(Output::Done);
                 Done
             }
-            (state, Receive(_) | Tick | TransportFailed) => state, // absorbed
+            (state, Receive(_) | Tick | TransportFailed(_)) => state, // absorbed
         };
     }
 
@@ -160,7 +161,7 @@ mod tests {
         let mut client = Ladder::sent(true);
 
         assert_eq!(client.after(Duration::from_secs(10)), NOTHING);
-        assert_eq!(client.gets(TransportFailed), ["transport", "done"]);
+        assert_eq!(client.gets(TransportFailed(Loss::Ended)), ["transport", "done"]);
         assert_eq!(Ladder::sent(true).gets(receive(404)), ["pass 404", "done"]);
     }
 
@@ -188,6 +189,7 @@ mod tests {
                 Output::Done => "done".to_owned(),
                 Output::Failed(Failure::Timeout) => "timeout".to_owned(),
                 Output::Failed(Failure::Transport) => "transport".to_owned(),
+                Output::Failed(Failure::Unverified) => "unverified".to_owned(),
                 Output::Pass(response) => format!("pass {}", response.status()),
                 Output::Send(_) => "send".to_owned(),
             });

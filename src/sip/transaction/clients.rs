@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 
-use crate::sip::flow::{ConnectionId, Flow};
+use crate::sip::flow::{ConnectionId, Flow, Loss};
 use crate::sip::message::{Host, Method, Request, Response};
 use crate::sip::registrar::nat::DEFAULT_PORT;
 use crate::time::{Deadlines, Instant};
@@ -84,7 +84,7 @@ enum Event {
     /// A response came, over this flow.
     Receive(Flow, Response),
     Tick,
-    TransportFailed,
+    TransportFailed(Loss),
 }
 
 impl Clients {
@@ -185,7 +185,12 @@ impl Clients {
         }
     }
 
-    pub(super) fn transport_failed(&mut self, now: Instant, flow: &Flow, out: &mut Vec<Output>) {
+    pub(super) fn transport_failed(
+        &mut self,
+        now: Instant,
+        (flow, loss): (&Flow, Loss),
+        out: &mut Vec<Output>,
+    ) {
         if !flow.transport.is_reliable() {
             return;
         }
@@ -196,7 +201,7 @@ impl Clients {
             let is_on =
                 |ours: ConnectionId| ours == flow.connection || ours == ConnectionId::default();
             if self.entries.get(&id).is_some_and(|entry| is_on(entry.flow.connection)) {
-                self.tell(now, id, Event::TransportFailed, out);
+                self.tell(now, id, Event::TransportFailed(loss), out);
             }
         }
     }
@@ -221,7 +226,7 @@ impl Clients {
         let flow = entry.flow;
         if let Some(fallback) = &mut entry.fallback {
             match &event {
-                Event::TransportFailed => return self.fall_back(now, client, out),
+                Event::TransportFailed(_) => return self.fall_back(now, client, out),
                 Event::Tick if now >= fallback.at => return self.fall_back(now, client, out),
                 Event::Cancel { reason } => fallback.cancelled = Some(reason.clone()),
                 Event::CancelAnswered(_) | Event::Receive(..) => entry.fallback = None,
@@ -264,8 +269,9 @@ impl Event {
             Self::CancelAnswered(response) => (None, Some(client::Input::Receive(response))),
             Self::Receive(flow, response) => (Some((Some(flow), Input::Receive(response))), None),
             Self::Tick => (Some((None, Input::Tick)), Some(client::Input::Tick)),
-            Self::TransportFailed => {
-                (Some((None, Input::TransportFailed)), Some(client::Input::TransportFailed))
+            Self::TransportFailed(loss) => {
+                let cancels = client::Input::TransportFailed(loss);
+                (Some((None, Input::TransportFailed(loss))), Some(cancels))
             }
         }
     }
@@ -327,7 +333,7 @@ fn tell_other(
         Event::Cancel { .. } | Event::CancelAnswered(_) => return, // only an INVITE has a CANCEL
         Event::Receive(heard, response) => (heard, client::Input::Receive(response)),
         Event::Tick => (flow, client::Input::Tick),
-        Event::TransportFailed => (flow, client::Input::TransportFailed),
+        Event::TransportFailed(loss) => (flow, client::Input::TransportFailed(loss)),
     };
     let mut asked = Vec::new();
     machine.handle(now, input, &mut asked);

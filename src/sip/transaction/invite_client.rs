@@ -12,6 +12,7 @@ use std::mem;
 use super::Failure;
 use super::kept::Kept;
 use super::timers::{CANCELLED_MAX, T1, TIMER_B, TIMER_D, TIMER_M};
+use crate::sip::flow::Loss;
 use crate::sip::message::{Builder, Method, Name, Request, Response};
 use crate::time::{Duration, Instant};
 use Input::{Cancel, Receive, Tick, TransportFailed};
@@ -27,7 +28,7 @@ pub enum Input {
     Receive(Response),
     Tick,
     /// The stream connection is gone.
-    TransportFailed,
+    TransportFailed(Loss),
 }
 
 /// What the transaction asks of its owner, in order.
@@ -137,8 +138,8 @@ impl InviteClient {
                 let interval = 2 * interval;
                 Calling { invite, resend_at: now + interval, interval, give_up_at, cancel }
             }
-            (Calling { .. } | Proceeding { .. }, TransportFailed) => {
-                out.extend([Output::Failed(Failure::Transport), Output::Done]);
+            (Calling { .. } | Proceeding { .. }, TransportFailed(loss)) => {
+                out.extend([Output::Failed(loss.into()), Output::Done]);
                 Done
             }
             (Completed { ack, until }, Receive(r)) if r.status() >= 300 => {
@@ -149,7 +150,7 @@ impl InviteClient {
                 out.push(Output::Done);
                 Done
             }
-            (state, Cancel { .. } | Receive(_) | Tick | TransportFailed) => state, // absorbed
+            (state, Cancel { .. } | Receive(_) | Tick | TransportFailed(_)) => state, // absorbed
         };
     }
 
@@ -305,7 +306,9 @@ mod tests {
         assert_eq!(invite.after(Duration::from_secs(20)), NOTHING);
         assert_eq!(invite.gets(receive(404)), ["ACK", "pass 404", "done"]);
 
-        assert_eq!(Ladder::sent(true).gets(TransportFailed), ["transport", "done"]);
+        assert_eq!(Ladder::sent(true).gets(TransportFailed(Loss::Ended)), ["transport", "done"]);
+        let unverified = TransportFailed(Loss::Unverified);
+        assert_eq!(Ladder::sent(true).gets(unverified), ["unverified", "done"]);
     }
 
     /// RFC 3261 §17.1.1.3.
@@ -369,6 +372,7 @@ mod tests {
                 Output::Done => "done".to_owned(),
                 Output::Failed(Failure::Timeout) => "timeout".to_owned(),
                 Output::Failed(Failure::Transport) => "transport".to_owned(),
+                Output::Failed(Failure::Unverified) => "unverified".to_owned(),
                 Output::Pass(response) => format!("pass {}", response.status()),
                 Output::Send(request) => request.method_text().to_owned(),
             });

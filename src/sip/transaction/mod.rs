@@ -19,6 +19,8 @@ mod table_tests;
 #[cfg(test)]
 mod world_tests;
 
+use crate::sip::flow::Loss;
+
 pub use key::{ClientId, ServerKey};
 pub use table::{Input, Output, Table};
 
@@ -29,4 +31,26 @@ pub enum Failure {
     Timeout,
     /// The stream connection could not be made, or was lost: as a 503.
     Transport,
+    /// It could not be made, for the peer's certificate is not trusted: as a 503.
+    Unverified,
+}
+
+impl Failure {
+    /// In a word for programs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Transport => "unreachable",
+            Self::Unverified => "certificate",
+        }
+    }
+}
+
+impl From<Loss> for Failure {
+    fn from(loss: Loss) -> Self {
+        match loss {
+            Loss::Ended => Self::Transport,
+            Loss::Unverified => Self::Unverified,
+        }
+    }
 }

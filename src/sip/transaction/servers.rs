@@ -1,12 +1,13 @@
 //! The half of the table that holds requests received.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
 use std::mem;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::rng::Rng;
-use crate::sip::flow::Flow;
+use crate::sip::flow::{Flow, source_of};
 use crate::sip::message::{Method, Name, Request, Response};
 use crate::sip::registrar::nat;
 use crate::time::{Deadlines, Instant};
@@ -26,7 +27,10 @@ pub(super) enum Room {
 /// Transactions that one dialog may have. A person who presses ten keys a second for half a minute,
 /// each told by an INFO, stays below it.
 pub(super) const DIALOG_MAX: usize = 400;
-/// What a peer hears when no more can be taken, and when its dialog has too many.
+/// BYEs that a dialog may have beyond that.
+const BYES_MAX: usize = 16;
+/// What a peer hears when no more can be taken, of all or of its source, and when its dialog has
+/// too many.
 const BUSY: u16 = 503;
 const CROWDED: u16 = 500;
 
@@ -35,6 +39,8 @@ const RETRY_AFTER_SECS: (u32, u32) = (4, 12);
 
 #[derive(Debug, Default)]
 pub(super) struct Servers {
+    /// Transactions that the dialogs of one source may have.
+    source_max: usize,
     last: u64,
     entries: HashMap<ServerKey, Entry>,
     /// By what copies, CANCEL and ACK share with the request.
@@ -45,6 +51,10 @@ pub(super) struct Servers {
     streams: BTreeSet<(SocketAddr, ServerKey)>,
     /// How many each dialog has, by our tag in it.
     dialogs: HashMap<Arc<str>, usize>,
+    /// How many the dialogs of each source have.
+    sources: HashMap<IpAddr, usize>,
+    /// Requests within dialogs that were sent away, for there were too many.
+    crowded: u64,
     deadlines: Deadlines<ServerKey>,
     /// Kept for its memory: looking a key up allocates nothing.
     text: String,
@@ -57,8 +67,8 @@ struct Entry {
     reply: Flow,
     match_text: Arc<str>,
     merge_text: Option<Arc<str>>,
-    /// Our tag, of a request within a dialog.
-    dialog: Option<Arc<str>>,
+    /// Our tag, of a request within a dialog, and its source.
+    dialog: Option<(Arc<str>, IpAddr)>,
     cancelled: bool,
 }
 
@@ -95,6 +105,11 @@ impl Machine {
 }
 
 impl Servers {
+    /// Of the dialogs of one source so many are taken, and never fewer than of one dialog.
+    pub(super) fn new(source_max: usize) -> Self {
+        Self { source_max: source_max.max(DIALOG_MAX), ..Self::default() }
+    }
+
     pub(super) fn request_received(
         &mut self,
         now: Instant,
@@ -111,12 +126,7 @@ impl Servers {
         }
         let reply = nat::reply_flow(flow, &request);
         let request = request.received_from(flow.remote);
-        let refusal = match room {
-            Room::Full => Some(BUSY),
-            Room::Free if self.is_crowded(&request) => Some(CROWDED),
-            Room::Free => None,
-        };
-        if let Some(status) = refusal {
+        if let Some(status) = self.refusal(&flow, &request, room) {
             let (least, most) = RETRY_AFTER_SECS;
             let wait = least + rng.below(most - least + 1);
             let busy = Response::build(&request, status, Some(&rng.token(8)))
@@ -142,10 +152,23 @@ impl Servers {
         out.push(Output::Request { key, flow, request });
     }
 
-    /// Whether a dialog has as many transactions as it may; its end is always taken.
-    fn is_crowded(&self, request: &Request) -> bool {
-        let of_dialog = request.to_tag().and_then(|tag| self.dialogs.get(tag));
-        of_dialog.is_some_and(|count| *count >= DIALOG_MAX) && request.method() != Method::Bye
+    /// What a request is answered for which there is no room. The end of a dialog is always taken.
+    fn refusal(&mut self, flow: &Flow, request: &Request, room: Room) -> Option<u16> {
+        let Some(tag) = request.to_tag() else { return (room == Room::Full).then_some(BUSY) };
+        let of_dialog = self.dialogs.get(tag).copied().unwrap_or_default();
+        let of_source = self.sources.get(&source_of(flow.remote.ip())).copied();
+        let status = match request.method() {
+            Method::Bye if of_dialog < DIALOG_MAX + BYES_MAX => return None,
+            _ if of_dialog >= DIALOG_MAX => CROWDED,
+            _ if of_source.is_some_and(|count| count >= self.source_max) => BUSY,
+            _ => return (room == Room::Full).then_some(BUSY),
+        };
+        self.crowded += 1;
+        Some(status)
+    }
+
+    pub(super) fn crowded(&self) -> u64 {
+        self.crowded
     }
 
     /// Whether a request belongs to a transaction, or came by another way already.
@@ -276,9 +299,11 @@ impl Servers {
             Method::Invite => Machine::Invite(InviteServer::new(reliable)),
             _ => Machine::Other(Server::new(now, reliable)),
         };
-        let dialog = request.to_tag().map(Arc::from);
-        if let Some(tag) = &dialog {
+        let source = source_of(flow.remote.ip());
+        let dialog = request.to_tag().map(|tag| (Arc::from(tag), source));
+        if let Some((tag, source)) = &dialog {
             *self.dialogs.entry(Arc::clone(tag)).or_default() += 1;
+            *self.sources.entry(*source).or_default() += 1;
         }
         let entry = Entry { machine, reply, match_text, merge_text, dialog, cancelled: false };
         self.deadlines.set(&key, entry.machine.next_tick());
@@ -310,13 +335,19 @@ impl Servers {
             self.merged.remove(text);
         }
         self.streams.remove(&(entry.reply.remote, key));
-        if let Some(tag) = entry.dialog
-            && let Some(count) = self.dialogs.get_mut(&tag)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.dialogs.remove(&tag);
-            }
+        if let Some((tag, source)) = entry.dialog {
+            count_down(&mut self.dialogs, &tag);
+            count_down(&mut self.sources, &source);
+        }
+    }
+}
+
+/// Takes one from a count; what has none left is forgotten.
+fn count_down<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
         }
     }
 }

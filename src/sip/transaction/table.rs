@@ -15,7 +15,7 @@
 //! Limits: see `Table::new`. What is kept per transaction is what may have to be sent again.
 
 use crate::rng::Rng;
-use crate::sip::flow::Flow;
+use crate::sip::flow::{Flow, Loss};
 use crate::sip::message::{Message, Method, Request, Response};
 use crate::time::Instant;
 
@@ -42,7 +42,7 @@ pub enum Input {
     /// The time that `next_tick` named has come.
     Tick,
     /// The stream connection of `flow` is gone, or could not be made.
-    TransportFailed { flow: Flow },
+    TransportFailed { flow: Flow, loss: Loss },
 }
 
 /// What must be done, in order.
@@ -84,10 +84,14 @@ impl Table {
     ///
     /// `shard` is the Switch's number, carried by branches. With `transactions_max` transactions,
     /// new requests get 503 with Retry-After; those within dialogs are taken up to twice that, and
-    /// requests of the user too, which fail beyond it. ACK and CANCEL are always taken. Of one
-    /// dialog at most 400 are taken; further requests but BYE get 500 with Retry-After.
+    /// requests of the user too, which fail beyond it. Of one dialog at most 400 are taken;
+    /// further requests get 500 with Retry-After. Of all dialogs of one source (an address, or an
+    /// IPv6 /64) at most a quarter of `transactions_max` are taken, and never fewer than 400;
+    /// further requests get 503 with Retry-After. ACK and CANCEL are always taken; and so is the
+    /// BYE of a dialog, up to 16 beyond its 400.
     pub fn new(shard: u8, transactions_max: usize) -> Self {
-        let (servers, clients) = (Servers::default(), Clients::default());
+        let servers = Servers::new(transactions_max / SOURCE_SHARE);
+        let clients = Clients::default();
         Self { shard, transactions_max, servers, clients }
     }
 
@@ -150,9 +154,9 @@ impl Table {
                 self.servers.tick(now, out);
                 self.clients.tick(now, out);
             }
-            Input::TransportFailed { flow } => {
+            Input::TransportFailed { flow, loss } => {
                 self.servers.transport_failed(now, &flow, out);
-                self.clients.transport_failed(now, &flow, out);
+                self.clients.transport_failed(now, (&flow, loss), out);
             }
         }
     }
@@ -160,6 +164,12 @@ impl Table {
     /// When to send the next `Tick`, if no other input comes first.
     pub fn next_tick(&self) -> Option<Instant> {
         [self.servers.next_tick(), self.clients.next_tick()].into_iter().flatten().min()
+    }
+
+    /// Requests within dialogs since the start that were told to wait: their dialog, or their
+    /// source, had too many.
+    pub fn crowded(&self) -> u64 {
+        self.servers.crowded()
     }
 
     /// Transactions that have not ended.
@@ -191,6 +201,11 @@ impl Table {
         }
     }
 }
+
+/// The part of all transactions that the dialogs of one source may have: a quarter. A provider
+/// with a thousand calls that last three minutes, each refreshed every quarter of an hour, needs
+/// a few hundred.
+const SOURCE_SHARE: usize = 4;
 
 /// The Via of a request of ours.
 ///

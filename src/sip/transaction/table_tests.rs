@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::ladder::{bare, parse, request_with};
 use super::*;
 use crate::rng::Rng;
-use crate::sip::flow::{ConnectionId, Flow, Transport};
+use crate::sip::flow::{ConnectionId, Flow, Loss, Transport};
 use crate::sip::message::{Message, Method, Name, Request, Response};
 use crate::time::{Duration, Instant};
 
@@ -174,6 +174,35 @@ fn above_the_limit_new_requests_get_503_and_dialogs_go_on() {
     assert_eq!(table.table.len(), 4);
 }
 
+/// Whoever has many calls does not take the room of others; he can always end them.
+#[test]
+fn all_dialogs_of_one_source_have_a_quarter_of_the_table() {
+    let mut table = Side { table: Table::new(0, 2000), ..Side::new() };
+    let from = |last: u8| Flow { remote: address([192, 0, 2, last], 5060), ..UDP };
+    let mut number = 0;
+    let mut asks = |table: &mut Side, method: &str, dialog: &str, flow: Flow| {
+        number += 1;
+        words(&table.hears(flow, within(method, dialog, number).into()))
+    };
+    for dialog in ["one", "two"] {
+        for _ in 0..250 {
+            assert_eq!(asks(&mut table, "INFO", dialog, from(2)), ["INFO"]);
+        }
+    }
+
+    for dialog in ["one", "two", "three"] {
+        assert_eq!(asks(&mut table, "INFO", dialog, from(2)), ["send 503"]);
+    }
+    assert_eq!(table.table.crowded(), 3);
+    assert_eq!(asks(&mut table, "INFO", "four", from(3)), ["INFO"], "another is served");
+    assert_eq!(asks(&mut table, "BYE", "one", from(2)), ["BYE"], "a call can be ended");
+    for _ in 0..500 {
+        asks(&mut table, "BYE", "two", from(2));
+    }
+    assert_eq!(asks(&mut table, "BYE", "two", from(2)), ["send 500"], "but not for ever");
+    assert_eq!(table.table.len(), 250 + 416 + 2);
+}
+
 #[test]
 fn a_response_that_does_not_match_in_every_point_is_dropped() {
     let mut table = Side::new();
@@ -235,16 +264,7 @@ fn of_too_many_answers_the_rest_is_dropped() {
 /// One dialog cannot take the room of all others; it can be ended all the same.
 #[test]
 fn a_dialog_has_a_limit_of_its_own() {
-    let mut table = Side::new();
-    let within = |method: &str, call: &str, number: u32| {
-        let branch = format!("z9hG4bK{call}{number}");
-        let request = request_with(method, &branch, call, number).bytes().to_vec();
-        let text = String::from_utf8(request).unwrap();
-        let text = text.replace("1002@pbx.example>", &format!("1002@pbx.example>;tag={call}"));
-        let Ok(Message::Request(request)) = Message::parse(text.into()) else { panic!("{call}") };
-        assert_eq!(request.to_tag(), Some(call));
-        request
-    };
+    let mut table = Side { table: Table::new(7, 4000), ..Side::new() };
     for number in 0..400 {
         let out = table.gets(within("INFO", "one", number));
         assert_eq!(words(&out), ["INFO"]);
@@ -311,11 +331,11 @@ fn a_lost_connection_fails_what_was_sent_over_it() {
     table.sends(opening, bare("OPTIONS", "mine", 3));
     table.sends(UDP, bare("OPTIONS", "mine", 4));
 
-    let out = table.told(Input::TransportFailed { flow: TCP });
+    let out = table.told(Input::TransportFailed { flow: TCP, loss: Loss::Ended });
 
     assert_eq!(words(&out), ["failed Transport", "failed Transport"]);
     assert_eq!(table.table.len(), 2);
-    let out = table.told(Input::TransportFailed { flow: other });
+    let out = table.told(Input::TransportFailed { flow: other, loss: Loss::Ended });
     assert_eq!(words(&out), ["failed Transport"]);
 }
 
@@ -363,7 +383,7 @@ fn a_request_too_long_for_a_datagram_goes_over_tcp_and_falls_back() {
     assert_eq!(sent_request(&out[0]).via().transport(), "TCP");
     let branch = sent_request(&out[0]).via().branch().unwrap().to_owned();
 
-    let out = table.told(Input::TransportFailed { flow: tcp });
+    let out = table.told(Input::TransportFailed { flow: tcp, loss: Loss::Ended });
     assert_eq!((words(&out), flow_of(&out[0])), (vec!["send INVITE".to_owned()], UDP));
     let again = sent_request(&out[0]);
     assert_eq!((again.via().transport(), again.via().branch()), ("UDP", Some(branch.as_str())));
@@ -405,9 +425,20 @@ fn a_long_request_that_is_answered_over_tcp_stays_there() {
 
     assert_eq!(words(&table.hears(TCP, ringing.into())), ["response 180"]);
     assert_eq!(words(&table.after(Duration::from_secs(10))), NOTHING);
-    let lost =
-        table.told(Input::TransportFailed { flow: Flow { connection: ConnectionId(0), ..TCP } });
+    let flow = Flow { connection: ConnectionId(0), ..TCP };
+    let lost = table.told(Input::TransportFailed { flow, loss: Loss::Ended });
     assert_eq!(words(&lost), ["failed Transport"]);
+}
+
+/// A request within the dialog in which our tag is that of the call.
+fn within(method: &str, call: &str, number: u32) -> Request {
+    let branch = format!("z9hG4bK{call}{number}");
+    let request = request_with(method, &branch, call, number).bytes().to_vec();
+    let text = String::from_utf8(request).unwrap();
+    let text = text.replace("1002@pbx.example>", &format!("1002@pbx.example>;tag={call}"));
+    let Ok(Message::Request(request)) = Message::parse(text.into()) else { panic!("{call}") };
+    assert_eq!(request.to_tag(), Some(call));
+    request
 }
 
 fn long(method: &str, call: &str) -> Request {

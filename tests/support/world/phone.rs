@@ -200,7 +200,7 @@ impl Phone {
                 remote: switch,
                 connection: ConnectionId::default(),
             },
-            table: Table::new(0, 1000),
+            table: Table::new(0, 10_000),
             rng: Rng::from_number(seed),
             sent: BTreeMap::new(),
             registers: 0,
