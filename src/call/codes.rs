@@ -3,12 +3,11 @@
 use crate::acd::Change;
 use crate::call::call::{Call, Output, Stage};
 use crate::call::site::Site;
-use crate::cdr::entry::{Fact, ForwardWhy, HungUpBy};
+use crate::cdr::entry::{ForwardWhy, HungUpBy};
 use crate::id::{AgentId, ConferenceId, PromptId};
 use crate::ivr::collect::{Ask, Collect, Digits, Input, Output as Asked};
 use crate::media::control::{Command, Sound};
 use crate::route::config::Code;
-use crate::sip::digest::locks::Lengths;
 use crate::time::Instant;
 
 /// A question that the caller answers with digits.
@@ -65,7 +64,7 @@ impl Call {
                 self.stage = Stage::Echo;
             }
             (Code::AgentLogin, _)
-                if self.caller.extension().is_none() || self.guesses(now, site) =>
+                if self.caller.extension().is_none() || self.guesses(now, site, None) =>
             {
                 self.deny(now, site, out);
             }
@@ -163,7 +162,7 @@ impl Call {
                 // An unknown id and a wrong PIN sound alike.
                 if pin.is_some_and(|pin| same(pin.as_str(), digits.as_str())) {
                     self.log_in(now, site, &agent, out);
-                } else if self.has_guessed(now, site, out) || failures + 1 >= LOGIN_TRIES {
+                } else if self.has_guessed(now, site, None, out) || failures + 1 >= LOGIN_TRIES {
                     self.deny(now, site, out);
                 } else {
                     self.ask(now, site, Question::AgentId, failures + 1, out);
@@ -173,8 +172,8 @@ impl Call {
                 if self.told_pin(now, site, (&conference, digits), out) {
                     return;
                 }
-                let is_phone = self.caller.extension().is_some();
-                if is_phone && self.has_guessed(now, site, out) || failures + 1 >= LOGIN_TRIES {
+                let is_locked = self.has_guessed(now, site, Some(&conference), out);
+                if is_locked || failures + 1 >= LOGIN_TRIES {
                     return self.deny(now, site, out);
                 }
                 let question = Question::ConferencePin { conference };
@@ -193,25 +192,6 @@ impl Call {
                 }
             }
         }
-    }
-
-    /// Whether too many wrong PINs were dialled at the caller's phone lately.
-    pub(super) fn guesses(&self, now: Instant, site: &Site<'_>) -> bool {
-        self.caller.extension().is_some_and(|phone| site.pins.left(now, phone).is_some())
-    }
-
-    /// Counts a wrong PIN: whether it was one too many for this phone.
-    fn has_guessed(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) -> bool {
-        let Some(phone) = self.caller.extension().cloned() else { return true };
-        let defence = &self.plan.defence;
-        let lengths = Lengths { first: defence.lock, longest: defence.lock_max };
-        let lock = site.pins.failed(now, phone, defence.failures_max, lengths);
-        if let (Some(length), Some(leg)) = (lock, self.legs.get(&self.party)) {
-            let address = leg.flow().remote.ip().to_canonical().to_string();
-            let seconds = length.as_secs();
-            self.fact(now, out, Fact::LockedOut { address, seconds, every_account: false });
-        }
-        lock.is_some()
     }
 
     /// Changes an agent's state and says so.

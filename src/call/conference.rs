@@ -42,7 +42,7 @@ impl Call {
         if !matches!(self.stage, Stage::Routing) {
             return; // the answer failed, and the call has ended
         }
-        if config.pin.is_some() && self.guesses(now, site) {
+        if config.pin.is_some() && self.guesses(now, site, Some(&conference)) {
             self.deny(now, site, out);
         } else if config.pin.is_some() {
             self.ask(now, site, Question::ConferencePin { conference }, 0, out);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::acd::{self, Acd};
 use crate::call::audio::Sealing;
 use crate::call::config::{Conference, Config, Park};
+use crate::call::guesses::Guesser;
 use crate::call::hall::Halls;
 use crate::call::identity::Shown;
 use crate::call::park::Lot;
@@ -152,8 +153,8 @@ pub struct Site<'a> {
     /// The places where calls are parked.
     pub lot: &'a mut Lot,
     pub phones: &'a Registrar,
-    /// Phones where wrong PINs of agents were dialled.
-    pub pins: &'a mut Locks<ExtensionId>,
+    /// Who has typed wrong PINs lately.
+    pub pins: &'a mut Locks<Guesser>,
     pub ports: &'a mut Ports,
     pub rng: &'a mut Rng,
     pub services: &'a Book,

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use crate::acd::{self, Acd};
 use crate::call::services::Book;
 use crate::call::trunk::Trouble;
-use crate::call::{Call, Halls, Lot, Origin, Plan, Ports, Settings};
+use crate::call::{Call, Guesser, Halls, Lot, Origin, Plan, Ports, Settings};
 use crate::cdr::entry::Entry;
 use crate::id::{AgentId, CallId, CallIds, ExtensionId, LegId};
 use crate::media::control::{Command, Event};
@@ -165,7 +165,7 @@ pub struct Switch {
     /// Where calls are parked.
     lot: Lot,
     /// Phones where wrong PINs of agents were dialled.
-    pins: Locks<ExtensionId>,
+    pins: Locks<Guesser>,
     ports: Ports,
     /// What the persons of accounts want when they are called.
     services: Book,
@@ -419,5 +419,5 @@ impl Switch {
     }
 }
 
-/// Phones with wrong PINs that are remembered; beyond it the oldest are forgotten.
+/// Those with wrong PINs that are remembered; beyond it the oldest are forgotten.
 const PINS_MAX: usize = 10_000;

@@ -91,6 +91,42 @@ fn a_phone_that_guesses_pins_is_asked_no_more() {
     world.settle();
 }
 
+/// Somebody outside is known by his number, and locked out for longer each time; others are not.
+#[test]
+fn a_caller_from_outside_who_guesses_pins_is_asked_no_more() {
+    let mut world = outside();
+    for (length, guesses) in [(60, 10), (120, 10)] {
+        guess(&mut world, "13800138000", guesses);
+        let locked =
+            |fact: &&Fact| matches!(fact, Fact::LockedOut { seconds, .. } if *seconds == length);
+        assert_eq!(world.facts().filter(locked).count(), 1);
+        assert!(!is_asked(&mut world, "13800138000"));
+        assert!(is_asked(&mut world, "13900139000"), "another number is asked");
+        world.run(Duration::from_secs(length));
+    }
+    assert!(is_asked(&mut world, "13800138000"));
+    world.close();
+}
+
+/// Numbers can be made up: beyond a hundred wrong PINs nobody of that trunk is asked any more, and
+/// everybody inside is.
+#[test]
+fn a_trunk_whose_callers_guess_pins_is_asked_no_more() {
+    let mut world = outside();
+    for number in 0..34 {
+        guess(&mut world, &format!("1390013{number:04}"), if number < 33 { 3 } else { 1 });
+    }
+    assert!(!is_asked(&mut world, "13800138000"));
+    world.dial("1001", "701");
+    world.until("a phone is asked", |world| {
+        world.stage("1001") == Stage::Talking && world.hears_prompt("1001", "agent-pin")
+    });
+    world.hang_up("1001");
+    world.run(Duration::from_secs(60));
+    assert!(is_asked(&mut world, "13800138000"));
+    world.close();
+}
+
 #[test]
 fn one_too_many_is_refused() {
     let mut world = World::new(&site());
@@ -241,6 +277,42 @@ fn site() -> String {
     let conferences = "[conferences.board]\nnumber = \"700\"\nparties_max = 3\nalone_max = \"1m\"\n\
                        [conferences.closed]\nnumber = \"701\"\npin = \"1234\"\n";
     format!("{SITE}{conferences}")
+}
+
+/// The site, reached from outside over a trunk.
+fn outside() -> World {
+    let trunk = "[trunks.itsp]\nhost = \"203.0.113.1\"\nqualify_every = \"0s\"\n";
+    let mut world = World::new(&format!("{}{trunk}", site()));
+    world.add_provider("itsp", 1);
+    world.run(Duration::from_millis(100));
+    world
+}
+
+/// Wrong PINs from outside, three in a call as long as they last.
+fn guess(world: &mut World, number: &str, pins: u32) {
+    for left in (1..=pins).rev().step_by(3) {
+        world.call_in("itsp", number, "701");
+        for _ in 0..left.min(3) {
+            world.until("he is asked", |world| world.hears_prompt("itsp", "agent-pin"));
+            press(world, "itsp", "9999#");
+        }
+        world.until("he is refused", |world| world.stage("itsp") == Stage::Over);
+        world.run(Duration::from_millis(100));
+    }
+}
+
+/// Whether somebody outside is asked for a PIN; he hangs up.
+fn is_asked(world: &mut World, number: &str) -> bool {
+    world.call_in("itsp", number, "701");
+    world.until("it is answered", |world| {
+        world.stage("itsp") == Stage::Talking
+            && (world.hears_prompt("itsp", "agent-denied")
+                || world.hears_prompt("itsp", "agent-pin"))
+    });
+    let is_asked = world.hears_prompt("itsp", "agent-pin");
+    world.hang_up("itsp");
+    world.run(Duration::from_millis(100));
+    is_asked
 }
 
 fn enter(world: &mut World, name: &str) {

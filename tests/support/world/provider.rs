@@ -154,7 +154,7 @@ impl Phone {
 
     /// Calls `uri` for somebody outside; `to` is the number that he dialled.
     pub fn call(&mut self, now: Instant, (uri, from, to): (&str, &str, &str)) {
-        let (token, body) = (self.rng.token(8), self.talk_sdp());
+        let (token, body) = (self.rng.token(8), self.next_sdp());
         let request = Request::build(Method::Invite, uri)
             .header(Name::From, format!("<sip:{from}@itsp.example>;tag={token}"))
             .header(Name::To, format!("<sip:{to}@strowger.test>"))
