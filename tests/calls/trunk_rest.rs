@@ -1,5 +1,8 @@
 //! A server of a trunk that failed is tried last by the next calls (RFC 3263 §4.3), and not at all
 //! while its Retry-After lasts (RFC 3261 §21.5.4); it comes back by itself.
+//!
+//! Not in storms: a lost answer is a failure of its server here, so each storm would have another
+//! order, and only a second account of the rules could say which is right.
 
 use crate::trunk_failover::{self, begin};
 use crate::world::phone::{Manner, Stage};
