@@ -172,6 +172,25 @@ fn a_consumer_gets_each_record_once() {
     assert_eq!(site.says(&tail).lines().count(), 1);
 }
 
+/// A warning keeps no node from starting, so it fails no unit's `ExecStartPre` and no script.
+#[test]
+fn check_fails_only_for_what_keeps_a_node_from_starting() {
+    let folder = tempfile::tempdir().unwrap();
+    for (text, code, told, last) in [
+        ("", 0, 1, "a.toml: no mistakes; 10 extensions"),
+        ("[recordings]\nkeep = \"900days\"\n", 0, 2, "a.toml: no mistakes, 1 warning; 10 "),
+        ("[recordings]\nkeep = \"900days\"\n[node]\nname = 5\n", 1, 2, "a.toml:4:8: `5` is a "),
+    ] {
+        fs::write(folder.path().join("a.toml"), text).unwrap();
+        let mut check = Command::new(env!("CARGO_BIN_EXE_strowger"));
+        let check = check.args(["check", "-c", "a.toml"]).current_dir(&folder).output().unwrap();
+
+        let said = String::from_utf8(check.stdout).unwrap();
+        assert_eq!((check.status.code(), said.lines().count()), (Some(code), told), "{said}");
+        assert!(said.lines().last().unwrap().starts_with(last), "{said}");
+    }
+}
+
 #[test]
 fn what_goes_wrong_is_said_in_a_sentence() {
     let nobody = Command::new(PROGRAM).args(["status", "--node", "127.0.0.1:1"]).output().unwrap();

@@ -438,7 +438,7 @@ fn is_same(file: &FilePath, other: &FilePath) -> bool {
 }
 
 fn read_bytes(path: &FilePath) -> Result<Vec<u8>, String> {
-    let wrong = |error: std::io::Error| format!("cannot be read: {error}");
+    let wrong = |error: std::io::Error| format!("cannot be read: {error}; make it readable");
     let length = fs::metadata(path).map_err(wrong)?.len();
     if length > FILE_BYTES_MAX {
         return Err(format!("is longer than {FILE_BYTES_MAX} bytes; include several files"));

@@ -103,6 +103,23 @@ fn an_address_of_two_trunks_proves_nothing() {
     assert_eq!(world.status_of("itsp"), 401);
 }
 
+/// But one that must log in is not known by its address, so it hides the other no more there.
+#[test]
+fn a_trunk_that_logs_in_leaves_its_address_to_another() {
+    let two = format!(
+        "{}\n[trunks.other]\nhost = \"203.0.113.1\"\nqualify_every = \"0s\"\n\
+         inbound_username = \"other-in\"\ninbound_password = \"theirs\"",
+        site("")
+    );
+    let mut world = begun(&two);
+    world.call_in("itsp", "013800138000", "4008001234");
+    world.until("it rings", |world| world.rings("1002"));
+    world.cancel("itsp");
+    world.close();
+
+    assert_eq!(record(&world).trunk.unwrap().as_str(), "itsp");
+}
+
 /// A registrar calls our Contact, from wherever; the number called stands in To.
 #[test]
 fn a_call_to_our_contact_is_its_registrars() {
