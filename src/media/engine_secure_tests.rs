@@ -5,7 +5,7 @@ use crate::media::control::Counts;
 use crate::media::engine::*;
 use crate::rtp::packet as rtp;
 use crate::rtp::rtcp;
-use crate::rtp::srtp::Suite;
+use crate::rtp::srtp::{OVERHEAD_MAX, Suite};
 use crate::sdp::{Codec, Keys, MasterKey, Negotiated};
 
 #[test]
@@ -114,6 +114,70 @@ fn keys_that_stay_go_on_and_new_ones_begin() {
 
     assert_eq!((hall.heard(0).len(), hall.heard(1).len()), (120, 120));
     assert_eq!(hall.counts(0).forged, 0);
+}
+
+/// 45 minutes both ways: the numbers of each side begin again twice, a re-INVITE keeps the keys,
+/// and where they begin again some are lost and others overtaken.
+#[test]
+fn a_long_call_is_heard_to_its_end() {
+    let mut hall = Hall::new();
+    let same = keys(Suite::Gcm128, 5);
+    hall.connect_secure(0, Codec::Pcma, &same);
+    hall.connect(1, Codec::Pcma);
+    hall.order(Command::Bridge { a: leg(0), b: leg(1) });
+    let (mut said, mut lost) = (0, 0);
+    for n in 0..135_000 {
+        let sequence = hall.phones[0].sequence;
+        match sequence {
+            65_530 | 3 => {
+                // Lost on its way, though it was encrypted under its number.
+                lose(&mut hall, 0);
+                lost += 1;
+            }
+            65_534 => {
+                let overtaken = seal(&mut hall, 0);
+                hall.speak(0);
+                let from = hall.phones[0].address;
+                hall.datagram(0, from, &overtaken);
+                said += 2;
+            }
+            _ => {
+                hall.speak(0);
+                said += 1;
+            }
+        }
+        hall.speak(1);
+        hall.pass(20);
+        if n == 66_000 {
+            let again = Negotiated { keys: Some(same.clone()), ..negotiated(0, Codec::Pcma) };
+            hall.order(Command::Connect { leg: leg(0), audio: Box::new(again) });
+        }
+    }
+
+    assert_eq!(lost, 6, "the numbers began again at least twice");
+    assert_eq!(hall.heard(1).len(), said, "from the phone that is encrypted");
+    assert_eq!(hall.heard(0).len(), 135_000, "to it");
+    let counts = hall.counts(0);
+    assert_eq!((counts.forged, counts.malformed), (0, 0));
+}
+
+/// A phone's next packet, encrypted but not sent.
+fn seal(hall: &mut Hall, index: usize) -> Vec<u8> {
+    let phone = &mut hall.phones[index];
+    let mut bytes = rtp::header(false, 8, phone.sequence, phone.timestamp, index as u32).to_vec();
+    bytes.extend([voice(index); 160]);
+    phone.sequence = phone.sequence.wrapping_add(1);
+    phone.timestamp = phone.timestamp.wrapping_add(160);
+    let length = bytes.len();
+    bytes.resize(length + OVERHEAD_MAX, 0);
+    let secure = phone.secure.as_mut().unwrap();
+    let length = secure.sender.seal_rtp(&mut bytes, length).unwrap();
+    bytes.truncate(length);
+    bytes
+}
+
+fn lose(hall: &mut Hall, index: usize) {
+    seal(hall, index);
 }
 
 /// Our side too: a report under a number that was used before tells what both say.

@@ -67,20 +67,34 @@ impl Receiver {
         let packet = &mut packet[..length];
         let plain = packet::header_bytes(packet).ok_or(Refused::Malformed)?;
         let (sequence, ssrc) = names(packet).ok_or(Refused::Malformed)?;
-        let index = match find(&self.streams, ssrc) {
+        let known = find(&self.streams, ssrc);
+        let index = match known {
             Some(seen) => seen.index_of(sequence).filter(|index| *index < INDEX_END),
             None => Some(sequence.into()),
         };
-        let index = index.ok_or(Refused::Replayed)?;
-        if find(&self.streams, ssrc).is_some_and(|seen| !seen.is_new(index)) {
+        let mut index = index.ok_or(Refused::Replayed)?;
+        if known.is_some_and(|seen| !seen.is_new(index)) {
             return Err(Refused::Replayed);
         }
-        let rollover = ((index >> 16) as u32).to_be_bytes();
-        if !self.rtp.open(Number { ssrc, index }, packet, plain, rollover, tag) {
+        // The first that is heard of a stream may come after its numbers have begun again.
+        let spare = (known.is_none() && sequence < WRAPPED_MAX).then(|| packet.to_vec());
+        let mut is_ours = self.opens(Number { ssrc, index }, packet, plain, tag);
+        if let (false, Some(spare)) = (is_ours, spare) {
+            packet.copy_from_slice(&spare);
+            index += 1 << 16;
+            is_ours = self.opens(Number { ssrc, index }, packet, plain, tag);
+        }
+        if !is_ours {
             return Err(Refused::Forged);
         }
         see(&mut self.streams, ssrc, index);
         Ok(length)
+    }
+
+    /// Decrypts a packet as the one of this number, if it is.
+    fn opens(&self, number: Number, packet: &mut [u8], plain: usize, tag: &[u8]) -> bool {
+        let rollover = ((number.index >> 16) as u32).to_be_bytes();
+        self.rtp.open(number, packet, plain, rollover, tag)
     }
 
     /// Decrypts an RTCP packet where it lies and gives its length without what was added.
@@ -149,5 +163,8 @@ fn see(streams: &mut SmallVec<[Stream; 1]>, ssrc: u32, index: u64) {
     streams.push(Stream { ssrc, seen: Window::new(index) });
 }
 
+/// Sequence numbers below this may have begun again before the first of them was heard, of a stream
+/// that began near their end: a phone speaks before its key is known here (RFC 3711 §3.3.1).
+const WRAPPED_MAX: u16 = 1 << 15;
 /// Streams of one phone that are told apart; a phone that has more begins the oldest anew.
 const STREAMS_MAX: usize = 8;
