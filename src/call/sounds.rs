@@ -62,7 +62,7 @@ impl Call {
                             bytes: recording.bytes,
                             sha256: recording.sha256,
                             fault: recording.fault,
-                            gaps: recording.gaps.into_iter().map(lost).collect(),
+                            gaps: recording.gaps.into_iter().map(Gap::from).collect(),
                         },
                     );
                 }
@@ -189,7 +189,9 @@ fn quality(counts: &Counts) -> Quality {
 }
 
 /// A gap as the ledger has it.
-fn lost(gap: control::Gap) -> Gap {
-    let micros = |length: Duration| u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
-    Gap { from_us: micros(gap.from), length_us: micros(gap.length), why: gap.why }
+impl From<control::Gap> for Gap {
+    fn from(gap: control::Gap) -> Self {
+        let micros = |length: Duration| u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
+        Self { from_us: micros(gap.from), length_us: micros(gap.length), why: gap.why }
+    }
 }

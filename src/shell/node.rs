@@ -27,6 +27,7 @@ use crate::shell::http::{self, HttpError, Pages};
 use crate::shell::ledger::{self, Ledger, LedgerError};
 use crate::shell::media::archive::Archive;
 use crate::shell::media::keyring::{Keyring, UnfitKeys};
+use crate::shell::media::margin;
 use crate::shell::media::prompts::Source;
 use crate::shell::media::retention::{Growing, SWEEP_EVERY, Sweeper};
 use crate::shell::media::tape::{Tape, length};
@@ -379,7 +380,7 @@ fn complete(path: &Path, keyring: &Keyring) -> Option<Recorded> {
         bytes,
         sha256,
         fault: Some("cut off with the process".to_owned()),
-        gaps: Vec::new(),
+        gaps: margin::read(path),
     })
 }
 

@@ -1,6 +1,7 @@
 //! kill -9 in the middle of calls.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -94,8 +95,27 @@ fn assert_recordings_reach(node: &Daemon, records: &[Value], talked_us: i64) {
         let loud = loud as f64 / f64::from(wav.rate);
         assert!(loud > 2.0, "{}: {loud:.1} s of speech on the left", file.display());
     }
-    let with = records.iter().filter(|record| record["recordings"].is_array()).count();
-    assert_eq!(with, 5, "five records name their recordings");
+    let with: Vec<&Value> =
+        records.iter().filter(|record| record["recordings"].is_array()).collect();
+    assert_eq!(with.len(), 5, "five records name their recordings");
+    for record in with {
+        let recording = &record["recordings"][0];
+        let path = recording["path"].as_str().unwrap_or_default();
+        let wav = Wav::read(Path::new(path)).expect("the record names its file");
+        let length = seconds(&recording["length"]);
+        assert!((length - wav.seconds()).abs() < 0.001, "the record tells its length: {record:#}");
+        let gaps = recording["gaps"].as_array().cloned().unwrap_or_default();
+        let lost: f64 = gaps.iter().map(|gap| seconds(&gap["length"])).sum();
+        let lasted = moment_us(record, "end_time") - moment_us(recording, "start_time");
+        let untold = lasted as f64 / 1e6 - length - lost;
+        assert!(untold < 0.15, "{untold:.2} s are lost and not told: {record:#}");
+    }
+}
+
+/// A length as JSON has it: `2.1s`.
+fn seconds(length: &Value) -> f64 {
+    let text = length.as_str().and_then(|text| text.strip_suffix('s'));
+    text.and_then(|text| text.parse().ok()).unwrap_or(0.0)
 }
 
 /// A consumer that dies between delivery and acknowledgement gets the record again; one that

@@ -5,7 +5,8 @@ use tracing::{info, warn};
 
 use super::LedgerError;
 use super::store::{self, End};
-use crate::cdr::entry::{Entry, Fact};
+use crate::cdr::entry::{Entry, Fact, Gap};
+use crate::cdr::fold::NODE_RESTART;
 use crate::media::control::Recorded;
 use crate::time::Wall;
 
@@ -40,14 +41,17 @@ pub fn close_cut_off(
         };
         for recording in record.recordings.iter().filter(|recording| recording.ended.is_none()) {
             let Some(found) = recorded(&recording.path) else { continue };
+            let length_us = u64::try_from(found.length.as_micros()).unwrap_or(u64::MAX);
+            let mut gaps: Vec<Gap> = found.gaps.into_iter().map(Gap::from).collect();
+            gaps.extend(lost_at_the_end(recording.began, stopped, length_us));
             let fact = Fact::RecordingEnded {
                 leg: recording.leg,
                 path: recording.path.clone(),
-                length_us: u64::try_from(found.length.as_micros()).unwrap_or(u64::MAX),
+                length_us,
                 bytes: found.bytes,
                 sha256: found.sha256,
-                fault: Some(crate::cdr::fold::NODE_RESTART.to_owned()),
-                gaps: Vec::new(),
+                fault: Some(NODE_RESTART.to_owned()),
+                gaps,
             };
             end.append(&transaction, &Entry { at: stopped, call: Some(*call), fact }, node)?;
         }
@@ -59,3 +63,13 @@ pub fn close_cut_off(
     info!(calls = calls.len(), %stopped, "closed the calls that the last stop cut off");
     Ok(end)
 }
+
+/// What a recording that began then lacks at its end, of which the file has so much.
+fn lost_at_the_end(began: Wall, stopped: Wall, length_us: u64) -> Option<Gap> {
+    let lasted_us = u64::try_from(stopped.as_micros() - began.as_micros()).ok()?;
+    let lost_us = lasted_us.checked_sub(length_us).filter(|lost| *lost >= LOST_MIN_US)?;
+    Some(Gap { from_us: length_us, length_us: lost_us, why: NODE_RESTART.to_owned() })
+}
+
+/// What is lacking and shorter than this may be the difference of two clocks: 100 ms.
+const LOST_MIN_US: u64 = 100_000;

@@ -38,6 +38,11 @@ impl Gaps {
         }
     }
 
+    /// Frames that were lost.
+    pub fn frames(&self) -> u64 {
+        self.0.iter().map(|lost| lost.frames).sum()
+    }
+
     /// All gaps of a recording of `frames`, of which the file has the first `written`.
     pub fn finish(mut self, frames: u64, written: u64) -> Vec<Gap> {
         if frames > written {

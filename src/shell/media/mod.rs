@@ -30,9 +30,11 @@ pub mod archive;
 pub mod file;
 mod gaps;
 pub mod keyring;
+pub mod margin;
 pub mod ports;
 pub mod prompts;
 pub mod retention;
+mod sync;
 pub mod tape;
 pub mod thread;
 

@@ -11,6 +11,7 @@ use crate::cdr::entry::{DeletedWhy, Entry, Fact};
 use crate::id::CallId;
 use crate::media::archive::{Filed, Retention, Why};
 use crate::shell::ledger::{Ledger, LedgerError};
+use crate::shell::media::margin;
 use crate::time::{Duration, Instant, Wall};
 
 /// The recordings that are being written; clones share it.
@@ -95,7 +96,10 @@ fn remove_all(
 ) -> Vec<(PathBuf, Option<io::Error>)> {
     let outcome = |path: PathBuf| match remove(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => (path, Some(error)),
-        Ok(()) | Err(_) => (path, None),
+        Ok(()) | Err(_) => {
+            margin::forget(&path);
+            (path, None)
+        }
     };
     paths.into_iter().map(outcome).collect()
 }

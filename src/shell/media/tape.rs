@@ -169,6 +169,15 @@ impl Tape {
         self.frames
     }
 
+    /// Another handle of the file, for making durable what it has.
+    ///
+    /// # Errors
+    ///
+    /// If the process has too many.
+    pub fn handle(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
     /// Bytes that the file has, whole or not.
     pub fn size(&self) -> u64 {
         self.file.metadata().map_or(0, |file| file.len())
