@@ -26,6 +26,7 @@ mod scanners;
 mod secure;
 mod sessions;
 mod site;
+mod speech;
 mod transfers;
 mod trunks;
 mod volume;

@@ -15,6 +15,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use strowger::audio::resample::convert;
 use tempfile::TempDir;
 
 use super::child::Running;
@@ -45,6 +46,8 @@ pub struct Account {
     /// What it says, in hertz, and how loud: as the peak sample.
     pub tone: f64,
     pub peak: f64,
+    /// What it says instead, at 8 kHz; empty for the tone.
+    pub speech: Vec<i16>,
     /// `srtp` if its audio can be encrypted, `srtp-mand` if it must be, else empty.
     pub encryption: &'static str,
     /// Whose presence it watches; then it watches its own mailbox too.
@@ -65,6 +68,7 @@ impl Account {
             auto_answer: false,
             tone: 440.0,
             peak: tone::PEAK,
+            speech: Vec::new(),
             encryption: "",
             watches: Vec::new(),
         }
@@ -285,7 +289,12 @@ fn write_files(folder: &TempDir, ports: &Ports, account: &Account) {
     fs::create_dir(path.join("heard")).expect("a scratch folder can be written");
     // Its source does not change the rate of a file.
     let rate = if account.codecs.contains("16000") { 16_000 } else { 8000 };
-    tone::write_at(&path.join("tone.wav"), (account.tone, account.peak), 120, rate);
+    let says = path.join("tone.wav");
+    if account.speech.is_empty() {
+        tone::write_at(&says, (account.tone, account.peak), 120, rate);
+    } else {
+        tone::write_samples(&says, &convert(&account.speech, 8000, rate), rate);
+    }
     let here = path.display();
     let (sip, control) = (ports.first, ports.first + 2);
     let mut config = format!(

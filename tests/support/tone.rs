@@ -93,11 +93,14 @@ pub const PEAK: f64 = 16_000.0;
 
 /// The same, at another rate, of a tone as loud as its peak sample says.
 pub fn write_at(path: &Path, (hertz, peak): (f64, f64), seconds: u32, rate: u32) {
-    let mut data = Vec::new();
-    for index in 0..seconds * rate {
-        let sample = (TAU * hertz * f64::from(index) / f64::from(rate)).sin() * peak;
-        data.extend_from_slice(&(sample as i16).to_le_bytes());
-    }
+    let sample =
+        |index: u32| ((TAU * hertz * f64::from(index) / f64::from(rate)).sin() * peak) as i16;
+    write_samples(path, &(0..seconds * rate).map(sample).collect::<Vec<_>>(), rate);
+}
+
+/// Writes samples: 16-bit PCM, mono.
+pub fn write_samples(path: &Path, samples: &[i16], rate: u32) {
+    let data: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
     let size = u32::try_from(data.len()).expect("a few minutes of tone");
     let mut file = Vec::with_capacity(44 + data.len());
     file.extend_from_slice(b"RIFF");
