@@ -107,6 +107,10 @@ pub struct Queue {
     pub auto_answer: bool,
     /// Which calls are recorded. Default `"never"`.
     pub record: Record,
+    /// Whether the audio of its calls is encrypted: that of the phones that it rings, unless their
+    /// account requires it anyway; with `"required"` that of its callers too, or they are refused.
+    /// Default: as each account says.
+    pub srtp: Option<Srtp>,
     /// Where a caller goes who finds `callers_max` waiting. Default: `486 Busy Here`.
     pub on_full: Option<Target>,
     /// Where a caller goes after `max_wait`. Default: he is hung up.
@@ -190,6 +194,15 @@ pub enum Record {
     Always,
     #[default]
     Never,
+}
+
+/// Whether the audio of a queue's calls is encrypted (RFC 4568).
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Srtp {
+    Off,
+    Preferred,
+    Required,
 }
 
 /// `[agents.X]`: a person who answers queue calls.

@@ -84,6 +84,11 @@ impl Detector {
         }
     }
 
+    /// Whether a key was told, and is still pressed, as far as is known.
+    pub fn is_pressed(&self) -> bool {
+        matches!(self.state, State::Pressed { .. })
+    }
+
     /// Whether the block at hand holds the tones of a key.
     fn judge(&self) -> Option<Hit> {
         let powers = self.tones.map(|tone| tone.power());

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::acd;
 use crate::call::audio::Audio;
 use crate::call::caller::{Caller, Origin};
+use crate::call::camping::Camping;
 use crate::call::codes::Dialogue;
 use crate::call::control::Summons;
 use crate::call::ending::Ending;
@@ -124,6 +125,8 @@ pub struct Invited {
 /// What the caller goes through.
 #[derive(Debug)]
 pub enum Stage {
+    /// Waits for the talk of an agent whom he wants to supervise.
+    Camping(Camping),
     /// Talks with many.
     Conference(ConferenceId),
     /// Hears himself.
@@ -400,6 +403,7 @@ impl Call {
     /// When to send the next `Tick`, if no other input comes first.
     pub fn next_tick(&self) -> Option<Instant> {
         let stage = match &self.stage {
+            Stage::Camping(camping) => Some(camping.next_tick()),
             Stage::Dialling(dialogue) => dialogue.next_tick(),
             Stage::Ending(ending) => ending.next_tick(self.is_recording()),
             Stage::Menu(machine) => machine.next_tick(),
@@ -585,6 +589,7 @@ impl Call {
             self.drive(now, site, leg, leg::Input::HangUp(None), out);
         }
         match &self.stage {
+            Stage::Camping(_) => self.camping_tick(now, out),
             Stage::Dialling(_) => self.code_input(now, site, CodeInput::Tick, out),
             Stage::Ending(_) => self.settle(now, site, out),
             Stage::Menu(_) => self.menu_input(now, site, MenuInput::Tick, out),

@@ -24,6 +24,10 @@ pub struct Config {
     /// `"0s"` ends it at once. Default `"30s"`.
     #[serde(with = "crate::time::WithinDay")]
     pub recall_timeout: Duration,
+    /// How long somebody who wants to supervise an agent waits for his next talk, with music.
+    /// `"0s"`: he is refused with `480` while the agent talks with nobody. Default `"10m"`.
+    #[serde(with = "crate::time::WithinDay")]
+    pub supervise_wait: Duration,
 }
 
 impl Default for Config {
@@ -33,6 +37,7 @@ impl Default for Config {
             alert_internal: String::new(),
             connected_identity: true,
             recall_timeout: Duration::from_secs(30),
+            supervise_wait: Duration::from_secs(600),
         }
     }
 }

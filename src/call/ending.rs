@@ -123,7 +123,8 @@ impl Call {
                 let why = QueueLeft::Abandoned;
                 self.fact(now, out, Fact::QueueLeft { queue, why });
             }
-            Stage::Echo
+            Stage::Camping(_)
+            | Stage::Echo
             | Stage::Ending(_)
             | Stage::Listening { .. }
             | Stage::Dialling(_)

@@ -224,7 +224,9 @@ impl Call {
                 let why = (status, super::call::cause_of(status), "nobody_there");
                 self.end(now, site, HungUpBy::Switch, why, out);
             }
-            Some(Joining::Supervisor(_)) => self.not_supervised(now, site, status, out),
+            Some(Joining::Supervisor(wish)) => {
+                self.not_supervised(now, site, (wish, status), out);
+            }
             None => {}
         }
     }

@@ -1,5 +1,6 @@
 //! The legs of a call: rung, driven, listened to.
 
+use crate::acd::config::Srtp;
 use crate::call::audio::Audio;
 use crate::call::call::{Call, Output, Stage, cause_of};
 use crate::call::identity::{Manner, Shown};
@@ -11,7 +12,8 @@ use crate::cdr::entry::{Fact, HungUpBy};
 use crate::id::{AgentId, ExtensionId, LegId, QueueId};
 use crate::ivr::collect::Input as CodeInput;
 use crate::ivr::machine::Input as MenuInput;
-use crate::sdp::Codec;
+use crate::media::control::Command;
+use crate::sdp::{Codec, Security};
 use crate::sip::registrar::Binding;
 use crate::time::Instant;
 
@@ -57,7 +59,10 @@ impl Call {
             from: &shown.number,
             name: shown.name.as_deref(),
             referred_by: referred_by.as_deref(),
-            srtp: self.plan.extensions.get(extension).and_then(|account| account.srtp),
+            srtp: security(
+                self.plan.extensions.get(extension).and_then(|account| account.srtp),
+                rings.and_then(|queue| queue.srtp),
+            ),
             outside: None,
             manner,
             max_forwards: self.max_forwards,
@@ -199,7 +204,14 @@ impl Call {
                 Stage::Waiting(_) => self.agent_picked_up(now, site, leg, out),
                 _ => self.drive(now, site, leg, leg::Input::HangUp(None), out),
             },
-            leg::Event::Digit(digit) => self.key(now, site, (leg, digit), out),
+            leg::Event::Digit(digit) => {
+                self.key(now, site, (leg, digit), out);
+                // A phone that has telephone-event may send both.
+                let has_events = self.legs.get(&leg).and_then(|leg| leg.audio().agreed());
+                if has_events.is_some_and(|agreed| agreed.digits.is_none()) {
+                    self.press_on_other(leg, digit, out);
+                }
+            }
             leg::Event::EarlyAudio => self.early_audio(now, site, leg, out),
             leg::Event::Held(held) => self.held(now, leg, held, out),
             leg::Event::HungUp => self.hung_up(now, site, leg, None, out),
@@ -296,6 +308,15 @@ impl Call {
         }
     }
 
+    /// The other side of a talk gets a key by its audio, which did not bring it there: the key came
+    /// by SIP INFO, or others are mixed in.
+    pub(super) fn press_on_other(&mut self, leg: LegId, key: char, out: &mut Vec<Output>) {
+        let Some(other) = self.talks_with(leg) else { return };
+        if self.legs.get(&other).is_some_and(|other| other.audio().carries_digits()) {
+            self.order(Command::Press { leg: other, key }, out);
+        }
+    }
+
     /// A key of the caller's phone.
     pub(super) fn digit(
         &mut self,
@@ -325,6 +346,16 @@ impl Call {
         if let (Some(extension), None) = (&leg.extension, &leg.agent) {
             out.push(Output::Occupied { extension: extension.clone(), is: false });
         }
+    }
+}
+
+/// What a queue says counts for the phones that it rings, but for an account that requires it.
+fn security(account: Option<Security>, queue: Option<Srtp>) -> Option<Security> {
+    match (account, queue) {
+        (Some(Security::Required), _) | (_, None) => account,
+        (_, Some(Srtp::Off)) => Some(Security::Off),
+        (_, Some(Srtp::Preferred)) => Some(Security::Preferred),
+        (_, Some(Srtp::Required)) => Some(Security::Required),
     }
 }
 

@@ -6,6 +6,7 @@ mod audio;
 #[expect(clippy::module_inception, reason = "the trade's word for the machine and for its folder")]
 mod call;
 mod caller;
+mod camping;
 mod codes;
 mod conference;
 pub mod config;

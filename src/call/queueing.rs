@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::acd::config::Srtp;
 use crate::acd::{self, Ask, Outcome, Withdrawn};
 use crate::call::call::{Call, Output, Stage};
 use crate::call::leg;
@@ -84,6 +85,13 @@ impl Call {
             self.fail(now, site, HungUpBy::Switch, (404, 1, "no_such_queue"), out);
             return;
         };
+        let is_too_plain = |call: &Self| {
+            let party = call.legs.get(&call.party);
+            config.srtp == Some(Srtp::Required) && !party.is_some_and(leg::Leg::is_encrypted)
+        };
+        if is_too_plain(self) {
+            return self.fail(now, site, HungUpBy::Switch, NOT_ENCRYPTED, out);
+        }
         let ask = Ask { skills: self.skills.clone(), entered: now, ..Ask::default() };
         let position = match site.acd.enter(now, self.acd_id, &queue, ask, site.decided) {
             Ok(position) => position,
@@ -101,6 +109,9 @@ impl Call {
         };
         self.fact(now, out, Fact::Queued { queue: queue.clone(), position });
         self.answer_caller(now, site, None, out);
+        if matches!(self.stage, Stage::Routing) && is_too_plain(self) {
+            self.fail(now, site, HungUpBy::Switch, NOT_ENCRYPTED, out);
+        }
         if !matches!(self.stage, Stage::Routing) {
             // The answer failed, and the call has ended.
             site.acd.leave(now, self.acd_id, site.decided);
@@ -401,3 +412,5 @@ impl Call {
 
 /// What callers hear whose queue names no music.
 pub(super) const HOLD_MUSIC: &str = "hold";
+/// The caller of a queue whose calls must be encrypted.
+const NOT_ENCRYPTED: (u16, u8, &str) = (488, 65, "not_encrypted");

@@ -38,7 +38,7 @@ impl Call {
                     self.fact(now, out, Fact::Media { leg, quality: quality(&counts) });
                 }
             }
-            Event::Digit { leg, digit } => self.key(now, site, (leg, digit), out),
+            Event::Digit { leg, digit } => self.key_in_audio(now, site, (leg, digit), out),
             Event::Ended { leg, playback, missing } => {
                 for prompt in missing {
                     tracing::warn!(call = %self.id, %prompt, "prompt missing");
@@ -94,6 +94,20 @@ impl Call {
         }
     }
 
+    /// A key that was heard in the audio: who is relayed has it already, not who hears a mix.
+    fn key_in_audio(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        (leg, key): (LegId, char),
+        out: &mut Vec<Output>,
+    ) {
+        self.key(now, site, (leg, key), out);
+        if self.talks_with(leg).is_some_and(|other| self.hears_several(other)) {
+            self.press_on_other(leg, key, out);
+        }
+    }
+
     /// What was played to the caller came to its end.
     pub(super) fn played(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
         match &self.stage {
@@ -110,7 +124,8 @@ impl Call {
             }
             Stage::Conference(_) => self.played_in_conference(site, out),
             Stage::Parked(_) => self.park_played(out),
-            Stage::Ending(_)
+            Stage::Camping(_)
+            | Stage::Ending(_)
             | Stage::Outgoing(_)
             | Stage::Ringing(_)
             | Stage::Routing

@@ -100,14 +100,19 @@ impl Call {
         self.joining = Some(Joining::Supervisor(wish));
     }
 
-    /// The caller may not supervise the agent, or the agent talks with nobody.
+    /// The caller may not supervise the agent, or the agent talks with nobody and is waited for.
     pub(super) fn not_supervised(
         &mut self,
         now: Instant,
         site: &mut Site<'_>,
-        status: u16,
+        (wish, status): (Wish, u16),
         out: &mut Vec<Output>,
     ) {
+        // A talk that just begins may have legs on their way: it is looked at again.
+        let begins = status == PENDING && matches!(self.stage, Stage::Camping(_));
+        if (status == NO_TALK || begins) && self.camp(now, site, wish, out) {
+            return;
+        }
         let reason = match status {
             FORBIDDEN => "supervision_refused",
             NO_TALK => "agent_not_talking",
@@ -231,6 +236,15 @@ impl Call {
         self.stage = Stage::Talking(Talking { peer, agent: None, music: talking.music });
         self.join(now, site, peer, out);
         self.drive(now, site, of, leg::Input::HangUp(None), out);
+    }
+
+    /// Whether one of the two who talk hears a supervisor too, mixed with the other.
+    pub(super) fn hears_several(&self, leg: LegId) -> bool {
+        self.supervisors.iter().any(|supervisor| match supervisor.mode {
+            SupervisorMode::Listen | SupervisorMode::TakeOver => false,
+            SupervisorMode::Whisper => supervisor.of == leg,
+            SupervisorMode::Barge => true,
+        })
     }
 
     /// Says who hears whom in a talk that is supervised; legs that are on their way follow.

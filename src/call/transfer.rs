@@ -305,7 +305,8 @@ impl Call {
                 self.tell(now, site, by, 180.into(), out);
             }
             Stage::Ending(_) | Stage::Routing => {}
-            Stage::Conference(_)
+            Stage::Camping(_)
+            | Stage::Conference(_)
             | Stage::Dialling(_)
             | Stage::Echo
             | Stage::Listening { .. }

@@ -101,6 +101,9 @@ pub enum Command {
     /// Replaces whatever is played to the leg. While it plays, a bridged peer is not heard by the
     /// leg; digits and recording go on.
     Play { leg: LegId, playback: Playback },
+    /// Presses a key on the leg's phone: by telephone-event, or as tones if it has none; audio of
+    /// its peer or room rests meanwhile. Of keys that wait for those before, the first 32.
+    Press { leg: LegId, key: char },
     /// Writes a stereo WAV: left what the leg's phone says, right what the leg hears of a bridged
     /// peer, or of a room, but for what is said to it alone. Silence where there is neither.
     Record { leg: LegId, path: PathBuf },
@@ -131,6 +134,7 @@ impl Command {
             | Self::Open { leg, .. }
             | Self::PauseRecording { leg, .. }
             | Self::Play { leg, .. }
+            | Self::Press { leg, .. }
             | Self::Record { leg, .. }
             | Self::Stop { leg }
             | Self::StopRecording { leg }

@@ -212,20 +212,14 @@ impl Engine {
             Command::Move { .. } => {}
             Command::Open { leg, port } => self.open(leg, port, out),
             Command::PauseRecording { leg, pause } => {
-                let slot = self.slot(leg);
-                if let Some(leg) = slot.and_then(|slot| self.leg(slot))
-                    && let Some(recording) = &mut leg.recording
-                {
-                    recording.recorder.pause(now, pause);
-                }
+                self.on_leg(leg, |leg| {
+                    if let Some(recording) = &mut leg.recording {
+                        recording.recorder.pause(now, pause);
+                    }
+                });
             }
-            Command::Play { leg, playback } => {
-                let Some(slot) = self.slot(leg) else { return };
-                if let Some(leg) = self.leg(slot) {
-                    leg.play(now, playback);
-                }
-                self.schedule(slot);
-            }
+            Command::Play { leg, playback } => self.on_leg(leg, |leg| leg.play(now, playback)),
+            Command::Press { leg, key } => self.on_leg(leg, |leg| leg.press(now, key)),
             Command::Record { leg, path } => self.record(now, leg, path, out),
             Command::Return { port } => {
                 let slot = Slot::of(port.rtp);
@@ -234,12 +228,7 @@ impl Engine {
                 }
             }
             Command::Room(room) => self.set_room(now, &room),
-            Command::Stop { leg } => {
-                let slot = self.slot(leg);
-                if let Some(leg) = slot.and_then(|slot| self.leg(slot)) {
-                    leg.stop_playing();
-                }
-            }
+            Command::Stop { leg } => self.on_leg(leg, Leg::stop_playing),
             Command::StopRecording { leg } => {
                 if let Some(slot) = self.slot(leg) {
                     self.stop_recording(now, slot, None, out);
@@ -251,6 +240,15 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Orders something of one leg, which may want its tick earlier for it.
+    fn on_leg(&mut self, id: LegId, order: impl FnOnce(&mut Leg)) {
+        let Some(slot) = self.slot(id) else { return };
+        if let Some(leg) = self.leg(slot) {
+            order(leg);
+        }
+        self.schedule(slot);
     }
 
     /// Takes a datagram from a slot's RTP socket. If it is to be relayed, it was rewritten for
@@ -271,10 +269,15 @@ impl Engine {
             hear_in_room(now, (slot, room), heard, buffer);
         }
         let is_earlier = leg.next_tick() < leg.alarm; // a key is pressed
+        let own = (slot, &mut *leg);
         let forward =
-            heard.and_then(|it| relay(now, (slot, leg), peer, it, buffer, &mut self.samples, out));
+            heard.and_then(|it| relay(now, own, peer, it, buffer, &mut self.samples, out));
+        let pressed_on = leg.peer.filter(|_| leg.is_pressing());
         if is_earlier {
             self.schedule(slot);
+        }
+        if let Some(peer) = pressed_on {
+            self.schedule(peer);
         }
         forward
     }
@@ -566,9 +569,10 @@ fn relay(
         }
         Kind::Audio(_) | Kind::Digit | Kind::Unknown => None,
     };
+    let mut keys = Vec::new();
     if let Some(samples) = decoded {
         leg.record(now, Side::Phone, heard.packet, samples);
-        leg.listen(samples, out);
+        keys = leg.listen(samples, out);
     }
     if echo {
         let (to, length) = leg.relay(now, heard, buffer, decoded)?;
@@ -577,6 +581,10 @@ fn relay(
     let (slot, peer) = audience?;
     if let Some(samples) = decoded {
         peer.record(now, Side::Peer, heard.packet, samples);
+    }
+    if leg.is_pressing() && peer.hears_no_tones() {
+        keys.into_iter().for_each(|key| peer.press(now, key));
+        return None; // the key is told by events or INFO, and not a second time by its tones
     }
     let (to, length) = peer.relay(now, heard, buffer, decoded)?;
     Some(Forward { slot, to, length })

@@ -2,6 +2,10 @@
 
 #[path = "engine_hall.rs"]
 mod hall;
+#[path = "engine_keys_tests.rs"]
+mod keys;
+#[path = "engine_pairs_tests.rs"]
+mod pairs;
 #[path = "engine_quality_tests.rs"]
 mod quality;
 #[path = "engine_room_tests.rs"]
@@ -437,7 +441,7 @@ fn chaos_leaves_nothing_behind() {
         let mut hall = Hall::new();
         for _ in 0..1500 {
             let [a, b] = [0; 2].map(|_| rng.below(4) as usize);
-            match rng.below(18) {
+            match rng.below(19) {
                 0 => hall.open(a),
                 1 => hall.order(Command::Close { leg: leg(a) }),
                 2 => hall.order(Command::Bridge { a: leg(a), b: leg(b) }),
@@ -460,6 +464,7 @@ fn chaos_leaves_nothing_behind() {
                 }
                 12 => hall.datagram(a, address(b), &noise(&mut rng)),
                 13 | 14 => hall.order(some_room(&mut rng)),
+                15 => hall.order(Command::Press { leg: leg(a), key: '5' }),
                 _ => hall.speaks(a, rng.below(4)),
             }
         }

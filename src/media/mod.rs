@@ -6,6 +6,7 @@ pub mod config;
 pub mod control;
 pub mod engine;
 pub mod intake;
+mod keying;
 pub mod latch;
 mod one_way;
 pub mod outgoing;

@@ -107,6 +107,16 @@ impl Outgoing {
         Header { sequence, timestamp, ssrc: self.ssrc, marker: begins }
     }
 
+    /// Numbers a packet of a key that is made here, between whatever else is sent: all of one key
+    /// have the timestamp of its first (RFC 4733 §2.2), which gets `None`.
+    pub fn key(&mut self, now: Instant, began: Option<u32>) -> Header {
+        self.source = None;
+        let timestamp = began.unwrap_or_else(|| self.timestamp_at(now));
+        let sequence = self.next_sequence;
+        self.advance(sequence);
+        Header { sequence, timestamp, ssrc: self.ssrc, marker: began.is_none() }
+    }
+
     /// Numbers a relayed packet of so many samples; `None` if it comes too late to be sent.
     pub fn relayed(&mut self, now: Instant, packet: Incoming, samples: u32) -> Option<Header> {
         let (mut source, begins) = match self.source {
@@ -290,6 +300,25 @@ mod tests {
             assert_eq!(header.timestamp, before.timestamp.wrapping_add(160));
             before = header;
         }
+    }
+
+    /// A key between two packets of a source: the numbers go on, and so does the time.
+    #[test]
+    fn a_key_made_here_goes_between_the_packets_of_a_source() {
+        let mut wire = Wire::new();
+        let before = wire.relayed(&PHONE, 0).unwrap();
+        let first = wire.outgoing.key(wire.now, None);
+        wire.now = wire.now + Duration::from_millis(20);
+        let second = wire.outgoing.key(wire.now, Some(first.timestamp));
+        wire.now = wire.now + Duration::from_millis(20);
+        let after = wire.relayed(&PHONE, 3).unwrap();
+
+        let sequences = [first, second, after].map(|header| header.sequence);
+        assert_eq!(sequences, [1, 2, 3].map(|n| before.sequence.wrapping_add(n)));
+        assert_eq!(first.timestamp, before.timestamp.wrapping_add(160));
+        assert_eq!((second.timestamp, second.marker), (first.timestamp, false));
+        assert_eq!(after.timestamp, before.timestamp.wrapping_add(3 * 160));
+        assert!(first.marker);
     }
 
     /// RFC 4733 §2.2: every packet of a key has the timestamp of its beginning.

@@ -12,6 +12,7 @@ use crate::id::LegId;
 use crate::media::codec::{self, Decoder, Encoder, Samples, transcode_g711};
 use crate::media::control::{Counts, Event, Playback, RoomId, Way};
 use crate::media::engine::{Output, RecordingId, Slot};
+use crate::media::keying::Keying;
 use crate::media::latch::{Latch, Verdict};
 use crate::media::one_way::{Found, OneWay};
 use crate::media::outgoing::{Incoming, Outgoing};
@@ -28,6 +29,8 @@ use crate::rtp::packet::{self, HEADER_BYTES, RtpMut};
 use crate::rtp::srtp::{OVERHEAD_MAX, Receiver, Refused, Sender};
 use crate::sdp::{Codec, Direction, Keys, Negotiated, Payload};
 use crate::time::{Duration, Epoch, Instant};
+
+mod pressing;
 
 /// A leg with an open port.
 #[derive(Debug)]
@@ -57,6 +60,8 @@ pub struct Leg {
     tones: Option<Box<Detector>>,
     /// A key of the peer, for a phone that hears keys as tones only.
     toning: Option<Toning>,
+    /// Keys that we press on the phone, and the timestamp of the one at hand.
+    keying: Option<(Keying, Option<u32>)>,
     /// Emptied at once; kept for its memory.
     pressed: Vec<dtmf::Digit>,
     reports: Reports,
@@ -154,6 +159,7 @@ impl Leg {
             digits: dtmf::Receiver::default(),
             tones: None,
             toning: None,
+            keying: None,
             pressed: Vec::new(),
             reports: Reports::new(ssrc, rng),
             silence: Silence::new(silence_max),
@@ -305,6 +311,9 @@ impl Leg {
         samples: Option<&[i16]>,
     ) -> Option<(SocketAddr, usize)> {
         let to = self.latch.target()?;
+        if self.keying.is_some() {
+            return None;
+        }
         if self.is_toning(now, heard.kind) {
             return self.relay_key(now, heard, buffer).map(|length| (to, length));
         }
@@ -429,13 +438,19 @@ impl Leg {
         self.recording.is_some() || self.tones.is_some()
     }
 
-    /// Listens for keys in what the phone says.
-    pub fn listen(&mut self, samples: &[i16], out: &mut Vec<Output>) {
-        let Some(tones) = &mut self.tones else { return };
+    /// Listens for keys in what the phone says; gives them, each as soon as it is sure.
+    pub fn listen(&mut self, samples: &[i16], out: &mut Vec<Output>) -> Vec<char> {
+        let Some(tones) = &mut self.tones else { return Vec::new() };
         let mut keys = Vec::new(); // takes no memory while there are none
         tones.hear(samples, &mut keys);
-        let events = keys.into_iter().map(|digit| Event::Digit { leg: self.id, digit });
+        let events = keys.iter().map(|digit| Event::Digit { leg: self.id, digit: *digit });
         out.extend(events.map(Output::Event));
+        keys
+    }
+
+    /// Whether a key is heard as tones from the phone.
+    pub fn is_pressing(&self) -> bool {
+        self.tones.as_ref().is_some_and(|tones| tones.is_pressed())
     }
 
     /// Records a packet of the phone or of its peer, if there is a recording.
@@ -467,6 +482,9 @@ impl Leg {
     /// fills a packet.
     pub fn send_mix(&mut self, now: Instant, slot: Slot, samples: &[i16], out: &mut Vec<Output>) {
         let (Some(to), Some(audio)) = (self.latch.target(), &self.audio) else { return };
+        if self.keying.is_some() {
+            return self.rest_from_mix();
+        }
         let rate = if self.is_wide() { 16_000 } else { 8000 };
         let count = rate as usize / 1000 * usize::from(audio.ptime.clamp(10, 60));
         let mut begins = self.mix.is_none();
@@ -502,6 +520,7 @@ impl Leg {
         out: &mut Vec<Output>,
     ) {
         self.digit(now, dtmf::Input::Tick, out);
+        self.press_due(now, slot, out);
         self.play_due(now, slot, library, out);
         if now >= self.reports.next_tick() {
             let counts = Box::new(self.counts());
@@ -538,6 +557,7 @@ impl Leg {
         player
             .map_or(Instant::NEVER, Player::next_tick)
             .min(self.digits.next_tick().unwrap_or(Instant::NEVER))
+            .min(self.keying.as_ref().map_or(Instant::NEVER, |(keying, _)| keying.next_tick()))
             .min(self.reports.next_tick())
             .min(self.silence.next_tick())
             .min(self.one_way.next_tick())

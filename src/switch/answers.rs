@@ -164,6 +164,7 @@ impl Switch {
 
     fn stage_view(&self, call: &Call) -> Stage {
         match call.stage() {
+            CallStage::Camping(_) => Stage::Listening { prompt: "hold".into() },
             CallStage::Conference(conference) => {
                 Stage::InConference { conference: conference.clone() }
             }

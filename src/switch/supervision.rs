@@ -7,7 +7,7 @@ use crate::route::rules::Dest;
 use crate::switch::agents::state_of;
 use crate::switch::request::{Refusal, Reply, Supervise};
 use crate::switch::{Output, Switch};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 impl Switch {
     /// The leg at which an agent talks whom the account `by` wants to supervise from a call.
@@ -71,6 +71,7 @@ impl Switch {
         }
         match self.supervised(None, &agent, &extension) {
             Ok(_) => {}
+            Err(NO_TALK) if self.plan.calls.supervise_wait > Duration::ZERO => {}
             Err(FORBIDDEN) => return Err(Refusal::MayNotSupervise { extension, agent }),
             Err(_) => {
                 let state = self.parts.acd.agent(&agent).map(|view| state_of(view.state).name());

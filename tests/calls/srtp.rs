@@ -3,6 +3,7 @@
 use crate::site::SITE;
 use crate::world::phone::{Manner, Stage};
 use crate::world::{World, in_all_weathers};
+use strowger::cdr::entry::Fact;
 use strowger::sip::message::Method;
 use strowger::time::Duration;
 
@@ -83,6 +84,41 @@ fn encryption_that_is_required_is_the_condition_of_a_call() {
     world.close();
     assert_eq!((world.status_of("1001"), world.ends()[0].0), (488, 488));
     assert!(world.phone("1002").lines.is_empty(), "nobody rings for it");
+}
+
+/// A queue whose calls must be encrypted: its agents' phones are offered nothing else, and a caller
+/// in the clear is refused before anybody rings; from a menu he was answered in, he is hung up on.
+#[test]
+fn a_queue_may_require_encryption() {
+    let site = SITE.replace("[queues.idle]", "[queues.idle]\nsrtp = \"required\"");
+    assert_ne!(site, SITE);
+    in_all_weathers(&site, |world| {
+        for name in ["1001", "1003", "1004", "1005"] {
+            world.set(name, |phone| {
+                phone.manner = Manner::Answers(Duration::from_secs(1));
+                phone.sealing = ENCRYPTED;
+            });
+        }
+        crate::queue::waiting(world, "601");
+        let seat = crate::queue::rung(world);
+        world.until("they talk", |world| world.talk("1001", seat));
+
+        let offer = &world.phone(seat).line().remote_sdp;
+        assert!(offer.contains("RTP/SAVP 8"), "{offer}");
+        world.hang_up("1001");
+        world.until("the agent is told", |world| world.stage(seat) == Stage::Over);
+    });
+    let mut world = World::new(&site);
+    world.act("1001", |phone, now| {
+        let offer = phone.talk_sdp();
+        phone.dial(now, "601", &offer);
+    });
+    world.until("the call has ended", |world| world.ends().len() == 1);
+    world.close();
+    assert_eq!(world.status_of("1001"), 488);
+    assert_eq!(world.ends(), [(488, "not_encrypted".to_owned())]);
+    let is_queued = |fact: &Fact| matches!(fact, Fact::Queued { .. } | Fact::Offered { .. });
+    assert!(!world.has(is_queued), "he was never in the line");
 }
 
 /// An answer in the clear to an offer that was not: the phone is hung up on.

@@ -3,11 +3,12 @@
 use crate::control_dial::record;
 use crate::queue::{rung, waiting};
 use crate::site::SITE;
-use crate::world::phone::Stage;
+use crate::world::phone::{Manner, Stage};
 use crate::world::studio::Heard;
 use crate::world::{World, in_all_weathers};
 use strowger::cdr::entry::{AgentState, Fact, JoinWhy, OrderKind, SupervisorMode};
 use strowger::id::CallId;
+use strowger::media::control::Command;
 use strowger::sip::message::Method;
 use strowger::switch::request::{Refusal, Reply, Request, Supervise};
 use strowger::time::Duration;
@@ -53,6 +54,45 @@ fn keys_say_who_hears_the_supervisor() {
         assert_eq!(record.joins[0].why, JoinWhy::Supervise);
         assert_eq!(record.talks.len(), 1, "one talk, whoever listened");
     });
+}
+
+/// Keys of the two who talk reach each other though a supervisor is mixed in; his own are orders.
+#[test]
+fn keys_pass_a_supervisor_who_is_heard() {
+    let mut world = World::new(&site());
+    let seat = talk_with_agent(&mut world);
+    listen(&mut world, seat);
+    let pressed = |world: &mut World, who: &str| {
+        let before = world.studio.orders.len();
+        world.press(who, '5');
+        world.settle();
+        let orders = world.studio.orders[before..].iter();
+        let pressed = orders.filter_map(|order| match order {
+            Command::Press { leg, key: '5' } => Some(*leg),
+            _ => None,
+        });
+        let legs = ["1001", seat, "1002"].map(|name| {
+            (name.to_owned(), world.studio.leg_at(world.phone(name).rtp()).expect("it talks"))
+        });
+        let name = |leg| legs.iter().find(|(_, it)| *it == leg).map(|(name, _)| name.clone());
+        pressed.filter_map(name).collect::<Vec<_>>()
+    };
+    let seat_only = vec![seat.to_owned()];
+    let customer_only = vec!["1001".to_owned()];
+    // While he listens both are relayed, keys too; what he whispers is mixed for the agent alone.
+    for (mode, agent_presses, customer_presses) in [
+        ('1', Vec::new(), Vec::new()),
+        ('2', Vec::new(), seat_only.clone()),
+        ('3', customer_only, seat_only),
+    ] {
+        world.press("1002", mode);
+        world.settle();
+        assert_eq!(pressed(&mut world, seat), agent_presses, "mode {mode}");
+        assert_eq!(pressed(&mut world, "1001"), customer_presses, "mode {mode}");
+        assert_eq!(pressed(&mut world, "1002"), Vec::<String>::new(), "mode {mode}");
+    }
+    part(&mut world);
+    world.settle();
 }
 
 #[test]
@@ -150,7 +190,7 @@ fn a_supervisor_who_holds_disturbs_nobody() {
 
 #[test]
 fn only_who_may_and_only_who_talks() {
-    let mut world = World::new(&site());
+    let mut world = World::new(&impatient());
     for (from, to, status) in [
         ("1006", "*33a", 403),  // may supervise nobody
         ("1002", "*3317", 403), // may not supervise him
@@ -167,6 +207,50 @@ fn only_who_may_and_only_who_talks() {
     world.until("it is refused", |world| world.stage("1006") == Stage::Over);
     assert_eq!(world.status_of("1006"), 403);
     assert!(world.talk("1001", seat));
+}
+
+/// Of an agent who talks with nobody the next talk is waited for.
+#[test]
+fn a_supervisor_waits_for_the_next_talk() {
+    in_all_weathers(&site(), |world| {
+        // Whoever of the three gets the call is supervised.
+        world.set("1004", |phone| phone.manner = Manner::Refuses(486));
+        world.set("1005", |phone| phone.manner = Manner::Refuses(486));
+        world.dial("1002", "*33a");
+        world.until("he hears music", |world| world.hears_prompt("1002", "hold"));
+        world.settle();
+        waiting(world, "601");
+        world.until("the agent's phone rings", |world| world.rings("1003"));
+        assert!(world.hears_prompt("1002", "hold"), "it rings only");
+        world.run(Duration::from_secs(1));
+        world.answer("1003");
+        world.until("he listens", |world| world.hears("1002") == heard(&["1001", "1003"]));
+        assert!(world.talk("1001", "1003"));
+        world.press("1002", '3');
+        world.until("he is heard", |world| world.hears("1001") == heard(&["1002", "1003"]));
+        part(world);
+    });
+}
+
+#[test]
+fn a_supervisor_waits_for_so_long_only() {
+    let mut world = World::new(&site());
+    world.dial("1002", "*33a");
+    world.until("he hears music", |world| world.hears_prompt("1002", "hold"));
+    world.settle();
+    world.run(Duration::from_secs(590));
+    assert!(world.hears_prompt("1002", "hold"));
+    world.run(Duration::from_secs(20));
+    world.until("he is hung up", |world| world.stage("1002") == Stage::Over);
+    world.settle();
+    assert_eq!(world.ends(), [(200, "agent_not_talking".to_owned())]);
+
+    world.dial("1002", "*33b");
+    world.until("he hears music", |world| world.hears_prompt("1002", "hold"));
+    world.settle();
+    world.hang_up("1002");
+    world.close();
+    assert_eq!(world.ends()[1], (200, "caller_hung_up".to_owned()));
 }
 
 /// Without an id after the code it is asked for.
@@ -186,7 +270,7 @@ fn the_id_is_asked_for() {
 /// A program rings the supervisor; a second order changes what he does.
 #[test]
 fn a_program_orders_supervision() {
-    in_all_weathers(&site(), |world| {
+    in_all_weathers(&impatient(), |world| {
         let order = |world: &mut World, agent: &str, extension: &str, mode| {
             let (agent, extension, by) = (agent.into(), extension.into(), "crm".to_owned());
             world.ask(Request::Supervise(Supervise { agent, extension, mode, by }))
@@ -243,6 +327,11 @@ fn an_agents_call_out_is_taken_over() {
 fn site() -> String {
     let may = "[extensions.1002]\nsupervises = [\"queue:idle\"]";
     SITE.replace("[extensions.1002]", may)
+}
+
+/// Nobody waits for an agent's next talk.
+fn impatient() -> String {
+    format!("{}\n[calls]\nsupervise_wait = \"0s\"\n", site())
 }
 
 /// 1001 talks with an agent of the queue; says where he sits.

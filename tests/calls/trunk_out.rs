@@ -5,6 +5,7 @@ use crate::world::phone::{Manner, Stage};
 use crate::world::{World, in_all_weathers};
 use strowger::cdr::entry::{Direction, Fact, OfferOutcome};
 use strowger::cdr::record::CallRecord;
+use strowger::media::control::Command;
 use strowger::sip::message::{Message, Method, Name, Request};
 use strowger::time::Duration;
 
@@ -198,6 +199,28 @@ fn keys_go_out_as_info() {
     world.settle();
     let info = sent(&world, Method::Info).pop().expect("an INFO");
     assert!(String::from_utf8_lossy(info.body()).starts_with("Signal=5\r\n"));
+    world.hang_up("1001");
+    world.close();
+}
+
+/// And the trunk's reach the phone in its audio, whatever that knows of keys.
+#[test]
+fn keys_that_come_as_info_are_pressed_on_the_phone() {
+    let mut world = begun(&site("digits = 'info'"));
+    world.set("itsp", |phone| phone.manner = Manner::Answers(Duration::from_secs(1)));
+    world.dial("1001", "02112345678");
+    world.until("they talk", |world| world.talk("1001", "itsp"));
+    world.settle();
+    world.act("itsp", |phone, now| {
+        phone.in_dialog(now, Method::Info, "Signal=7\r\nDuration=160\r\n");
+    });
+    world.settle();
+
+    let leg = world.studio.leg_at(world.phone("1001").rtp()).expect("it is connected");
+    let pressed: Vec<_> =
+        world.studio.orders.iter().filter(|it| matches!(it, Command::Press { .. })).collect();
+    assert_eq!(pressed, [&Command::Press { leg, key: '7' }]);
+    assert!(sent(&world, Method::Info).is_empty(), "it does not go back");
     world.hang_up("1001");
     world.close();
 }

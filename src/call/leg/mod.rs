@@ -406,6 +406,14 @@ impl Leg {
         matches!(&self.state, State::Inviting(inviting) if inviting.ringing)
     }
 
+    /// Whether the peer's audio is encrypted, or will be as far as its offer says.
+    pub fn is_encrypted(&self) -> bool {
+        match (self.audio.agreed(), &self.offer) {
+            (Some(agreed), _) => agreed.keys.is_some(),
+            (None, offer) => offer.as_ref().is_some_and(sdp::has_keys),
+        }
+    }
+
     /// Whether the peer's offer, if it has made one, has audio that can be answered with `codecs`.
     pub fn can_talk(&self, codecs: &[Codec]) -> bool {
         self.offer.as_ref().is_none_or(|offer| self.audio.can_answer(offer, codecs))

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::acd::config::Srtp;
 use crate::config::Config;
 use crate::config::problem::{Finding, Path, error, owned, warning};
 use crate::id::PromptId;
@@ -270,7 +271,8 @@ fn media(config: &Config, findings: &mut Vec<Finding>) {
     let accounts = config.extensions.values().map(|account| account.srtp);
     let mut asked = accounts.chain(config.trunks.values().map(|trunk| trunk.srtp));
     let may_encrypt = media.srtp != Some(Security::Off)
-        || asked.any(|srtp| srtp.is_some_and(|srtp| srtp != Security::Off));
+        || asked.any(|srtp| srtp.is_some_and(|srtp| srtp != Security::Off))
+        || config.acd.queues.values().any(|queue| queue.srtp.is_some_and(|srtp| srtp != Srtp::Off));
     if media.srtp_suites.is_empty() && may_encrypt {
         let text = "nothing could be encrypted; write a suite, or `srtp = \"off\"`";
         findings.push(error(&["media", "srtp_suites"], text));

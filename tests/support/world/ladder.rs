@@ -140,6 +140,7 @@ impl Ladder {
                 format!("record nothing of leg {}", leg.index)
             }
             Command::PauseRecording { leg, .. } => format!("record leg {} again", leg.index),
+            Command::Press { leg, key } => format!("press {key} on leg {}", leg.index),
             Command::Record { leg, .. } => format!("record leg {}", leg.index),
             Command::Return { port } => format!("port {} is not needed", port.rtp),
             Command::Room(room) => format!("a room of {} legs", room.parties.len()),

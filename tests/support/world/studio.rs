@@ -94,6 +94,7 @@ impl Studio {
             Command::PauseRecording { leg, .. } => {
                 assert!(self.leg(*leg).recording.is_some(), "{command:?} without a recording");
             }
+            Command::Press { .. } => {}
             Command::Record { leg, path } => self.leg(*leg).recording = Some(path.clone()),
             Command::Return { port } => reports.push((QUICK, Event::Spare { port: *port })),
             Command::Room(room) => self.room(thread, room),
