@@ -60,7 +60,7 @@ fn measure(calls: usize, recorded: usize) {
         config,
     };
     let (sender, events) = bounded::<Event>(10_000);
-    let media = MediaThreads::start(setup, sender).expect("the address is this machine's");
+    let mut media = MediaThreads::start(setup, sender).expect("the address is this machine's");
     let probe = Probe::bind(IpAddr::from([127, 0, 30, 2]), 16).expect("free ports");
     let mut ends = Vec::new();
     for call in 0..calls {
@@ -77,6 +77,7 @@ fn measure(calls: usize, recorded: usize) {
             let path = format!("{call}.wav").into();
             media.send(0, Command::Record { leg: legs[0], path });
         }
+        media.wake();
     }
     probe.run(&ends, Duration::from_secs(1)); // warms up
     let names = ["media 0", "record", "seal"];

@@ -3,8 +3,13 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
 use strowger::shell::cli;
 use tokio::runtime;
+
+/// Messages are made in one thread and freed in another, which it is made for.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// A softswitch and ACD daemon for on-prem telephony, in one binary
 #[derive(Debug, Parser)]

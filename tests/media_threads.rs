@@ -143,9 +143,9 @@ fn a_leg_moves_to_another_thread() {
         first.says(site.address(ports[0]), n, &low[..160]); // wait in the socket
     }
     assert_eq!(site.event(), Event::Moved { leg: leg(0, 0) });
-    assert!(site.media.send(1, Command::Bridge { a: leg(0, 0), b: leg(1, 1) }));
+    site.order_to(1, Command::Bridge { a: leg(0, 0), b: leg(1, 1) });
     let playback = Playback { id: PlayId(9), sounds: [].into(), repeat: false };
-    assert!(site.media.send(1, Command::Play { leg: leg(1, 1), playback }));
+    site.order_to(1, Command::Play { leg: leg(1, 1), playback });
     assert!(matches!(site.event(), Event::Ended { .. })); // so the bridge is there
     third.says(site.address(others[1]), 7, &high[..160]);
     first.hears();
@@ -161,7 +161,7 @@ fn a_leg_moves_to_another_thread() {
         assert_eq!(first.hears().1, payload);
     }
 
-    assert!(site.media.send(1, Command::Close { leg: leg(0, 0) }));
+    site.order_to(1, Command::Close { leg: leg(0, 0) });
     let Event::Closed { counts, .. } = site.event() else { panic!("not closed") };
     assert_eq!((counts.received.packets, counts.received.lost), (105, 0));
     assert_eq!(counts.strangers, 0);
@@ -258,8 +258,13 @@ impl Site {
         fs::write(folder.join(format!("{name}.wav")), bytes).unwrap();
     }
 
-    fn order(&self, command: Command) {
-        assert!(self.media.send(0, command));
+    fn order(&mut self, command: Command) {
+        self.order_to(0, command);
+    }
+
+    fn order_to(&mut self, thread: u8, command: Command) {
+        assert!(self.media.send(thread, command));
+        self.media.wake();
     }
 
     fn address(&self, port: Port) -> SocketAddr {
@@ -302,20 +307,20 @@ impl Site {
         let ports = [self.spare_of(thread), self.spare_of(thread)];
         for (index, (port, phone)) in (0..).zip(ports.into_iter().zip(phones)) {
             let leg = leg(call, index);
-            self.media.send(thread, Command::Open { leg, port });
-            self.media.send(thread, Command::Connect { leg, audio: Box::new(alaw(phone)) });
+            self.order_to(thread, Command::Open { leg, port });
+            self.order_to(thread, Command::Connect { leg, audio: Box::new(alaw(phone)) });
         }
-        self.media.send(thread, Command::Bridge { a: leg(call, 0), b: leg(call, 1) });
+        self.order_to(thread, Command::Bridge { a: leg(call, 0), b: leg(call, 1) });
         // Orders are carried out in turn: the end of playing nothing says that the rest is done.
         let playback = Playback { id: PlayId(0), sounds: [].into(), repeat: false };
-        self.media.send(thread, Command::Play { leg: leg(call, 0), playback });
+        self.order_to(thread, Command::Play { leg: leg(call, 0), playback });
         assert!(matches!(self.event(), Event::Ended { .. }));
         ports
     }
 
     fn close(&mut self, leg: LegId) -> Counts {
         for thread in 0..self.media.threads() {
-            self.media.send(thread, Command::Close { leg });
+            self.order_to(thread, Command::Close { leg });
         }
         match self.event() {
             Event::Closed { leg: closed, counts } if closed == leg => *counts,

@@ -104,6 +104,7 @@ pub fn start(
         out: owed,
         stop_at: None,
         unstored: BTreeMap::new(),
+        unwoken: None,
         alive,
     };
     let thread = thread::Builder::new().name("switch".to_owned()).spawn(move || driver.run())?;
@@ -129,6 +130,8 @@ struct Driver {
     /// What is to be found again at the next start, until it is given to the ledger: one commit
     /// takes all that changed in a quarter of a second, and of each key only the last value.
     unstored: BTreeMap<String, Option<String>>,
+    /// Since when media threads have orders that they were not woken for.
+    unwoken: Option<Instant>,
     /// When the thread ends, calls or not.
     stop_at: Option<Instant>,
 }
@@ -141,9 +144,10 @@ impl Driver {
             self.alive.store(now.as_micros(), Ordering::Relaxed);
             self.look_around(now);
             self.weigh(now);
+            self.wake_media(now);
             if self.stop_at.is_some_and(|at| now >= at || self.switch.is_idle()) {
                 self.store();
-                return self.ends.media;
+                return self.ends.media; // stopping them wakes them
             }
             if let Some(input) = self.known.pop_front() {
                 self.step(input);
@@ -159,6 +163,23 @@ impl Driver {
             if let Some(input) = input {
                 self.step(input);
             }
+        }
+    }
+
+    /// Wakes the media threads that have orders, once for all that is at hand, or for a
+    /// millisecond of it.
+    fn wake_media(&mut self, now: Instant) {
+        let ends = &self.ends;
+        let is_at_hand = || {
+            !(ends.sip_incoming.urgent.is_empty()
+                && ends.sip_incoming.new.is_empty()
+                && ends.media_events.is_empty())
+        };
+        if let Some(since) = self.unwoken
+            && (now >= since + MEDIA_WAIT_MAX || !is_at_hand())
+        {
+            self.unwoken = None;
+            self.ends.media.wake();
         }
     }
 
@@ -218,7 +239,10 @@ impl Driver {
                 }
                 Output::Entry(entry) => self.ends.ledger.append(entry),
                 // Lost only if the thread does not keep up; it counts and logs that.
-                Output::Media(thread, command) => _ = self.ends.media.send(thread, command),
+                Output::Media(thread, command) => {
+                    self.ends.media.send(thread, command);
+                    self.unwoken.get_or_insert_with(|| self.ends.clock.now());
+                }
                 Output::Resolve { id, question } => self.resolve(id, question),
                 Output::Send { flow, message } => self.ends.sip.send(&flow, &message),
                 Output::Store { key, value } => _ = self.unstored.insert(key, value),
@@ -283,6 +307,9 @@ impl From<Incoming> for Input {
         }
     }
 }
+
+/// How long an order may wait for its media thread to be woken while there is more to do.
+const MEDIA_WAIT_MAX: Duration = Duration::from_millis(1);
 
 /// Questions that may wait for the Switch.
 const ORDERS_MAX: usize = 1024;

@@ -66,6 +66,8 @@ pub struct MediaThreads {
 struct Thread {
     orders: Sender<Order>,
     wake: Arc<OwnedFd>,
+    /// It has orders that it was not woken for.
+    unwoken: bool,
     tally: Arc<Tally>,
     handle: JoinHandle<()>,
 }
@@ -145,7 +147,7 @@ impl MediaThreads {
                     tracing::error!(%error, "a media thread ended");
                 }
             })?;
-            threads.push(Thread { orders, wake, tally, handle });
+            threads.push(Thread { orders, wake, unwoken: false, tally, handle });
         }
         Ok(Self { threads, recordings, prompts: Some((prompts, reader)) })
     }
@@ -155,18 +157,29 @@ impl MediaThreads {
         self.threads.len() as u8 // at most `THREADS_MAX`
     }
 
-    /// Gives an order to a thread without waiting; false, and counted, if it found no room.
-    pub fn send(&self, thread: u8, command: Command) -> bool {
-        let Some(media) = self.threads.get(usize::from(thread)) else { return false };
+    /// Gives an order to a thread without waiting; false, and counted, if it found no room. The
+    /// thread looks at it at the next `wake` at the latest.
+    pub fn send(&mut self, thread: u8, command: Command) -> bool {
+        let Some(media) = self.threads.get_mut(usize::from(thread)) else { return false };
         match media.orders.try_send(Order::Command(command)) {
             Ok(()) => {
-                thread::wake(&media.wake);
+                media.unwoken = true;
                 true
             }
             Err(TrySendError::Full(order) | TrySendError::Disconnected(order)) => {
                 tracing::error!(?order, "a media thread does not keep up");
                 media.tally.commands_lost.fetch_add(1, Ordering::Relaxed); // a count
                 false
+            }
+        }
+    }
+
+    /// Wakes the threads that were given orders: once for all of them, since a wake-up costs more
+    /// than most orders do.
+    pub fn wake(&mut self) {
+        for media in &mut self.threads {
+            if std::mem::take(&mut media.unwoken) {
+                thread::wake(&media.wake);
             }
         }
     }
@@ -189,7 +202,7 @@ impl MediaThreads {
     /// Closes all legs and waits until every recording is complete. `events` must be emptied
     /// meanwhile, or its receiver be gone.
     pub fn stop(mut self) {
-        for Thread { orders, wake, tally: _, handle } in self.threads {
+        for Thread { orders, wake, handle, .. } in self.threads {
             drop(orders.send(Order::Stop));
             thread::wake(&wake);
             join(handle);
