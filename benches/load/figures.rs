@@ -46,22 +46,29 @@ pub fn percentile(numbers: &mut [f64], share: f64) -> f64 {
 /// Rows of what was measured, beside what other switches took on a machine of two cores.
 #[derive(Debug, Default)]
 pub struct Table {
-    rows: Vec<[String; 4]>,
+    rows: Vec<[String; 5]>,
 }
 
 impl Table {
     pub fn row(&mut self, work: &str, ours: String, asterisk: &str, rustpbx: &str) {
-        println!("{work}: {ours}");
-        self.rows.push([work.to_owned(), ours, asterisk.to_owned(), rustpbx.to_owned()]);
+        self.row_beside(work, ours, [asterisk, rustpbx, ""]);
+    }
+
+    /// `rivals`: Asterisk and RustPBX, as they were once measured; rtpengine in this run.
+    pub fn row_beside(&mut self, work: &str, ours: String, rivals: [&str; 3]) {
+        println!("{work}: {ours} {}", rivals[2]);
+        let [asterisk, rustpbx, rtpengine] = rivals.map(str::to_owned);
+        self.rows.push([work.to_owned(), ours, asterisk, rustpbx, rtpengine]);
     }
 }
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let head = ["work", "Strowger", "Asterisk 22.10", "RustPBX 0.5-rc"].map(str::to_owned);
-        let rows: Vec<&[String; 4]> = [&head].into_iter().chain(&self.rows).collect();
+        let head = ["work", "Strowger", "Asterisk 22.10", "RustPBX 0.5-rc", "rtpengine, beside us"];
+        let head = head.map(str::to_owned);
+        let rows: Vec<&[String; 5]> = [&head].into_iter().chain(&self.rows).collect();
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-        let widths: Vec<usize> = (0..4).map(|column| width(column).unwrap_or(0)).collect();
+        let widths: Vec<usize> = (0..5).map(|column| width(column).unwrap_or(0)).collect();
         writeln!(f)?;
         for (index, row) in rows.iter().enumerate() {
             for (cell, width) in row.iter().zip(&widths) {

@@ -8,12 +8,12 @@ use std::thread;
 use std::time::Duration;
 
 use crate::figures::{Cpu, Table, percentile};
-use crate::relay::Talks;
 use crate::rtp;
 use crate::support::daemon::password;
 use crate::support::place::Place;
 use crate::support::wait;
 use crate::support::wire::{Challenge, Wire, status};
+use crate::talks::Talks;
 
 const CALLS: u16 = 20;
 const TIME: Duration = Duration::from_secs(60);

@@ -2,7 +2,11 @@
 //! `cargo xtask load [register|call|queue|relay|crowd|flood]`.
 //!
 //! SIPp registers and calls; an RTP generator of ours counts every packet at both ends. What the
-//! daemon costs is the CPU time that the kernel has given to its threads.
+//! daemon costs is the CPU time that the kernel has given to its threads. Where rtpengine is
+//! installed (Debian's `rtpengine-daemon`), it carries the same audio in the same run.
+//!
+//! Of `relay`, the environment says how much: `STROWGER_LOAD_CALLS` (100), `STROWGER_LOAD_SECONDS`
+//! (15), and `STROWGER_LOAD_ROWS`, a part of the names of the rows that are wanted.
 
 #[allow(dead_code, reason = "the tests with real peers use the rest")]
 #[path = "../../tests/support/mod.rs"]
@@ -12,10 +16,14 @@ mod call;
 mod crowd;
 mod figures;
 mod flood;
+mod mixed;
 mod queue;
 mod register;
 mod relay;
+mod rooms;
 mod rtp;
+mod rtpengine;
+mod talks;
 
 use std::process::ExitCode;
 

@@ -1,27 +1,17 @@
 //! Calls with audio both ways: what a relayed call costs, with and without a recording, encrypted
-//! and not.
+//! and not, in a conference, with a supervisor; and beside it what rtpengine takes for the same.
 
-use std::collections::HashMap;
-use std::net::UdpSocket;
-use std::sync::Mutex;
 use std::time::Duration;
 
-use strowger::media::config::Config;
-use strowger::rng::Rng;
-use strowger::rtp::srtp::{MasterKey, Receiver, Sender, Suite};
+use strowger::rtp::srtp::Suite;
 
-use crate::call::{QUIET, register};
 use crate::figures::{Cpu, Table, percentile};
-use crate::rtp::{self, Stream};
-use crate::support::daemon::{Daemon, extensions, password};
-use crate::support::place::Place;
-use crate::support::sipp::{Report, Scenario, Sipp};
+use crate::rooms;
+use crate::rtp::{self, Counted, Stream};
+use crate::rtpengine;
+use crate::support::daemon::resident_kib;
 use crate::support::wait;
-
-const CALLS: u16 = 100;
-const TIME: Duration = Duration::from_secs(15);
-const FIRST_PORT: u16 = 10_000;
-const LIMIT: Duration = Duration::from_secs(90);
+use crate::talks::{Suites, Talks};
 
 /// How the calls of a row are carried.
 #[derive(Clone, Copy)]
@@ -31,223 +21,127 @@ struct Kind {
     record: &'static str,
     /// What encrypts the audio of the caller, and that of the callee.
     suites: Suites,
+    /// Whether rtpengine carries the same.
+    beside: bool,
 }
 
-/// What encrypts the audio of the callers, and that of whom they call.
-pub type Suites = [Option<Suite>; 2];
+/// How much is measured.
+#[derive(Clone, Debug)]
+pub struct Scale {
+    pub calls: u16,
+    pub time: Duration,
+    /// Part of the names of the rows that are wanted; empty for all.
+    rows: String,
+}
+
+impl Scale {
+    /// 100 calls for 15 s, or what the environment says.
+    fn from_environment() -> Self {
+        let word = |name: &str| std::env::var(name).ok();
+        let number = |name, default| {
+            let told = word(name).map(|told| told.parse().expect("it is a number"));
+            told.unwrap_or(default)
+        };
+        let calls = number("STROWGER_LOAD_CALLS", 100);
+        let time = Duration::from_secs(number("STROWGER_LOAD_SECONDS", 15).into());
+        Self { calls, time, rows: word("STROWGER_LOAD_ROWS").unwrap_or_default() }
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        name.contains(&self.rows)
+    }
+}
+
+/// What one way to carry calls has cost.
+pub struct Cost {
+    /// Percent of a core, of one call.
+    pub share: f64,
+    pub counted: Counted,
+    /// KiB that one call has added to the resident memory, and MB of the whole.
+    pub added_kib: f64,
+    pub resident_mb: u64,
+}
 
 pub fn measure(table: &mut Table) {
-    let kind = |name, suites| Kind { name, rivals: ("", ""), record: "never", suites };
+    let scale = Scale::from_environment();
+    let kind =
+        |name, suites| Kind { name, rivals: ("", ""), record: "never", suites, beside: false };
     let counter = Some(Suite::Counter128Tag80);
     let kinds = [
-        Kind { rivals: ("0.30–0.41", "0.23–0.29"), ..kind("relayed", [None; 2]) },
+        Kind { rivals: ("0.30–0.41", "0.23–0.29"), beside: true, ..kind("relayed", [None; 2]) },
         Kind {
             rivals: ("0.70–0.90", "0.36–0.51"),
             record: "always",
             ..kind("relayed and recorded", [None; 2])
         },
-        kind("relayed from SRTP (AES-CM) to plain", [counter, None]),
-        kind("relayed from SRTP to SRTP (AES-CM)", [counter; 2]),
+        Kind { beside: true, ..kind("relayed from SRTP (AES-CM) to plain", [counter, None]) },
+        Kind { beside: true, ..kind("relayed from SRTP to SRTP (AES-CM)", [counter; 2]) },
         kind("relayed from SRTP to SRTP (AES-GCM)", [Some(Suite::Gcm128); 2]),
     ];
-    for kind in kinds {
-        row(table, kind);
+    for kind in kinds.into_iter().filter(|kind| scale.wants(kind.name)) {
+        row(table, &scale, kind);
+    }
+    if scale.wants("supervised") {
+        rooms::supervised(table, &scale);
+    }
+    if scale.wants("conference") {
+        rooms::conferences(table, &scale);
     }
 }
 
-fn row(table: &mut Table, kind: Kind) {
+fn row(table: &mut Table, scale: &Scale, kind: Kind) {
     let Kind { name, rivals: (asterisk, rustpbx), .. } = kind;
-    let (share, counted, resident) = relay(kind);
-    let lost = counted.sent - counted.received.min(counted.sent);
-    let mut delays = counted.delays;
+    let ours = relay(scale, kind);
+    let theirs = if kind.beside { rtpengine::relay(scale, kind.suites) } else { None };
+    let tell =
+        |told: fn(&Cost) -> String| [told(&ours), theirs.as_ref().map(told).unwrap_or_default()];
+    let [share, beside] = tell(|cost| format!("{:.3}", cost.share));
+    let work = format!("one G.711 call {name}, of {}, % of a core", scale.calls);
+    table.row_beside(&work, share, [asterisk, rustpbx, &beside]);
+    let [lost, beside] = tell(|cost| delays(&cost.counted));
+    let work = format!("{name}: lost of packets; delay p50 / p99, ms");
+    table.row_beside(&work, lost, ["", "", &beside]);
+    let [added, beside] = tell(memory);
+    let work = format!("{name}: memory of a call, KiB; resident, MB");
+    table.row_beside(&work, added, ["", "700 a call", &beside]);
+}
+
+/// Lost of all packets, and their delays.
+pub fn delays(counted: &Counted) -> String {
+    let Counted { sent, received, delays, .. } = counted;
+    let lost = sent - received.min(sent);
+    let mut delays = delays.clone();
     let (p50, p99) = (percentile(&mut delays, 0.5), percentile(&mut delays, 0.99));
-    table.row(
-        &format!("one G.711 call {name}, of {CALLS}, % of a core"),
-        format!("{share:.3}"),
-        asterisk,
-        rustpbx,
-    );
-    table.row(
-        &format!("{name}: lost of {} packets; delay p50 / p99, ms", counted.sent),
-        format!("{lost}; {p50:.2} / {p99:.2}"),
-        "",
-        "",
-    );
-    table.row(&format!("{name}: resident memory, MB"), resident.to_string(), "", "0.7 a call");
+    format!("{lost} of {sent}; {p50:.2} / {p99:.2}")
 }
 
-/// Percent of a core per call, what was counted, and resident MB.
-fn relay(kind: Kind) -> (f64, rtp::Counted, u64) {
+pub fn memory(cost: &Cost) -> String {
+    format!("{:.1}; {}", cost.added_kib, cost.resident_mb)
+}
+
+fn relay(scale: &Scale, kind: Kind) -> Cost {
     let line_end = format!("\"\nrecord = \"{}\"\n", kind.record);
-    let mut talks = Talks::begin(CALLS, TIME, &line_end, kind.suites);
-    let pid = talks.node.pid();
-    let before = Cpu::of(pid);
-    let began = wait::now();
-    let counted = rtp::exchange(std::mem::take(&mut talks.streams), TIME);
-    let seconds = wait::now().duration_since(began).as_secs_f64();
-    let cpu = Cpu::of(pid).since(before);
-    let resident = talks.node.resident_kib() / 1024;
+    let mut talks = Talks::begin(scale.calls, scale.time, &line_end, kind.suites);
+    let (pid, before) = (talks.node.pid(), talks.resident_before);
+    let streams = std::mem::take(&mut talks.streams);
+    let cost = cost(scale.time, streams, (pid, before), scale.calls);
     talks.end();
-    (100.0 * cpu / seconds / f64::from(CALLS), counted, resident)
+    cost
 }
 
-/// Calls that talk, with a socket at both ends of each.
-pub struct Talks {
-    pub node: Daemon,
-    pub streams: Vec<Stream>,
-    caller: Sipp,
-    callee: Sipp,
-}
-
-impl Talks {
-    /// Begins some calls, which stay for `time` and a little; `line_end` ends every line of the
-    /// callers' accounts.
-    /// `suites` says what encrypts the audio of each end.
-    pub fn begin(calls: u16, time: Duration, line_end: &str, suites: Suites) -> Self {
-        let users = extensions(2000..2000 + u32::from(calls)).replace("\"\n", line_end);
-        let [near_key, far_key] = suites.map(|suite| suite.map(key));
-        let mut callee = extensions([1001]);
-        if suites[1].is_some() {
-            callee = callee.replace("\"\n", "\"\nsrtp = \"preferred\"\n");
-        }
-        let node = Daemon::start(&format!("{QUIET}{users}{callee}"));
-        let (near, far) = (Place::new(), Place::new());
-        register(&node, &far, 1001..1002);
-        let near_sockets = sockets(&near, calls);
-        let far_sockets = sockets(&far, calls);
-        let limit = time + LIMIT;
-        let callee = Scenario::new("callee_with_port", &far, 5060, node.sip())
-            .users(&(0..calls).map(|call| port(call).to_string()).collect::<Vec<_>>())
-            .calls(u32::from(calls), 50)
-            .option(
-                &described(far_key.as_ref(), "RTP/AVP", tag_of_ours).each_ref().map(String::as_str),
-            )
-            .keep(far)
-            .start(limit);
-        let talk = (time + Duration::from_secs(15)).as_millis().to_string();
-        let caller = Scenario::new("caller_with_port", &near, 5060, node.sip())
-            .users(&(0..calls).map(line).collect::<Vec<_>>())
-            .dials("1001", node.sip())
-            .calls(u32::from(calls), 50)
-            .option(&["-d", &talk])
-            .option(&described(near_key.as_ref(), "RTP/SAVP", |_| 1).each_ref().map(String::as_str))
-            .keep(near)
-            .start(limit);
-        wait::until("all calls talk", Duration::from_secs(20), || {
-            let shown = node.json(&["calls"]);
-            let talking = shown.iter().filter(|call| call["answer_time"].is_string()).count();
-            (talking == usize::from(calls)).then_some(())
-        });
-        let told = (&caller.report(), near_key.as_ref());
-        let mut streams = pair(near_sockets, told, &node);
-        streams.extend(pair(far_sockets, (&callee.report(), far_key.as_ref()), &node));
-        assert_eq!(streams.len(), 2 * usize::from(calls), "both ends of every call");
-        Self { node, streams, caller, callee }
+/// Lets streams speak, and tells what that has cost a process, which was as large as this before
+/// its calls; each of so many calls.
+pub fn cost(time: Duration, streams: Vec<Stream>, (pid, before): (u32, u64), calls: u16) -> Cost {
+    let (cpu, began) = (Cpu::of(pid), wait::now());
+    let counted = rtp::exchange(streams, time);
+    let seconds = wait::now().duration_since(began).as_secs_f64();
+    let cpu = Cpu::of(pid).since(cpu);
+    let resident = resident_kib(pid);
+    let calls = f64::from(calls);
+    Cost {
+        share: 100.0 * cpu / seconds / calls,
+        counted,
+        added_kib: (resident as f64 - before as f64) / calls,
+        resident_mb: resident / 1024,
     }
-
-    /// Waits until all have hung up; every one must have gone well.
-    pub fn end(self) -> Daemon {
-        self.caller.succeeds();
-        self.callee.succeeds();
-        self.node
-    }
-}
-
-fn line(call: u16) -> String {
-    let user = 2000 + u32::from(call);
-    let secret = password(user);
-    format!("{user};[authentication username={user} password={secret}];1001;{}", port(call))
-}
-
-fn port(call: u16) -> u16 {
-    FIRST_PORT + 2 * call
-}
-
-/// One bound socket for each call, by its port.
-fn sockets(place: &Place, calls: u16) -> HashMap<u16, UdpSocket> {
-    let bind = |call| {
-        let socket = UdpSocket::bind(place.at(port(call))).expect("the address is ours alone");
-        socket.set_nonblocking(true).expect("a socket can be made non-blocking");
-        (port(call), socket)
-    };
-    (0..calls).map(bind).collect()
-}
-
-/// What every phone of one side encrypts with.
-fn key(suite: Suite) -> MasterKey {
-    MasterKey::random(suite, &mut Rng::from_number(1))
-}
-
-/// What a scenario's descriptions say of the encryption; who answers an offer that leaves it open
-/// keeps its profile (RFC 8643).
-fn described(key: Option<&MasterKey>, profile: &str, tag: impl Fn(Suite) -> usize) -> [String; 6] {
-    let line = |key: &MasterKey| {
-        let suite = key.suite();
-        format!("crypto:{} {} inline:{}", tag(suite), suite.name(), key.to_base64())
-    };
-    let (profile, line) = match key {
-        None => ("RTP/AVP", "sendrecv".to_owned()),
-        Some(key) => (profile, line(key)),
-    };
-    ["-key", "profile", profile, "-key", "security", &line].map(str::to_owned)
-}
-
-/// The number of a suite in the switch's offer.
-fn tag_of_ours(suite: Suite) -> usize {
-    let suites = Config::default().srtp_suites;
-    1 + suites.iter().position(|own| *own == suite).expect("a suite that is offered by default")
-}
-
-/// What the switch's description says: its port, and its key if it has one.
-struct Told {
-    port: u16,
-    key: Option<MasterKey>,
-}
-
-/// Our port → the switch's description, with its key for `suite`, from the SDP in both directions
-/// of each call.
-fn described_by_switch(report: &Report, suite: Option<Suite>) -> HashMap<u16, Told> {
-    let mut ours = HashMap::new();
-    let mut theirs = HashMap::new();
-    for one in report.trace() {
-        let field = |name: &str| {
-            let line = one.text.lines().find_map(|line| line.strip_prefix(name));
-            line.map(|rest| rest.trim().to_owned())
-        };
-        let (Some(call), Some(audio)) = (field("Call-ID:"), field("m=audio ")) else { continue };
-        let Some(Ok(port)) = audio.split(' ').next().map(str::parse::<u16>) else { continue };
-        if one.sent {
-            ours.insert(call, port);
-        } else {
-            let lines = one.text.lines().filter_map(|line| line.strip_prefix("a=crypto:"));
-            let key = lines.filter_map(read_key).find(|key| Some(key.suite()) == suite);
-            theirs.insert(call, Told { port, key });
-        }
-    }
-    let pairs = ours.into_iter();
-    pairs.filter_map(|(call, port)| Some((port, theirs.remove(&call)?))).collect()
-}
-
-/// `1 SUITE inline:KEY`.
-fn read_key(line: &str) -> Option<MasterKey> {
-    let mut words = line.split(' ').skip(1);
-    let suite = words.next()?.parse().ok()?;
-    MasterKey::from_base64(suite, words.next()?.strip_prefix("inline:")?)
-}
-
-fn pair(
-    sockets: HashMap<u16, UdpSocket>,
-    (report, key): (&Report, Option<&MasterKey>),
-    node: &Daemon,
-) -> Vec<Stream> {
-    let told = described_by_switch(report, key.map(MasterKey::suite));
-    let stream = |(port, socket)| {
-        let told = told.get(&port)?;
-        let secure = key.map(|own| {
-            let theirs = told.key.as_ref().expect("the switch has a key for an encrypted call");
-            (Mutex::new(Sender::new(own)), Mutex::new(Receiver::new(theirs)))
-        });
-        Some(Stream { socket, to: node.place.at(told.port), secure })
-    };
-    sockets.into_iter().filter_map(stream).collect()
 }

@@ -208,11 +208,7 @@ impl Daemon {
 
     /// Resident memory in KiB.
     pub fn resident_kib(&mut self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
-        let status = status.expect("the daemon runs");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-        let number = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
-        number.expect("Linux tells the resident size")
+        resident_kib(self.pid())
     }
 
     /// Open files of the process.
@@ -245,6 +241,14 @@ impl Daemon {
         command.args(words).arg("-c").arg(self.config()).current_dir(self.folder.path());
         command
     }
+}
+
+/// Resident memory of a process, in KiB.
+pub fn resident_kib(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+    number.expect("Linux tells the resident size")
 }
 
 /// The binary under test: the one Cargo has built, or the one `STROWGER_BIN` names.
