@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use smallvec::smallvec;
+use strowger::audio::opus::Wishes;
 use strowger::audio::tone::Sine;
 use strowger::id::{CallId, LegId, PromptId};
-use strowger::media::codec::Encoder;
+use strowger::media::codec::{Encoder, NARROW, Pcm, bytes_max};
 use strowger::media::control::{Command, Ear, Party, Port, Room, RoomId};
 use strowger::media::engine::{Datagram, Engine, Limits, Output, Slot};
 use strowger::media::prompt::{Found, Library};
@@ -24,6 +25,7 @@ fn frame(criterion: &mut Criterion) {
         ("64 parties, G.711", 64, [Codec::Pcma, Codec::Pcmu]),
         ("64 parties, G.722", 64, [Codec::G722, Codec::G722]),
         ("64 parties, half of each", 64, [Codec::Pcma, Codec::G722]),
+        ("8 parties, Opus", 8, [Codec::Opus, Codec::Opus]),
     ] {
         let mut bench = Bench::new(parties, codecs);
         group.bench_function(name, |bencher| bencher.iter(|| bench.frame()));
@@ -36,7 +38,7 @@ struct Bench {
     out: Vec<Output>,
     now: Instant,
     /// A second of each party's packets.
-    payloads: Vec<Vec<[u8; 160]>>,
+    payloads: Vec<Vec<Vec<u8>>>,
     codecs: [Codec; 2],
     turn: usize,
 }
@@ -65,8 +67,10 @@ impl Bench {
             let mut encoder = Encoder::default();
             let mut packet = || {
                 let samples: Vec<i16> = tone.by_ref().take(160).collect();
-                let mut payload = [0; 160];
-                encoder.encode(codec, &samples, &mut payload);
+                let mut payload = vec![0; bytes_max(codec, 20)];
+                let pcm = Pcm { samples: &samples, rate: NARROW };
+                let length = encoder.encode(codec, Wishes::ANY, pcm, &mut payload);
+                payload.truncate(length.unwrap_or(0));
                 payload
             };
             payloads.push((0..50).map(|_| packet()).collect());
@@ -82,7 +86,10 @@ impl Bench {
     fn frame(&mut self) {
         for (index, payloads) in (0..).zip(&self.payloads) {
             let codec = self.codecs[usize::from(index % 2)];
-            let (sequence, timestamp) = (self.turn as u16, 160 * self.turn as u32);
+            let payload = &payloads[self.turn % 50];
+            let sequence = self.turn as u16;
+            let timestamp = codec.clock_rate() / 50 * self.turn as u32;
+            let length = 12 + payload.len();
             let mut buffer = [0; 400];
             buffer[..12].copy_from_slice(&packet::header(
                 false,
@@ -91,8 +98,8 @@ impl Bench {
                 timestamp,
                 index.into(),
             ));
-            buffer[12..172].copy_from_slice(&payloads[self.turn % 50]);
-            let datagram = Datagram { buffer: &mut buffer, length: 172 };
+            buffer[12..length].copy_from_slice(payload);
+            let datagram = Datagram { buffer: &mut buffer, length };
             let slot = Slot::of(port(index));
             self.engine.rtp(self.now, slot, address(index), datagram, &mut self.out);
         }
@@ -122,7 +129,9 @@ fn negotiated(index: u16, codec: Codec) -> Negotiated {
         remote_rtp: address(index),
         remote_rtcp: SocketAddr::new(address(index).ip(), 4001),
         codecs: smallvec![Payload { codec, receive: number, send: number }],
-        digits: None,
+        digits: smallvec![],
+        noise: false,
+        opus: None,
         tones: false,
         direction: Direction::SendRecv,
         ptime: 20,

@@ -8,12 +8,13 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use strowger::rng::Rng;
-use strowger::sdp::offer_answer::{Local, codecs_of, has_digits, has_keys};
-use strowger::sdp::{self, Codec, Direction, MasterKey, Security, Session, Suite};
+use strowger::sdp::offer_answer::{Local, codecs_of, has_digits, has_keys, has_noise, opus_of};
+use strowger::sdp::{self, Codec, Direction, MasterKey, Opus, Security, Session, Suite};
 
 fuzz_target!(|body: &[u8]| {
     let Ok(session) = Session::parse(body) else { return };
     let _ = (codecs_of(&session), has_digits(&session), has_keys(&session));
+    let _ = (has_noise(&session), opus_of(&session));
     let again = Session::parse(session.to_string().as_bytes());
     assert_eq!(again.map(|again| again.media), Ok(session.media.clone()));
 
@@ -33,8 +34,10 @@ const LOCAL: Local<'static> = Local {
     port: 4000,
     session: 1,
     version: 1,
-    codecs: &[Codec::G722, Codec::Pcma, Codec::Pcmu],
+    codecs: &[Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu],
     digits: true,
+    noise: true,
+    opus: Opus::OURS,
     direction: Direction::SendRecv,
     ptime: 20,
     security: Security::Accepted,

@@ -5,6 +5,8 @@ pub mod g711;
 pub mod g722;
 pub mod keys;
 pub mod mix;
+pub mod noise;
+pub mod opus;
 pub mod pace;
 pub mod pitch;
 pub mod resample;

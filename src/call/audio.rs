@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::media::control::Port;
 use crate::rng::Rng;
 use crate::sdp::{
-    self, Codec, Direction, Local, MasterKey, Negotiated, Refusal, Security, Session, Suite,
+    self, Codec, Direction, Local, MasterKey, Negotiated, Opus, Refusal, Security, Session, Suite,
 };
 
 /// The session description of one leg, as both sides left it.
@@ -29,6 +29,10 @@ pub struct Audio {
     direction: Direction,
     /// Whether keys are carried by the audio (RFC 4733).
     digits: bool,
+    /// Whether comfort noise is in our first offer; answers accept it always.
+    noise: bool,
+    /// What the peer is told of Opus that it sends: what the one wants who is to hear it.
+    opus: Opus,
     sealing: Sealing,
     /// The direction that we wanted when the two sides last agreed.
     settled: Direction,
@@ -43,6 +47,7 @@ pub struct Audio {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Offered {
     codecs: Vec<Codec>,
+    noise: bool,
     direction: Direction,
     /// The direction that we want, which an offer of the same does not say.
     wanted: Direction,
@@ -89,6 +94,15 @@ impl fmt::Debug for Sealing {
     }
 }
 
+/// What a phone can hear beside its codecs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ear {
+    /// Comfort noise.
+    pub noise: bool,
+    /// What it wants of Opus.
+    pub opus: Opus,
+}
+
 /// What an agreement changed for the rest of the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
@@ -110,6 +124,8 @@ impl Audio {
             codecs: Vec::new(),
             direction: Direction::SendRecv,
             digits: true,
+            noise: false,
+            opus: Opus::OURS,
             sealing,
             settled: Direction::SendRecv,
             offered: None,
@@ -144,6 +160,11 @@ impl Audio {
     /// From here on we want these codecs, the preferred first: in offers and in answers.
     pub fn want_codecs(&mut self, codecs: Vec<Codec>) {
         self.codecs = codecs;
+    }
+
+    /// From here on the peer is told what `ear` can hear; it is to hear what the peer says.
+    pub fn want_ear(&mut self, ear: Ear) {
+        (self.noise, self.opus) = (ear.noise, ear.opus);
     }
 
     /// From here on keys are carried by the audio, or not.
@@ -195,8 +216,9 @@ impl Audio {
     fn offer_as(&mut self, codecs: Vec<Codec>, direction: Direction) -> String {
         let theirs = self.theirs.take();
         let keys = self.keys_to_offer();
+        let noise = self.agreed.as_ref().map_or(self.noise, |agreed| agreed.noise);
         let text = self.say(|local| {
-            let local = Local { codecs: &codecs, direction, keys: &keys, ..local };
+            let local = Local { codecs: &codecs, noise, direction, keys: &keys, ..local };
             match &theirs {
                 Some(theirs) => sdp::offer_again(&local, theirs),
                 None => sdp::offer(&local),
@@ -204,7 +226,8 @@ impl Audio {
         });
         self.theirs = theirs;
         let again = self.theirs.is_some();
-        self.offered = Some(Offered { codecs, direction, again, wanted: self.direction, keys });
+        let wanted = self.direction;
+        self.offered = Some(Offered { codecs, noise, direction, again, wanted, keys });
         text
     }
 
@@ -286,8 +309,9 @@ impl Audio {
     }
 
     fn fit(&self, offered: &Offered, answer: &Session) -> Result<Negotiated, Refusal> {
-        let Offered { codecs, direction, again, keys, .. } = offered;
-        let local = Local { codecs, direction: *direction, keys, ..self.local() };
+        let Offered { codecs, noise, direction, again, keys, .. } = offered;
+        let (noise, direction) = (*noise, *direction);
+        let local = Local { codecs, noise, direction, keys, ..self.local() };
         match &self.theirs {
             Some(theirs) if *again => sdp::accept_again(&local, theirs, answer),
             _ => sdp::accept(&local, answer),
@@ -330,6 +354,8 @@ impl Audio {
             version: self.version,
             codecs: &[],
             digits: self.digits,
+            noise: true,
+            opus: self.opus,
             direction: self.direction,
             ptime: self.ptime,
             security: self.sealing.security,

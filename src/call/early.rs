@@ -27,6 +27,7 @@ impl Call {
         }
         if self.answered.is_none() {
             let spoken = self.spoken_by(leg);
+            self.suit_party(leg);
             let codecs = self.codecs_after(site, spoken);
             self.drive(now, site, self.party, leg::Input::Progress(codecs), out);
         }

@@ -93,7 +93,10 @@ impl Call {
         let session = self.id.as_u64() ^ u64::from(number);
         let place = (site.media_address(&dial.path.flow), port);
         let sealing = site.sealing(&dial.path.flow, dial.srtp);
-        let audio = Audio::new(place, site.settings.ptime, session, sealing);
+        let mut audio = Audio::new(place, site.settings.ptime, session, sealing);
+        if let Some(party) = self.legs.get(&self.party) {
+            audio.want_ear(party.ear());
+        }
         let mut steps = Vec::new();
         let leg = Leg::inviting(id, dial, audio, codecs, site, &mut steps);
         Some((leg, steps))
@@ -139,6 +142,14 @@ impl Call {
         let rest: Vec<_> = all.iter().copied().filter(|codec| !codecs.contains(codec)).collect();
         codecs.extend(rest);
         codecs
+    }
+
+    /// The party is told what the one can hear whom it is to talk with.
+    pub(super) fn suit_party(&mut self, peer: LegId) {
+        let ear = self.legs.get(&peer).map(Leg::ear);
+        if let (Some(ear), Some(party)) = (ear, self.legs.get_mut(&self.party)) {
+            party.want_ear(ear);
+        }
     }
 
     /// Gives an input to a leg and carries out what it asks.
@@ -208,7 +219,7 @@ impl Call {
                 self.key(now, site, (leg, digit), out);
                 // A phone that has telephone-event may send both.
                 let has_events = self.legs.get(&leg).and_then(|leg| leg.audio().agreed());
-                if has_events.is_some_and(|agreed| agreed.digits.is_none()) {
+                if has_events.is_some_and(|agreed| agreed.digits.is_empty()) {
                     self.press_on_other(leg, digit, out);
                 }
             }

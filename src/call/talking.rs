@@ -35,6 +35,7 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         let spoken = self.spoken_by(peer);
+        self.suit_party(peer);
         self.show(now, site, (self.party, peer), out);
         self.answer_caller(now, site, spoken, out);
         if !matches!(self.stage, Stage::Routing) {

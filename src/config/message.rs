@@ -214,7 +214,6 @@ fn unknown_word(rest: &str, path: &[String]) -> String {
     let choices = known.iter().map(|known| format!("\"{known}\"")).collect::<Vec<_>>().join(", ");
     let not_built = match path {
         [section, .., key] if key == "record" && section != "media" => word == "on-demand",
-        [section, key, ..] if section == "media" && key == "codecs" => word == "opus",
         _ => false,
     };
     if not_built {

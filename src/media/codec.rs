@@ -1,74 +1,166 @@
-//! One leg's codecs: packets to 8 kHz samples and back.
+//! One leg's codecs: packets to samples and back.
+//!
+//! In:       payloads as they come, hostile ones too; samples of 8 or 16 kHz.
+//! Out:      samples at the codec's own rate, and at 8 kHz if that is wanted; payloads.
+//! Not here: waiting for what is late (`intake`), numbering what is sent (`sending`).
 //!
 //! Legs that share a codec are relayed without any of this.
 
 use crate::audio::resample::Resampler;
-use crate::audio::{g711, g722};
+use crate::audio::{g711, g722, opus};
+use crate::media::outgoing::Incoming;
 use crate::sdp::Codec;
 
-/// The most samples that a packet holds: 200 ms, more than a datagram carries unfragmented.
-pub const SAMPLES_MAX: usize = 1600;
-
-/// Room for the samples of one packet.
-pub type Samples = [i16; SAMPLES_MAX];
-
-/// Decodes what one phone sends.
-#[derive(Clone, Debug, Default)]
-pub struct Decoder {
-    /// Made when the phone first uses G.722.
-    wide: Option<Box<WideDecoder>>,
+/// Samples of one channel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pcm<'a> {
+    pub samples: &'a [i16],
+    /// Samples a second: 8000 or 16,000.
+    pub rate: u32,
 }
 
-#[derive(Clone, Debug)]
-struct WideDecoder {
-    g722: g722::Decoder,
-    down: Resampler,
-    /// Emptied at each packet; kept for their memory.
-    wide: Vec<i16>,
+/// What a packet said. Kept from packet to packet, for its memory.
+#[derive(Clone, Debug, Default)]
+pub struct Decoded {
+    own: Vec<i16>,
+    rate: u32,
     narrow: Vec<i16>,
+    /// How many samples stand in front that were lost before the packet.
+    recovered: usize,
+}
+
+impl Decoded {
+    /// At the codec's own rate.
+    pub fn own(&self) -> Pcm<'_> {
+        Pcm { samples: &self.own, rate: self.rate }
+    }
+
+    /// At 8 kHz, if that was wanted, or is the codec's rate.
+    pub fn narrow(&self) -> Pcm<'_> {
+        let samples = if self.rate == NARROW { &self.own } else { &self.narrow };
+        Pcm { samples, rate: NARROW }
+    }
+
+    /// What a codec is encoded from.
+    pub fn pcm_for(&self, codec: Codec) -> Pcm<'_> {
+        if is_wide(codec) { self.own() } else { self.narrow() }
+    }
+
+    /// How much of it was lost before the packet, in samples of 8 kHz.
+    pub fn recovered(&self) -> u32 {
+        (self.recovered * NARROW as usize / self.rate.max(NARROW) as usize) as u32
+    }
+}
+
+/// Decodes what one phone sends.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    /// Made when the phone first uses G.722.
+    g722: Option<Box<g722::Decoder>>,
+    /// Made when the phone first uses Opus.
+    opus: Option<Box<OpusDecoder>>,
+    /// From 16 to 8 kHz; made when that is first wanted.
+    down: Option<Box<Resampler>>,
+}
+
+#[derive(Debug, Default)]
+struct OpusDecoder {
+    inner: opus::Decoder,
+    /// Of the newest packet: source, number, and the timestamp after it.
+    last: Option<(u32, u16, u32)>,
 }
 
 impl Decoder {
-    /// Fills `samples`, one for each tick of the 8 kHz RTP clock; what exceeds it is cut off.
-    pub fn decode<'a>(
+    /// Fills `decoded` with what the packet says, at 8 kHz too if that is wanted: at most 200 ms,
+    /// what exceeds it is cut off. Gives whether it could be decoded.
+    ///
+    /// A packet of Opus that comes after a later one has no effect; one or two that are lost before
+    /// it are made up for, from what it tells of them or by concealment.
+    pub fn decode(
         &mut self,
         codec: Codec,
+        packet: Incoming,
         payload: &[u8],
-        samples: &'a mut Samples,
-    ) -> &'a [i16] {
-        let length = payload.len().min(SAMPLES_MAX);
-        let (payload, samples) = (&payload[..length], &mut samples[..length]);
-        match codec {
-            Codec::Pcma => map(payload, samples, |byte| g711::alaw_decode(*byte)),
-            Codec::Pcmu => map(payload, samples, |byte| g711::ulaw_decode(*byte)),
-            Codec::G722 => self.wide.get_or_insert_default().decode(payload, samples),
+        narrow: bool,
+        decoded: &mut Decoded,
+    ) -> bool {
+        decoded.own.clear();
+        decoded.narrow.clear();
+        decoded.recovered = 0;
+        decoded.rate = if is_wide(codec) { WIDE } else { NARROW };
+        let samples = &mut decoded.own;
+        let bytes = &payload[..payload.len().min(BYTES_MAX)];
+        let is_decoded = match codec {
+            Codec::Pcma => {
+                samples.extend(bytes.iter().map(|byte| g711::alaw_decode(*byte)));
+                true
+            }
+            Codec::Pcmu => {
+                samples.extend(bytes.iter().map(|byte| g711::ulaw_decode(*byte)));
+                true
+            }
+            Codec::G722 => {
+                self.g722.get_or_insert_default().decode(bytes, samples);
+                true
+            }
+            Codec::Opus => {
+                let opus = self.opus.get_or_insert_default();
+                let found = opus.decode(packet, payload, samples);
+                decoded.recovered = found.unwrap_or(0);
+                found.is_ok()
+            }
+        };
+        if narrow && decoded.rate == WIDE {
+            let down = self.down.get_or_insert_with(|| Box::new(Resampler::new(WIDE, NARROW)));
+            down.resample(&decoded.own, &mut decoded.narrow);
         }
-        samples
+        is_decoded
     }
 }
 
-impl Default for WideDecoder {
-    fn default() -> Self {
-        let (wide, narrow) = (Vec::new(), Vec::new());
-        Self { g722: g722::Decoder::default(), down: Resampler::new(16_000, 8000), wide, narrow }
-    }
-}
-
-impl WideDecoder {
-    fn decode(&mut self, payload: &[u8], samples: &mut [i16]) {
-        self.wide.clear();
-        self.narrow.clear();
-        self.g722.decode(payload, &mut self.wide);
-        self.down.resample(&self.wide, &mut self.narrow);
-        map(&self.narrow, samples, |sample| *sample);
+impl OpusDecoder {
+    /// Gives how many samples were recovered.
+    fn decode(
+        &mut self,
+        packet: Incoming,
+        payload: &[u8],
+        samples: &mut Vec<i16>,
+    ) -> Result<usize, opus::Malformed> {
+        let Incoming { ssrc, sequence, timestamp, .. } = packet;
+        let ticks = opus::ticks(payload)?;
+        let known = self.last.filter(|(source, ..)| *source == ssrc);
+        let mut recovered = 0;
+        if let Some((_, last, end)) = known {
+            let step = sequence.wrapping_sub(last);
+            if step == 0 || step > u16::MAX / 2 {
+                return Ok(0);
+            }
+            // As long as the numbers say: what is longer was no loss, but a pause.
+            let gap = timestamp.wrapping_sub(end);
+            if (2..=1 + LOST_MAX).contains(&step) && gap == u32::from(step - 1) * ticks {
+                let count = (ticks / OPUS_TICKS) as usize;
+                for _ in 2..step {
+                    self.inner.conceal(count, samples);
+                }
+                self.inner.recover(payload, count, samples);
+                recovered = samples.len();
+            }
+        }
+        self.last = Some((ssrc, sequence, timestamp.wrapping_add(ticks)));
+        self.inner.decode(payload, samples)?;
+        Ok(recovered)
     }
 }
 
 /// Encodes what one phone hears.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Encoder {
     /// Made when the phone first needs G.722.
     wide: Option<Box<WideEncoder>>,
+    /// Made when the phone first needs Opus, and anew when the rate of what it hears changes.
+    opus: Option<Box<opus::Encoder>>,
+    /// Of the packets that are sent so many do not arrive, in percent.
+    lost: u8,
 }
 
 #[derive(Clone, Debug)]
@@ -81,53 +173,85 @@ struct WideEncoder {
 }
 
 impl Encoder {
-    /// Fills as much of `payload` as there are samples, and the other way round.
-    pub fn encode(&mut self, codec: Codec, samples: &[i16], payload: &mut [u8]) {
+    /// Fills `payload` and gives its length; `None` if it is not to be sent. G.711 is encoded from
+    /// 8 kHz, the others from either rate.
+    pub fn encode(
+        &mut self,
+        codec: Codec,
+        wishes: opus::Wishes,
+        pcm: Pcm<'_>,
+        payload: &mut [u8],
+    ) -> Option<usize> {
+        let samples = pcm.samples;
         match codec {
-            Codec::Pcma => map(samples, payload, |sample| g711::alaw_encode(*sample)),
-            Codec::Pcmu => map(samples, payload, |sample| g711::ulaw_encode(*sample)),
-            Codec::G722 => self.wide.get_or_insert_default().encode(samples, payload),
-        }
-    }
-}
-
-impl Encoder {
-    /// Fills `payload` from samples at the codec's own rate: 16 kHz for G.722.
-    pub fn encode_own(&mut self, codec: Codec, samples: &[i16], payload: &mut [u8]) {
-        match codec {
-            Codec::Pcma | Codec::Pcmu => self.encode(codec, samples, payload),
-            Codec::G722 => {
-                let WideEncoder { g722, bytes, .. } = &mut **self.wide.get_or_insert_default();
-                bytes.clear();
-                g722.encode(samples, bytes);
-                map(bytes, payload, |byte| *byte);
+            Codec::Pcma => Some(map(samples, payload, |sample| g711::alaw_encode(*sample))),
+            Codec::Pcmu => Some(map(samples, payload, |sample| g711::ulaw_encode(*sample))),
+            Codec::G722 => Some(self.wide.get_or_insert_default().encode(pcm, payload)),
+            Codec::Opus => {
+                if !self.opus.as_ref().is_some_and(|opus| opus.is_for(pcm.rate, wishes)) {
+                    self.opus = Some(Box::new(opus::Encoder::new(pcm.rate, wishes)));
+                }
+                let opus = self.opus.as_mut()?;
+                opus.expect_loss(self.lost);
+                let room = payload.len().min(opus::PAYLOAD_MAX);
+                opus.encode(samples, &mut payload[..room])
             }
         }
+    }
+
+    /// What share of the packets does not arrive, in percent.
+    pub fn expect_loss(&mut self, percent: u8) {
+        self.lost = percent;
     }
 }
 
 impl Default for WideEncoder {
     fn default() -> Self {
         let (wide, bytes) = (Vec::new(), Vec::new());
-        Self { g722: g722::Encoder::default(), up: Resampler::new(8000, 16_000), wide, bytes }
+        Self { g722: g722::Encoder::default(), up: Resampler::new(NARROW, WIDE), wide, bytes }
     }
 }
 
 impl WideEncoder {
-    fn encode(&mut self, samples: &[i16], payload: &mut [u8]) {
+    fn encode(&mut self, pcm: Pcm<'_>, payload: &mut [u8]) -> usize {
         self.wide.clear();
         self.bytes.clear();
-        self.up.resample(samples, &mut self.wide);
-        self.g722.encode(&self.wide, &mut self.bytes);
-        map(&self.bytes, payload, |byte| *byte);
+        let mut samples = pcm.samples;
+        if pcm.rate == NARROW {
+            self.up.resample(samples, &mut self.wide);
+            samples = &self.wide;
+        }
+        self.g722.encode(samples, &mut self.bytes);
+        map(&self.bytes, payload, |byte| *byte)
     }
 }
 
-/// Whether the codec's own rate is 16 kHz.
+/// Whether the codec is decoded to 16 kHz.
 pub const fn is_wide(codec: Codec) -> bool {
     match codec {
         Codec::Pcma | Codec::Pcmu => false,
-        Codec::G722 => true,
+        Codec::G722 | Codec::Opus => true,
+    }
+}
+
+/// Whether one law of G.711 becomes the other without samples.
+pub const fn is_law(codec: Codec) -> bool {
+    !is_wide(codec)
+}
+
+/// How long a payload is, in ticks of its RTP clock; 0 if it is none.
+pub fn ticks(codec: Codec, payload: &[u8]) -> u32 {
+    match codec {
+        Codec::Pcma | Codec::Pcmu | Codec::G722 => payload.len() as u32, // a byte a tick
+        Codec::Opus => opus::ticks(payload).unwrap_or(0),
+    }
+}
+
+/// The most bytes of a payload in a codec, for so many milliseconds of audio.
+pub fn bytes_max(codec: Codec, ms: usize) -> usize {
+    match codec {
+        Codec::Pcma | Codec::Pcmu | Codec::G722 => 8 * ms,
+        Codec::Opus => opus::PAYLOAD_MAX,
     }
 }
 
@@ -136,18 +260,32 @@ pub fn transcode_g711(from: Codec, payload: &mut [u8]) {
     let other = match from {
         Codec::Pcma => g711::alaw_to_ulaw,
         Codec::Pcmu => g711::ulaw_to_alaw,
-        Codec::G722 => return,
+        Codec::G722 | Codec::Opus => return,
     };
     for byte in payload {
         *byte = other(*byte);
     }
 }
 
-fn map<A, B>(from: &[A], to: &mut [B], convert: impl Fn(&A) -> B) {
+/// Gives how many there were.
+fn map<A, B>(from: &[A], to: &mut [B], convert: impl Fn(&A) -> B) -> usize {
+    let count = from.len().min(to.len());
     for (from, to) in from.iter().zip(to) {
         *to = convert(from);
     }
+    count
 }
+
+/// Samples a second.
+pub const NARROW: u32 = 8000;
+pub const WIDE: u32 = 16_000;
+/// The most bytes of G.711 or G.722 that a packet holds: 200 ms, more than a datagram carries
+/// unfragmented.
+pub const BYTES_MAX: usize = 1600;
+/// Ticks of Opus' clock in a sample of its decoder.
+const OPUS_TICKS: u32 = 48_000 / WIDE;
+/// Packets in a row that are made up for.
+const LOST_MAX: u16 = 2;
 
 #[cfg(test)]
 mod tests {
@@ -156,30 +294,123 @@ mod tests {
 
     #[test]
     fn every_codec_carries_a_tone() {
-        for codec in [Codec::Pcma, Codec::Pcmu, Codec::G722] {
-            let (mut encoder, mut decoder) = (Encoder::default(), Decoder::default());
-            let mut sine = Sine::new(1000.0, 8000, 8000);
-            let mut heard = Vec::new();
-            for _ in 0..20 {
-                let samples: Vec<_> = sine.by_ref().take(160).collect();
-                let mut payload = [0; 160];
-                encoder.encode(codec, &samples, &mut payload);
-                let mut room = [0; SAMPLES_MAX];
-                heard.extend_from_slice(decoder.decode(codec, &payload, &mut room));
+        for codec in Codec::ALL {
+            let mut line = Line::new(codec);
+            let mut sine = Sine::new(1000.0, 8000, line.rate);
+            for _ in 0..50 {
+                line.say(&mut sine, true);
             }
-
-            assert_eq!(heard.len(), 3200);
-            assert!(purity(&heard[800..], 1000.0, 8000) > 0.99, "{codec:?}");
+            assert_eq!((line.heard.len(), line.narrow.len()), (line.rate as usize, 8000));
+            let pure = purity(&line.heard[4000..], 1000.0, line.rate);
+            assert!(pure > 0.99, "{codec:?}: {pure}");
+            assert!(purity(&line.narrow[4000..], 1000.0, NARROW) > 0.99, "{codec:?}");
         }
     }
 
     #[test]
     fn a_giant_packet_is_cut_off() {
-        let mut room = [0; SAMPLES_MAX];
-        for codec in [Codec::Pcma, Codec::Pcmu, Codec::G722] {
-            let samples = Decoder::default().decode(codec, &[1; 2000], &mut room).len();
-            assert_eq!(samples, SAMPLES_MAX);
-            assert_eq!(Decoder::default().decode(codec, &[], &mut room).len(), 0);
+        let mut decoded = Decoded::default();
+        for (codec, samples) in [(Codec::Pcma, 1600), (Codec::Pcmu, 1600), (Codec::G722, 3200)] {
+            let mut decoder = Decoder::default();
+            assert!(decoder.decode(codec, packet(0, 0), &[1; 2000], true, &mut decoded));
+            assert_eq!(decoded.own().samples.len(), samples);
+            assert_eq!(decoded.narrow().samples.len(), 1600);
+            assert!(decoder.decode(codec, packet(1, 0), &[], true, &mut decoded));
+            assert_eq!(decoded.own().samples.len(), 0);
         }
+        let mut decoder = Decoder::default();
+        assert!(!decoder.decode(Codec::Opus, packet(0, 0), &[], true, &mut decoded));
+        assert!(!decoder.decode(Codec::Opus, packet(0, 0), &[0xff; 2000], true, &mut decoded));
+        assert_eq!(decoded.own().samples.len(), 0);
+    }
+
+    /// One or two packets of Opus that are lost leave no hole; a pause does.
+    #[test]
+    fn what_is_lost_of_opus_is_made_up_for() {
+        for (lost, recovered) in [(1, 320), (2, 640), (3, 0)] {
+            let mut line = Line::new(Codec::Opus);
+            let mut sine = Sine::new(400.0, 8000, WIDE);
+            for n in 0..50 {
+                line.say(&mut sine, !(20..20 + lost).contains(&n));
+                if n == 20 + lost {
+                    assert_eq!(line.decoded.recovered, recovered, "{lost}");
+                    assert_eq!(line.decoded.recovered() as usize, recovered / 2);
+                }
+            }
+            assert_eq!(line.heard.len(), 320 * (50 - lost) + recovered);
+        }
+        let mut line = Line::new(Codec::Opus);
+        let mut sine = Sine::new(400.0, 8000, WIDE);
+        line.say(&mut sine, true);
+        line.timestamp += 48_000;
+        line.say(&mut sine, true);
+        assert_eq!(line.decoded.recovered, 0);
+    }
+
+    #[test]
+    fn a_packet_of_opus_that_comes_late_or_twice_says_nothing() {
+        let mut line = Line::new(Codec::Opus);
+        let mut sine = Sine::new(400.0, 8000, WIDE);
+        for _ in 0..3 {
+            line.say(&mut sine, true);
+        }
+        for back in [1, 2] {
+            line.sequence -= back;
+            line.timestamp -= u32::from(back) * 960;
+            line.say(&mut sine, true);
+            assert_eq!(line.decoded.own().samples.len(), 0);
+        }
+    }
+
+    /// Packets of a codec, encoded, sent and decoded.
+    struct Line {
+        codec: Codec,
+        rate: u32,
+        encoder: Encoder,
+        decoder: Decoder,
+        decoded: Decoded,
+        sequence: u16,
+        timestamp: u32,
+        heard: Vec<i16>,
+        narrow: Vec<i16>,
+    }
+
+    impl Line {
+        fn new(codec: Codec) -> Self {
+            Self {
+                codec,
+                rate: if is_wide(codec) { WIDE } else { NARROW },
+                encoder: Encoder::default(),
+                decoder: Decoder::default(),
+                decoded: Decoded::default(),
+                sequence: 7,
+                timestamp: 1 << 20,
+                heard: Vec::new(),
+                narrow: Vec::new(),
+            }
+        }
+
+        /// 20 ms.
+        fn say(&mut self, sine: &mut Sine, comes: bool) {
+            let samples: Vec<i16> = sine.take(self.rate as usize / 50).collect();
+            let pcm = Pcm { samples: &samples, rate: self.rate };
+            let mut payload = [0; 1000];
+            let length = self.encoder.encode(self.codec, WISHES, pcm, &mut payload).unwrap();
+            if comes {
+                let packet = packet(self.sequence, self.timestamp);
+                let payload = &payload[..length];
+                assert!(self.decoder.decode(self.codec, packet, payload, true, &mut self.decoded));
+                self.heard.extend_from_slice(self.decoded.own().samples);
+                self.narrow.extend_from_slice(self.decoded.narrow().samples);
+            }
+            self.sequence += 1;
+            self.timestamp += self.codec.clock_rate() / 50;
+        }
+    }
+
+    const WISHES: opus::Wishes = opus::Wishes::ANY;
+
+    fn packet(sequence: u16, timestamp: u32) -> Incoming {
+        Incoming { sequence, timestamp, ssrc: 1, marker: false, event: false }
     }
 }

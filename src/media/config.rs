@@ -26,8 +26,8 @@ pub struct Config {
     /// reach the next. Default `"2s"`.
     #[serde(with = "crate::time::WithinDay")]
     pub port_rest: Duration,
-    /// The codecs that are offered and accepted, the preferred first: `"g722"`, `"pcma"`, `"pcmu"`.
-    /// Default all three, in this order.
+    /// The codecs that are offered and accepted, the preferred first: `"g722"`, `"opus"`, `"pcma"`,
+    /// `"pcmu"`. Default all four, in this order.
     pub codecs: Vec<Codec>,
     /// Milliseconds of audio in a packet that we ask phones for, 10 to 60. Default 20.
     pub ptime: u32,
@@ -75,7 +75,7 @@ impl Default for Config {
             ports: PortRange { first: 20_000, last: 29_999 },
             spares: 256,
             port_rest: Duration::from_secs(2),
-            codecs: vec![Codec::G722, Codec::Pcma, Codec::Pcmu],
+            codecs: vec![Codec::G722, Codec::Opus, Codec::Pcma, Codec::Pcmu],
             ptime: 20,
             threads: 0,
             dscp: 46,
@@ -279,7 +279,7 @@ mod tests {
             "prompts_bytes = \"64MB\"",
             "prompts_bytes = \"99999999999GiB\"",
             "prompts_bytes = -1",
-            "codecs = [\"opus\"]",
+            "codecs = [\"g729\"]",
             "spare = 3",
         ] {
             assert!(toml::from_str::<Config>(text).is_err(), "{text}");

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::id::LegId;
-use crate::media::codec::{SAMPLES_MAX, Samples};
+use crate::media::codec::{Decoded, ticks};
 use crate::media::control::{self, Command, Event, PARTIES_MAX, Party, Port, RoomId};
 use crate::media::outgoing::samples_of;
 use crate::media::prompt::Library;
@@ -137,7 +137,7 @@ pub struct Engine {
     rooms: HashMap<RoomId, Room>,
     /// The same for rooms.
     frames: BinaryHeap<Reverse<(Instant, RoomId)>>,
-    samples: Box<Samples>,
+    decoded: Decoded,
     recordings: u32,
 }
 
@@ -152,7 +152,7 @@ impl Engine {
             alarms: BinaryHeap::new(),
             rooms: HashMap::new(),
             frames: BinaryHeap::new(),
-            samples: Box::new([0; SAMPLES_MAX]),
+            decoded: Decoded::default(),
             recordings: 0,
         }
     }
@@ -271,7 +271,7 @@ impl Engine {
         let is_earlier = leg.next_tick() < leg.alarm; // a key is pressed
         let own = (slot, &mut *leg);
         let forward =
-            heard.and_then(|it| relay(now, own, peer, it, buffer, &mut self.samples, out));
+            heard.and_then(|it| relay(now, own, peer, it, buffer, &mut self.decoded, out));
         let pressed_on = leg.peer.filter(|_| leg.is_pressing());
         if is_earlier {
             self.schedule(slot);
@@ -522,10 +522,9 @@ impl Engine {
 
 /// A party's packet becomes part of what is mixed.
 fn hear_in_room(now: Instant, (slot, room): (Slot, &mut Room), heard: Heard, buffer: &mut [u8]) {
-    let Kind::Audio(codec) = heard.kind else { return };
     let packet = buffer.get_mut(..heard.length).and_then(RtpMut::new);
     if let Some(packet) = packet {
-        room.hear(now, slot, (codec, heard.packet), packet.payload());
+        room.hear(now, slot, heard, packet.payload());
     }
 }
 
@@ -553,40 +552,41 @@ fn relay(
     peer: Peer<'_>,
     heard: Heard,
     buffer: &mut [u8],
-    samples: &mut Samples,
+    decoded: &mut Decoded,
     out: &mut Vec<Output>,
 ) -> Option<Forward> {
     let echo = leg.peer == Some(own) && leg.hears_peer();
     let audience = peer.filter(|(_, peer)| peer.hears_peer());
-    let decoded = match heard.kind {
-        Kind::Audio(codec)
-            if leg.listens()
-                || (echo && leg.needs_samples(codec))
-                || audience.as_ref().is_some_and(|(_, peer)| peer.needs_samples(codec)) =>
-        {
-            let packet = RtpMut::new(buffer.get_mut(..heard.length)?)?;
-            Some(leg.decode(codec, packet.payload(), samples))
+    let mut is_decoded = false;
+    if let Kind::Audio(codec) = heard.kind {
+        let packet = RtpMut::new(buffer.get_mut(..heard.length)?)?;
+        let ticks = ticks(codec, packet.payload());
+        let ear = if echo { Some(&*leg) } else { audience.as_ref().map(|(_, peer)| &**peer) };
+        let ear = ear.filter(|ear| ear.needs_samples(codec, ticks));
+        if leg.listens() || ear.is_some() {
+            let narrow = leg.listens() || ear.is_some_and(Leg::needs_narrow);
+            is_decoded = leg.decode(codec, heard.packet, packet.payload(), narrow, decoded);
         }
-        Kind::Audio(_) | Kind::Digit | Kind::Unknown => None,
-    };
+    }
+    let decoded = is_decoded.then_some(&*decoded);
     let mut keys = Vec::new();
-    if let Some(samples) = decoded {
-        leg.record(now, Side::Phone, heard.packet, samples);
-        keys = leg.listen(samples, out);
+    if let Some(decoded) = decoded {
+        leg.record(now, Side::Phone, heard, decoded);
+        keys = leg.listen(decoded.narrow().samples, out);
     }
     if echo {
-        let (to, length) = leg.relay(now, heard, buffer, decoded)?;
+        let (to, length) = leg.relay(now, (own, heard), buffer, decoded, out)?;
         return Some(Forward { slot: own, to, length });
     }
     let (slot, peer) = audience?;
-    if let Some(samples) = decoded {
-        peer.record(now, Side::Peer, heard.packet, samples);
+    if let Some(decoded) = decoded {
+        peer.record(now, Side::Peer, heard, decoded);
     }
     if leg.is_pressing() && peer.hears_no_tones() {
         keys.into_iter().for_each(|key| peer.press(now, key));
         return None; // the key is told by events or INFO, and not a second time by its tones
     }
-    let (to, length) = peer.relay(now, heard, buffer, decoded)?;
+    let (to, length) = peer.relay(now, (slot, heard), buffer, decoded, out)?;
     Some(Forward { slot, to, length })
 }
 

@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use smallvec::smallvec;
 
+use crate::audio::opus;
 use crate::id::{CallId, PromptId};
+use crate::media::codec::{Decoded, Decoder, Encoder, NARROW, Pcm, bytes_max};
 use crate::media::control::{Counts, PlayId, Playback, Sound};
 use crate::media::engine::*;
+use crate::media::outgoing::Incoming;
 use crate::media::prompt::{Found, Prompt};
 use crate::rtp::packet as rtp;
 use crate::rtp::srtp::{OVERHEAD_MAX, Receiver, Sender};
@@ -37,6 +40,7 @@ pub fn number_of(codec: Codec) -> u8 {
         Codec::Pcma => 8,
         Codec::Pcmu => 0,
         Codec::G722 => 9,
+        Codec::Opus => 111,
     }
 }
 
@@ -48,12 +52,35 @@ pub fn negotiated(index: usize, codec: Codec) -> Negotiated {
         remote_rtp: address(index),
         remote_rtcp: SocketAddr::new(address(index).ip(), 4001),
         codecs: smallvec![Payload { codec, receive: number, send: number }],
-        digits: Some(DigitPayload { receive: digits, send: digits }),
+        digits: smallvec![DigitPayload { receive: digits, send: digits, clock_rate: 8000 }],
+        noise: false,
+        opus: None,
         tones: false,
         direction: Direction::SendRecv,
         ptime: 20,
         keys: None,
     }
+}
+
+/// A packet of these samples, at 8 kHz.
+pub fn encoded(encoder: &mut Encoder, codec: Codec, samples: &[i16]) -> Vec<u8> {
+    let mut payload = vec![0; bytes_max(codec, samples.len() / 8)];
+    let pcm = Pcm { samples, rate: NARROW };
+    let length = encoder.encode(codec, opus::Wishes::ANY, pcm, &mut payload).unwrap();
+    payload.truncate(length);
+    payload
+}
+
+/// What a phone hears that was sent these packets, at 8 kHz.
+pub fn decoded(codec: Codec, packets: &[Packet]) -> Vec<i16> {
+    let (mut decoder, mut decoded, mut heard) = (Decoder::default(), Decoded::default(), vec![]);
+    for packet in packets {
+        let Packet { sequence, timestamp, ssrc, marker, ref payload, .. } = *packet;
+        let numbers = Incoming { sequence, timestamp, ssrc, marker, event: false };
+        assert!(decoder.decode(codec, numbers, payload, true, &mut decoded));
+        heard.extend_from_slice(decoded.narrow().samples);
+    }
+    heard
 }
 
 pub fn assert_steady(heard: &[Packet]) {
@@ -100,6 +127,13 @@ pub struct Phone {
 pub struct Secure {
     pub sender: Sender,
     pub receiver: Receiver,
+}
+
+impl Phone {
+    /// Timestamp units of 20 ms.
+    pub fn step(&self) -> u32 {
+        self.codec.clock_rate() / 50
+    }
 }
 
 impl Secure {
@@ -233,7 +267,7 @@ impl Hall {
         let mut bytes = rtp::header(false, number, phone.sequence, phone.timestamp, ssrc).to_vec();
         bytes.extend(payload);
         phone.sequence = phone.sequence.wrapping_add(1);
-        phone.timestamp = phone.timestamp.wrapping_add(160);
+        phone.timestamp = phone.timestamp.wrapping_add(phone.step());
         let from = phone.address;
         if let Some(secure) = &mut phone.secure {
             let length = bytes.len();
@@ -252,7 +286,7 @@ impl Hall {
         }
         for (other, phone) in self.phones.iter_mut().enumerate() {
             if other != index {
-                phone.timestamp = phone.timestamp.wrapping_add(160 * count);
+                phone.timestamp = phone.timestamp.wrapping_add(phone.step() * count);
             }
         }
     }
@@ -270,7 +304,7 @@ impl Hall {
             bytes.extend([code, u8::from(is_end) << 7 | 10]);
             bytes.extend(duration.to_be_bytes());
             phone.sequence = phone.sequence.wrapping_add(1);
-            phone.timestamp = phone.timestamp.wrapping_add(160);
+            phone.timestamp = phone.timestamp.wrapping_add(phone.step());
             let from = phone.address;
             self.datagram(index, from, &bytes);
             self.pass(20);

@@ -15,8 +15,9 @@
 //! another rate; a mixed one 48 ms without any jitter.
 
 use super::*;
-use crate::audio::g722;
 use crate::audio::tone::{amplitude, peak};
+use crate::audio::{g722, opus::Wishes};
+use crate::media::codec::Pcm;
 use crate::media::control::{Ear, Party, Room, RoomId};
 use crate::rtp::srtp::Suite;
 
@@ -38,7 +39,7 @@ const PACKET_MS: f64 = 20.0;
 fn rate_of(codec: Codec) -> usize {
     match codec {
         Codec::Pcma | Codec::Pcmu => 8000,
-        Codec::G722 => 16_000,
+        Codec::G722 | Codec::Opus => 16_000,
     }
 }
 
@@ -275,7 +276,8 @@ fn encoded(codec: Codec, signal: &[i16]) -> Vec<Vec<u8>> {
     let (rate, mut encoder) = (rate_of(codec), Encoder::default());
     let encode = |samples: &[i16]| {
         let mut payload = vec![0; 160];
-        encoder.encode_own(codec, samples, &mut payload);
+        let pcm = Pcm { samples, rate: rate as u32 };
+        encoder.encode(codec, Wishes::ANY, pcm, &mut payload);
         payload
     };
     signal.chunks(rate / 50).map(encode).collect()
@@ -289,6 +291,7 @@ fn decoded<'a>(codec: Codec, packets: impl Iterator<Item = &'a [u8]>) -> Vec<i16
             Codec::Pcma => samples.extend(packet.iter().map(|byte| g711::alaw_decode(*byte))),
             Codec::Pcmu => samples.extend(packet.iter().map(|byte| g711::ulaw_decode(*byte))),
             Codec::G722 => g722.decode(packet, &mut samples),
+            Codec::Opus => {} // has tests of its own: its noise is not that of its steps
         }
     }
     samples
@@ -300,7 +303,7 @@ fn each_alone() -> Vec<(Codec, Figures)> {
         let packets = encoded(codec, &signal(rate_of(codec)));
         (codec, judge(&decoded(codec, packets.iter().map(|packet| &packet[..])), rate_of(codec)))
     };
-    Codec::ALL.into_iter().map(alone).collect()
+    [Codec::Pcma, Codec::Pcmu, Codec::G722].into_iter().map(alone).collect()
 }
 
 fn judge(samples: &[i16], rate: usize) -> Figures {

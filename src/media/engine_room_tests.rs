@@ -307,13 +307,12 @@ impl Choir {
                     .take(160)
                     .map(|it| (i32::from(it) * loud / 1000) as i16)
                     .collect();
-                let mut payload = vec![0; 160];
-                encoder.encode(codec, &samples, &mut payload);
+                let payload = encoded(encoder, codec, &samples);
                 self.said[*index].push(payload.clone());
                 if self.lost.contains(index) {
                     let phone = &mut self.hall.phones[*index];
                     phone.sequence = phone.sequence.wrapping_add(1);
-                    phone.timestamp = phone.timestamp.wrapping_add(160);
+                    phone.timestamp = phone.timestamp.wrapping_add(phone.step());
                 } else {
                     self.hall.speak_bytes(*index, number_of(codec), &payload);
                 }
@@ -321,7 +320,7 @@ impl Choir {
             self.hall.pass(20);
             for (index, phone) in self.hall.phones.iter_mut().enumerate() {
                 if !who.contains(&index) {
-                    phone.timestamp = phone.timestamp.wrapping_add(160);
+                    phone.timestamp = phone.timestamp.wrapping_add(phone.step());
                 }
             }
         }
@@ -329,11 +328,7 @@ impl Choir {
 
     /// All that a phone was sent, as 8 kHz samples.
     fn samples(&self, phone: usize) -> Vec<i16> {
-        let (mut decoder, mut room) = (Decoder::default(), [0; SAMPLES_MAX]);
-        let codec = self.hall.phones[phone].codec;
-        let packets = self.hall.heard(phone);
-        let decode = |it: &Packet| decoder.decode(codec, &it.payload, &mut room).to_vec();
-        packets.iter().flat_map(decode).collect()
+        decoded(self.hall.phones[phone].codec, &self.hall.heard(phone))
     }
 
     /// Whose tones a phone heard in the last half second.

@@ -4,6 +4,8 @@
 mod hall;
 #[path = "engine_keys_tests.rs"]
 mod keys;
+#[path = "engine_opus_tests.rs"]
+mod opus;
 #[path = "engine_pairs_tests.rs"]
 mod pairs;
 #[path = "engine_quality_tests.rs"]
@@ -20,7 +22,7 @@ use crate::audio::g711;
 use crate::audio::keys::{Detector, Tones};
 use crate::audio::tone::{Sine, purity};
 use crate::id::PromptId;
-use crate::media::codec::{Decoder, Encoder};
+use crate::media::codec::Encoder;
 use crate::media::control::{Ear, Party, PlayId, Room, RoomId};
 use crate::rtp::packet as rtp;
 use crate::rtp::rtcp;
@@ -215,21 +217,16 @@ fn g722_is_transcoded_both_ways() {
     let mut hall = Hall::bridged([Codec::G722, Codec::Pcma]);
     hall.order(Command::Record { leg: leg(0), path: "a.wav".into() });
     let mut encoder = Encoder::default();
-    let mut room = [0; SAMPLES_MAX];
     let tone: Vec<_> = Sine::new(1000.0, 8000, 8000).take(160 * 50).collect();
     for samples in tone.chunks(160) {
-        let mut payload = [0; 160];
-        encoder.encode(Codec::G722, samples, &mut payload);
-        hall.speak_bytes(0, 9, &payload);
+        hall.speak_bytes(0, 9, &encoded(&mut encoder, Codec::G722, samples));
         hall.speak_bytes(1, 8, &samples.iter().map(|s| g711::alaw_encode(*s)).collect::<Vec<_>>());
         hall.pass(20);
     }
     hall.order(Command::StopRecording { leg: leg(0) });
 
     for (phone, codec) in [(0, Codec::G722), (1, Codec::Pcma)] {
-        let mut decoder = Decoder::default();
-        let decode = |packet: &Packet| decoder.decode(codec, &packet.payload, &mut room).to_vec();
-        let heard: Vec<_> = hall.heard(phone).iter().flat_map(decode).collect();
+        let heard = decoded(codec, &hall.heard(phone));
         assert!(purity(&heard[1600..], 1000.0, 8000) > 0.99, "{codec:?}");
     }
     for channel in [0, 1] {
@@ -451,7 +448,7 @@ fn chaos_leaves_nothing_behind() {
                 6 => hall.play(a, &["short", "gone"], b == 0),
                 7 => hall.order(Command::Stop { leg: leg(a) }),
                 8 => {
-                    let codec = [Codec::Pcma, Codec::Pcmu, Codec::G722][rng.below(3) as usize];
+                    let codec = Codec::ALL[rng.below(4) as usize];
                     let ptime = rng.below(256) as u8;
                     let audio = Box::new(Negotiated { ptime, ..negotiated(b, codec) });
                     hall.order(Command::Connect { leg: leg(a), audio });
@@ -501,7 +498,7 @@ fn noise(rng: &mut Rng) -> Vec<u8> {
     if let [first, second, ..] = &mut bytes[..] {
         *first = *first & 0x3f | 0x80;
         if rng.below(2) == 0 {
-            *second = [0, 8, 9, 96, 97, 200, 201][rng.below(7) as usize];
+            *second = [0, 8, 9, 13, 96, 97, 111, 200, 201][rng.below(9) as usize];
         }
     }
     bytes
@@ -510,21 +507,19 @@ fn noise(rng: &mut Rng) -> Vec<u8> {
 /// A phone without telephone-event presses keys as tones, and hears those of others so.
 #[test]
 fn keys_are_tones_for_a_phone_without_events() {
-    for codec in [Codec::Pcma, Codec::G722] {
+    for codec in [Codec::Pcma, Codec::G722, Codec::Opus] {
         let mut hall = Hall::new();
         hall.connect(0, Codec::Pcma);
         hall.open(1);
         hall.phones[1].codec = codec;
-        let audio = Negotiated { digits: None, tones: true, ..negotiated(1, codec) };
+        let audio = Negotiated { digits: smallvec![], tones: true, ..negotiated(1, codec) };
         hall.order(Command::Connect { leg: leg(1), audio: Box::new(audio) });
         hall.order(Command::Bridge { a: leg(0), b: leg(1) });
         let mut encoder = Encoder::default();
         let silence = std::iter::repeat_n(0, 1600);
         let line: Vec<i16> = Tones::new('9', 4000).unwrap().take(1600).chain(silence).collect();
         for samples in line.chunks(160) {
-            let mut payload = [0; 160];
-            encoder.encode(codec, samples, &mut payload);
-            hall.speak_bytes(1, number_of(codec), &payload);
+            hall.speak_bytes(1, number_of(codec), &encoded(&mut encoder, codec, samples));
             hall.pass(20);
         }
         assert_eq!(hall.events, [Event::Digit { leg: leg(1), digit: '9' }]);
@@ -534,14 +529,11 @@ fn keys_are_tones_for_a_phone_without_events() {
             hall.presses(0, key, 5, true);
             hall.pass(100);
         }
-        let (mut decoder, mut room) = (Decoder::default(), [0; SAMPLES_MAX]);
         let (mut detector, mut keys) = (Detector::default(), Vec::new());
         let heard = hall.heard(1);
-        for (n, packet) in heard.iter().enumerate() {
-            if n % 5 == 0 {
-                detector.hear(&[0; 800], &mut keys); // the pause before each key
-            }
-            detector.hear(decoder.decode(codec, &packet.payload, &mut room), &mut keys);
+        for samples in decoded(codec, &heard).chunks(800) {
+            detector.hear(&[0; 800], &mut keys); // the pause before each key
+            detector.hear(samples, &mut keys);
         }
         assert_eq!(heard.len(), 15, "the repeated ends say nothing");
         let steps = heard.windows(2).map(|two| two[1].sequence.wrapping_sub(two[0].sequence));

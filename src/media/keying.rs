@@ -135,7 +135,7 @@ mod tests {
         for (n, frame) in frames.iter().enumerate() {
             let Frame::Event(Sent { marker, event }) = *frame else { continue };
             timestamp = if marker { 160 * n as u32 } else { timestamp };
-            let packet = dtmf::Input::Packet { ssrc: 1, timestamp, event };
+            let packet = dtmf::Input::Packet { ssrc: 1, timestamp, clock_rate: 8000, event };
             receiver.handle(Instant::START, packet, &mut told);
         }
 

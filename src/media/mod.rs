@@ -16,6 +16,7 @@ pub mod recorder;
 pub mod reports;
 mod room;
 mod score;
+mod sending;
 pub mod session;
 mod silence;
 mod toning;

@@ -1,10 +1,11 @@
 //! The one stream that a phone hears, whatever its source: one SSRC, sequence numbers without
 //! jumps, timestamps that advance with time.
 //!
-//! Spec:     RFC 3550 §5.1, §7.1 (a mixer's own numbering); RFC 3551 §4.1 (marker).
-//! In:       packets of a relayed source; packets made here (prompts, music).
+//! Spec:     RFC 3550 §5.1, §7.1 (a mixer's own numbering); RFC 3551 §4.1 (marker); RFC 7160 §3.2
+//!           (another clock rate: the timestamps go on).
+//! In:       packets of a relayed source; packets made here (prompts, music, transcoded audio).
 //! Out:      the header to write.
-//! Not here: payload types and payloads (`relay`), addresses (`latch`).
+//! Not here: payload types and payloads (`sending`), addresses (`latch`).
 
 use crate::time::{Duration, Instant};
 
@@ -35,6 +36,8 @@ pub struct Incoming {
 #[derive(Clone, Debug)]
 pub struct Outgoing {
     ssrc: u32,
+    /// Of the timestamps, in hertz.
+    clock_rate: u32,
     /// The newest audio that was sent.
     last: Option<Last>,
     /// One more than the highest number sent.
@@ -71,6 +74,7 @@ impl Outgoing {
     pub fn new(ssrc: u32, sequence: u16, timestamp: u32) -> Self {
         Self {
             ssrc,
+            clock_rate: 8000,
             last: None,
             next_sequence: sequence,
             numbers: 0,
@@ -86,6 +90,25 @@ impl Outgoing {
 
     pub fn ssrc(&self) -> u32 {
         self.ssrc
+    }
+
+    /// Of the timestamps, in hertz; 8000 until another is set.
+    pub fn clock_rate(&self) -> u32 {
+        self.clock_rate
+    }
+
+    /// What comes next has timestamps of this rate; they go on from where they are.
+    #[inline]
+    pub fn set_clock_rate(&mut self, clock_rate: u32) {
+        if self.clock_rate == clock_rate {
+            return;
+        }
+        if let Some(last) = &mut self.last {
+            let samples = u64::from(last.samples) * u64::from(clock_rate);
+            last.samples = (samples / u64::from(self.clock_rate)) as u32;
+        }
+        self.clock_rate = clock_rate;
+        self.source = None;
     }
 
     /// The source ends: whatever comes next continues the stream from here.
@@ -112,15 +135,40 @@ impl Outgoing {
     pub fn key(&mut self, now: Instant, began: Option<u32>) -> Header {
         self.source = None;
         let timestamp = began.unwrap_or_else(|| self.timestamp_at(now));
+        self.key_at(timestamp, began.is_none())
+    }
+
+    /// Numbers a packet of a key that is relayed between packets made here, or whose timestamp is
+    /// not that of its source: `timestamp` is where the key began (RFC 4733 §2.5.1.2).
+    pub fn key_at(&mut self, timestamp: u32, marker: bool) -> Header {
         let sequence = self.next_sequence;
         self.advance(sequence);
-        Header { sequence, timestamp, ssrc: self.ssrc, marker: began.is_none() }
+        Header { sequence, timestamp, ssrc: self.ssrc, marker }
+    }
+
+    /// So many packets, of so many samples in all, are missing between those made here: their
+    /// numbers are left out.
+    pub fn miss(&mut self, packets: u16, samples: u32) {
+        let Some(last) = &mut self.last else { return };
+        last.samples = last.samples.wrapping_add(samples);
+        self.next_sequence = self.next_sequence.wrapping_add(packets);
+        self.numbers += u64::from(packets);
+    }
+
+    /// A packet of the source is not sent, and not missed: its number is left to the next.
+    pub fn pass_over(&mut self, packet: Incoming) {
+        if let Some(source) = self.source.as_mut().filter(|it| it.ssrc == packet.ssrc)
+            && packet.sequence == source.highest.wrapping_add(1)
+        {
+            source.highest = packet.sequence;
+            source.sequence_shift = source.sequence_shift.wrapping_sub(1);
+        }
     }
 
     /// Numbers a relayed packet of so many samples; `None` if it comes too late to be sent.
     pub fn relayed(&mut self, now: Instant, packet: Incoming, samples: u32) -> Option<Header> {
         let (mut source, begins) = match self.source {
-            Some(source) if source.continues(now, packet) => (source, false),
+            Some(source) if source.continues(now, packet, self.clock_rate) => (source, false),
             _ => (self.source_from(now, packet), true),
         };
         if is_before(packet.sequence, source.floor) {
@@ -151,7 +199,7 @@ impl Outgoing {
     /// wall clock (RFC 3550 §6.4.1).
     pub fn timestamp_at(&self, now: Instant) -> u32 {
         let Some(last) = self.last else { return self.first_timestamp };
-        last.timestamp.wrapping_add(samples_of(now.since(last.at)).max(last.samples))
+        last.timestamp.wrapping_add(units(now.since(last.at), self.clock_rate).max(last.samples))
     }
 
     fn advance(&mut self, sequence: u16) {
@@ -181,7 +229,7 @@ impl Outgoing {
 impl Source {
     /// Whether a packet belongs to the stream as it ran so far. A phone that starts again with
     /// other numbers is another source, even with the same SSRC.
-    fn continues(&self, now: Instant, packet: Incoming) -> bool {
+    fn continues(&self, now: Instant, packet: Incoming, clock_rate: u32) -> bool {
         let step = packet.sequence.wrapping_sub(self.highest).cast_signed();
         if packet.ssrc != self.ssrc || step.unsigned_abs() > DROPOUT_MAX {
             return false;
@@ -189,9 +237,9 @@ impl Source {
         if packet.event {
             return true;
         }
-        let elapsed = i64::from(samples_of(now.since(self.at)));
+        let elapsed = i64::from(units(now.since(self.at), clock_rate));
         let claimed = packet.timestamp.wrapping_sub(self.highest_timestamp).cast_signed();
-        (i64::from(claimed) - elapsed).abs() <= i64::from(TIMESTAMP_JUMP_MAX)
+        (i64::from(claimed) - elapsed).abs() <= i64::from(units(TIMESTAMP_JUMP_MAX, clock_rate))
     }
 }
 
@@ -200,17 +248,22 @@ pub fn is_before(a: u16, b: u16) -> bool {
     a.wrapping_sub(b).cast_signed() < 0
 }
 
-/// Samples of the 8 kHz RTP clock that all our codecs share (RFC 3551 §4.5).
+/// Samples at 8 kHz, in which prompts and recordings are.
 pub fn samples_of(time: Duration) -> u32 {
-    (time.as_micros() / 125) as u32 // wraps, as the clock does
+    units(time, 8000)
+}
+
+/// Timestamp units of an RTP clock.
+fn units(time: Duration, clock_rate: u32) -> u32 {
+    (time.as_micros() * u128::from(clock_rate) / 1_000_000) as u32 // wraps, as the clock does
 }
 
 /// Sequence numbers that may be missing within one source (RFC 3550 §A.1).
 const DROPOUT_MAX: u16 = 3000;
 /// Packets older than this are not relayed.
 const REORDER_MAX: u16 = 1000;
-/// How far a source's timestamps may be from its packets' arrival: 2 s.
-const TIMESTAMP_JUMP_MAX: u32 = 16_000;
+/// How far a source's timestamps may be from its packets' arrival.
+const TIMESTAMP_JUMP_MAX: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
@@ -339,6 +392,51 @@ mod tests {
         assert_eq!(after.sequence, before.sequence.wrapping_add(251));
         assert_eq!(after.timestamp, before.timestamp.wrapping_add(251 * 160));
         assert!(!after.marker);
+    }
+
+    /// What is transcoded has its own numbers; what was lost before it shows in them.
+    #[test]
+    fn what_is_missing_between_made_packets_leaves_a_gap() {
+        let mut wire = Wire::new();
+        let before = wire.made(true);
+        wire.now = wire.now + Duration::from_millis(40);
+        wire.outgoing.miss(2, 320);
+
+        let after = wire.made(false);
+
+        assert_eq!(after.sequence, before.sequence.wrapping_add(3));
+        assert_eq!(after.timestamp, before.timestamp.wrapping_add(3 * 160));
+        assert_eq!(wire.outgoing.numbers(), 4);
+    }
+
+    #[test]
+    fn what_is_passed_over_leaves_no_gap() {
+        let mut wire = Wire::new();
+        let before = wire.relayed(&PHONE, 0).unwrap();
+        wire.outgoing.pass_over(PHONE.packet(1));
+        wire.outgoing.pass_over(PHONE.packet(1));
+
+        let after = wire.relayed(&PHONE, 2).unwrap();
+
+        assert_eq!(after.sequence, before.sequence.wrapping_add(1));
+        assert_eq!(after.timestamp, before.timestamp.wrapping_add(320));
+        assert_eq!(wire.outgoing.numbers(), 2);
+    }
+
+    /// RFC 7160 §3.2: timestamps go on, faster or slower.
+    #[test]
+    fn another_clock_rate_goes_on_from_there() {
+        let mut wire = Wire::new();
+        let narrow = wire.made(true);
+        wire.outgoing.set_clock_rate(48_000);
+        let wide = wire.outgoing.made(wire.now, 960, true);
+        wire.now = wire.now + Duration::from_secs(1);
+        let later = wire.outgoing.timestamp_at(wire.now);
+
+        assert_eq!(wide.sequence, narrow.sequence.wrapping_add(1));
+        assert_eq!(wide.timestamp, narrow.timestamp.wrapping_add(960));
+        assert_eq!(later, wide.timestamp.wrapping_add(48_000));
+        assert_eq!(wire.outgoing.clock_rate(), 48_000);
     }
 
     const SSRC: u32 = 0xfeed;

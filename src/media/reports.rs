@@ -42,8 +42,10 @@ struct Told {
     /// Packets sent and sequence numbers used when it said so.
     packets: u64,
     numbers: u64,
-    /// In RTP timestamp units: the sum of its figures, the greatest, and their number.
-    jitter: (u64, u32, u64),
+    /// In microseconds: the sum of its figures, the greatest, and their number.
+    jitter: (u64, u64, u64),
+    /// Of the packets since its report before, in 256ths.
+    fraction_lost: u8,
     /// Sum, in microseconds, and number of the round trips that its reports show.
     round_trips: (u64, u64),
     metrics: Option<VoipMetrics>,
@@ -85,7 +87,7 @@ impl Reports {
         Self {
             ssrc,
             cname: rng.token(12),
-            reception: Reception::new(CLOCK_RATE),
+            reception: Reception::new(8000),
             remote: None,
             source: None,
             due: Instant::NEVER,
@@ -107,9 +109,10 @@ impl Reports {
         self.due = self.due.min(now + INTERVAL);
     }
 
-    /// Counts a packet of the phone.
+    /// Counts a packet of the phone; `clock_rate` is that of its timestamp.
     #[inline]
-    pub fn received(&mut self, now: Instant, packet: &Incoming) {
+    pub fn received(&mut self, now: Instant, packet: &Incoming, clock_rate: u32) {
+        self.reception.set_clock_rate(clock_rate);
         if packet.event {
             self.reception.packet_untimed(packet.ssrc, packet.sequence);
         } else {
@@ -123,6 +126,11 @@ impl Reports {
         self.packets = self.packets.wrapping_add(1);
         self.bytes = self.bytes.wrapping_add((bytes as u32).saturating_sub(HEADER_BYTES as u32));
         self.sent_since = true;
+    }
+
+    /// What the phone said last of how much is lost on the way to it, in percent.
+    pub fn lost_lately(&self) -> u8 {
+        (u16::from(self.told.fraction_lost) * 100 / 256) as u8
     }
 
     /// Takes a compound packet from the leg's RTCP port; gives whether it is the phone's.
@@ -151,7 +159,8 @@ impl Reports {
                         self.reception.sender_report(now, ssrc, sender.ntp);
                     }
                     for block in blocks.iter().filter(|block| block.ssrc == self.ssrc) {
-                        self.told.block(block, block.round_trip(epoch.wall(now)));
+                        let trip = block.round_trip(epoch.wall(now));
+                        self.told.block(block, trip, outgoing.clock_rate());
                         self.told.sent(self.packets.into(), outgoing.numbers());
                     }
                 }
@@ -260,11 +269,13 @@ impl Reports {
 }
 
 impl Told {
-    fn block(&mut self, block: &Block, round_trip: Option<Duration>) {
+    /// `clock_rate` is that of the jitter, in hertz.
+    fn block(&mut self, block: &Block, round_trip: Option<Duration>, clock_rate: u32) {
         self.lost = u64::try_from(block.lost).unwrap_or(0);
+        self.fraction_lost = block.fraction_lost;
         let (sum, greatest, count) = self.jitter;
-        let sum = sum.saturating_add(block.jitter.into());
-        self.jitter = (sum, greatest.max(block.jitter), count + 1);
+        let jitter = u64::from(block.jitter) * 1_000_000 / u64::from(clock_rate);
+        self.jitter = (sum.saturating_add(jitter), greatest.max(jitter), count + 1);
         if let Some(trip) = round_trip {
             self.round_trips.0 += trip.as_micros() as u64; // at most a minute
             self.round_trips.1 += 1;
@@ -287,8 +298,8 @@ impl Told {
             lost,
             late: self.metrics.map_or(0, |it| share(it.discard_rate)),
             duplicates: 0,
-            jitter: time(sum.checked_div(count).unwrap_or(0)),
-            jitter_max: time(greatest.into()),
+            jitter: Duration::from_micros(sum.checked_div(count).unwrap_or(0)),
+            jitter_max: Duration::from_micros(greatest),
             burst_ratio: None,
         }
     }
@@ -313,15 +324,8 @@ fn known(millis: u16) -> Option<Duration> {
     (millis > 0).then(|| Duration::from_millis(millis.into()))
 }
 
-/// Of so many RTP timestamp units.
-fn time(units: u64) -> Duration {
-    Duration::from_micros(units.saturating_mul(1_000_000) / u64::from(CLOCK_RATE))
-}
-
 /// Between two reports (RFC 3550 §6.2: five seconds at least).
 pub const INTERVAL: Duration = Duration::from_secs(5);
-/// Of the RTP timestamps of all our codecs.
-const CLOCK_RATE: u32 = 8000;
 
 #[cfg(test)]
 mod tests {
@@ -494,7 +498,7 @@ mod tests {
         fn receive(&mut self, sequence: u16) {
             let timestamp = 160 * u32::from(sequence);
             let packet = Incoming { sequence, timestamp, ssrc: 5, marker: false, event: false };
-            self.reports.received(self.now, &packet);
+            self.reports.received(self.now, &packet, 8000);
         }
 
         fn hear(&mut self, from: &str, blocks: &[Block]) {

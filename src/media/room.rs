@@ -6,9 +6,9 @@
 //! Not here: relaying (`engine`), one party's voice (`voice`), writing packets (`session`).
 //!
 //! A party that hears exactly one other is relayed: that one's packets are passed on as they are.
-//! Who hears several is mixed, at 16 kHz if its phone speaks G.722. So somebody who only listens
-//! changes nothing for those he listens to. A room with tones mixes everybody, or they would not
-//! be heard.
+//! Who hears several is mixed, at 16 kHz if its phone speaks G.722 or Opus. So somebody who only
+//! listens changes nothing for those he listens to. A room with tones mixes everybody, or they
+//! would not be heard.
 //!
 //! The mix is made once, and each party's own voice taken out of it: a frame costs as much as there
 //! are parties, not their square. Of many who speak at once only the loudest are heard.
@@ -16,12 +16,11 @@
 use crate::audio::mix;
 use crate::audio::tone::Sine;
 use crate::id::LegId;
+use crate::media::codec::{NARROW as NARROW_RATE, Pcm, WIDE as WIDE_RATE};
 use crate::media::control::{self, Ear};
 use crate::media::engine::{Output, Slot};
-use crate::media::outgoing::Incoming;
-use crate::media::session::{Hears, Leg};
+use crate::media::session::{Heard, Hears, Leg};
 use crate::media::voice::{Fade, NARROW, Voice, WIDE};
-use crate::sdp::Codec;
 use crate::time::{Duration, Instant};
 
 /// The legs of a thread, by their slots.
@@ -194,16 +193,10 @@ impl Room {
     }
 
     /// Takes a packet of a party, as it came.
-    pub fn hear(
-        &mut self,
-        now: Instant,
-        slot: Slot,
-        (codec, packet): (Codec, Incoming),
-        payload: &[u8],
-    ) {
+    pub fn hear(&mut self, now: Instant, slot: Slot, heard: Heard, payload: &[u8]) {
         let member = self.members.iter_mut().find(|member| member.slot == slot);
         if let Some(voice) = member.and_then(|member| member.voice.as_mut()) {
-            voice.hear(now, codec, packet, payload);
+            voice.hear(now, heard, payload);
         }
     }
 
@@ -298,7 +291,7 @@ impl Room {
         let own = member.voice.as_ref().filter(|_| member.is_summed());
         let (is_wide, is_recorded) = (leg.is_wide(), leg.recording.is_some());
         if !leg.hears_peer() {
-            return leg.rest_from_mix();
+            return leg.drop_rest();
         }
         let mut samples = [0; WIDE];
         if is_recorded {
@@ -326,7 +319,8 @@ impl Room {
         }
         let samples = &mut samples[..sum.len()];
         mix::limit(sum, samples);
-        leg.send_mix(now, member.slot, samples, out);
+        let rate = if is_wide { WIDE_RATE } else { NARROW_RATE };
+        leg.send(now, member.slot, Pcm { samples, rate }, out);
     }
 }
 

@@ -58,6 +58,7 @@ fn scored(codec: Codec, delay: Duration, stats: &Stats) -> Option<u16> {
     let codec = match codec {
         Codec::Pcma | Codec::Pcmu => quality::Codec::G711,
         Codec::G722 => quality::Codec::G722,
+        Codec::Opus => quality::Codec::OPUS,
     };
     let score = mos(rating(&Path { codec, delay, lost, burst_ratio }));
     Some((100.0 * score).round() as u16)
@@ -147,7 +148,9 @@ mod tests {
             remote_rtp: remote,
             remote_rtcp: remote,
             codecs: smallvec![Payload { codec: Codec::Pcma, receive: 8, send: 8 }],
-            digits: None,
+            digits: smallvec![],
+            noise: false,
+            opus: None,
             direction: Direction::SendRecv,
             ptime: 20,
             tones: false,

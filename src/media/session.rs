@@ -1,33 +1,36 @@
 //! One leg: everything between its socket pair and the other legs of the thread.
 //!
-//! Spec:     RFC 3550 §5.1, RFC 3551, RFC 3264 §5.1 (direction), RFC 4733.
-//! In:       packets of the phone, packets of a bridged leg, time.
-//! Out:      what was heard; packets for the phone; digits; what was counted.
-//! Not here: which legs are bridged (`engine`), sockets (`shell::media`).
+//! Spec:     RFC 3550 §5.1, RFC 3551, RFC 3264 §5.1 (direction), RFC 4733, RFC 3389 §4.
+//! In:       packets of the phone, time.
+//! Out:      what was heard; digits; what was counted.
+//! Not here: which legs are bridged (`engine`), what the phone hears (`sending`), sockets
+//!           (`shell::media`).
 
 use std::net::SocketAddr;
 
 use crate::audio::keys::Detector;
 use crate::id::LegId;
-use crate::media::codec::{self, Decoder, Encoder, Samples, transcode_g711};
+use crate::media::codec::{self, Decoded, Decoder, Encoder};
 use crate::media::control::{Counts, Event, Playback, RoomId, Way};
 use crate::media::engine::{Output, RecordingId, Slot};
 use crate::media::keying::Keying;
 use crate::media::latch::{Latch, Verdict};
 use crate::media::one_way::{Found, OneWay};
 use crate::media::outgoing::{Incoming, Outgoing};
-use crate::media::player::{Frame, Player};
+use crate::media::player::Player;
 use crate::media::prompt::Library;
 use crate::media::recorder::{Recorder, Side};
 use crate::media::reports::Reports;
 use crate::media::score;
+use crate::media::sending::Rest;
 use crate::media::silence::Silence;
-use crate::media::toning::{self, Toning};
+use crate::media::toning::Toning;
 use crate::rng::Rng;
 use crate::rtp::dtmf;
-use crate::rtp::packet::{self, HEADER_BYTES, RtpMut};
-use crate::rtp::srtp::{OVERHEAD_MAX, Receiver, Refused, Sender};
-use crate::sdp::{Codec, Direction, Keys, Negotiated, Payload};
+use crate::rtp::packet::RtpMut;
+use crate::rtp::press::Press;
+use crate::rtp::srtp::{Receiver, Refused, Sender};
+use crate::sdp::{COMFORT_NOISE, Codec, Direction, Keys, Negotiated};
 use crate::time::{Duration, Epoch, Instant};
 
 mod pressing;
@@ -42,37 +45,42 @@ pub struct Leg {
     pub room: Option<RoomId>,
     /// Whom it hears.
     hears: Hears,
-    /// Its part of a mix that does not fill a packet yet; `None` if the mix did not go on.
-    mix: Option<Vec<i16>>,
+    /// What does not fill a packet yet, of a mix or of a peer that is transcoded; `None` if that
+    /// did not go on.
+    pub(super) rest: Option<Rest>,
     pub recording: Option<Recording>,
     /// The moment for which the engine's timer is set.
     pub alarm: Instant,
-    audio: Option<Box<Negotiated>>,
+    pub(super) audio: Option<Box<Negotiated>>,
     /// What each payload type from the phone means.
     kinds: [Kind; 128],
-    latch: Latch,
-    outgoing: Outgoing,
-    player: Option<Player>,
+    pub(super) latch: Latch,
+    pub(super) outgoing: Outgoing,
+    pub(super) player: Option<Player>,
     /// Nothing was sent right before: the next packet begins a talkspurt.
-    pausing: bool,
+    pub(super) pausing: bool,
+    /// The phone's timestamps at 8 kHz.
+    moments: Moments,
     digits: dtmf::Receiver,
     /// Hears the keys of a phone that presses them as tones.
     tones: Option<Box<Detector>>,
     /// A key of the peer, for a phone that hears keys as tones only.
-    toning: Option<Toning>,
+    pub(super) toning: Option<Toning>,
+    /// A key of the peer that the phone hears with other numbers.
+    pub(super) press: Option<Press>,
     /// Keys that we press on the phone, and the timestamp of the one at hand.
-    keying: Option<(Keying, Option<u32>)>,
+    pub(super) keying: Option<(Keying, Option<u32>)>,
     /// Emptied at once; kept for its memory.
     pressed: Vec<dtmf::Digit>,
-    reports: Reports,
+    pub(super) reports: Reports,
     silence: Silence,
     one_way: OneWay,
     decoder: Decoder,
-    encoder: Encoder,
+    pub(super) encoder: Encoder,
     /// `None` if packets are not encrypted.
-    secure: Option<Box<Secure>>,
+    pub(super) secure: Option<Box<Secure>>,
     received: Way,
-    sent: Way,
+    pub(super) sent: Way,
     malformed: u64,
     forged: u64,
 }
@@ -90,9 +98,9 @@ pub enum Hears {
 
 /// What encrypts the leg's packets.
 #[derive(Debug)]
-struct Secure {
+pub struct Secure {
     keys: Keys,
-    sender: Sender,
+    pub(super) sender: Sender,
     receiver: Receiver,
 }
 
@@ -103,11 +111,30 @@ pub struct Recording {
     pub recorder: Recorder,
 }
 
+/// Timestamps of a clock that is faster than 8 kHz wrap sooner: they are counted on.
+#[derive(Debug)]
+struct Moments {
+    clock_rate: u32,
+    /// Source and timestamp of the newest packet.
+    newest: Option<(u32, i64)>,
+}
+
+impl Default for Moments {
+    fn default() -> Self {
+        Self { clock_rate: codec::NARROW, newest: None }
+    }
+}
+
 /// What a payload type means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
     Audio(Codec),
-    Digit,
+    /// A key, told in units of this clock.
+    Digit {
+        clock_rate: u32,
+    },
+    /// Comfort noise (RFC 3389).
+    Noise,
     /// Nothing was agreed on.
     #[default]
     Unknown,
@@ -118,6 +145,8 @@ pub enum Kind {
 pub struct Heard {
     pub kind: Kind,
     pub packet: Incoming,
+    /// Its timestamp at 8 kHz.
+    pub moment: u32,
     /// Bytes of the packet, decrypted.
     pub length: usize,
 }
@@ -147,7 +176,7 @@ impl Leg {
             peer: None,
             room: None,
             hears: Hears::Nobody,
-            mix: None,
+            rest: None,
             recording: None,
             alarm: Instant::NEVER,
             audio: None,
@@ -156,9 +185,11 @@ impl Leg {
             outgoing: Outgoing::new(ssrc, rng.u16(), rng.u32()),
             player: None,
             pausing: true,
+            moments: Moments::default(),
             digits: dtmf::Receiver::default(),
             tones: None,
             toning: None,
+            press: None,
             keying: None,
             pressed: Vec::new(),
             reports: Reports::new(ssrc, rng),
@@ -177,11 +208,17 @@ impl Leg {
     /// Takes what offer and answer agreed on.
     pub fn connect(&mut self, now: Instant, audio: Box<Negotiated>) {
         self.kinds = [Kind::Unknown; 128];
+        // Whether it was agreed on or not: it has this number everywhere.
+        self.kinds[usize::from(COMFORT_NOISE)] = Kind::Noise;
         for payload in audio.codecs.iter().rev() {
             self.kinds[usize::from(payload.receive & 0x7f)] = Kind::Audio(payload.codec);
         }
-        if let Some(digits) = audio.digits {
-            self.kinds[usize::from(digits.receive & 0x7f)] = Kind::Digit;
+        for digits in &audio.digits {
+            let clock_rate = digits.clock_rate;
+            self.kinds[usize::from(digits.receive & 0x7f)] = Kind::Digit { clock_rate };
+        }
+        if let Some(first) = audio.codecs.first() {
+            self.outgoing.set_clock_rate(first.codec.clock_rate());
         }
         self.latch.expect(audio.remote_rtp);
         self.reports.start(now, audio.remote_rtcp);
@@ -223,7 +260,7 @@ impl Leg {
     /// Another stream, or none, will be heard of the peer.
     pub fn interrupt(&mut self) {
         self.outgoing.interrupt();
-        self.mix = None;
+        self.rest = None;
         if let Some(recording) = &mut self.recording {
             recording.recorder.interrupt(Side::Peer);
         }
@@ -255,33 +292,38 @@ impl Leg {
             Verdict::Ours => {}
             Verdict::Probation | Verdict::Stranger => return None,
         }
-        // Comfort noise too, whatever its payload type.
         self.silence.hear(now);
         let kind = self.kinds[usize::from(packet.payload_type())];
-        let is_noise = kind == Kind::Unknown && packet.payload_type() == COMFORT_NOISE;
-        self.one_way.hear(now, is_noise);
+        self.one_way.hear(now, kind == Kind::Noise);
+        let clock_rate = match kind {
+            Kind::Audio(codec) => codec.clock_rate(),
+            Kind::Digit { .. } => self.moments.clock_rate, // that of the audio beside it
+            Kind::Noise | Kind::Unknown => codec::NARROW,
+        };
+        let moment = self.moments.of(clock_rate, &incoming);
         let packet = match kind {
             Kind::Unknown => {
                 self.malformed += 1;
                 return None;
             }
-            Kind::Digit => {
+            Kind::Digit { .. } => {
                 let Incoming { ssrc, timestamp, .. } = incoming;
                 match dtmf::Event::parse(packet.payload()) {
                     Some(event) => {
-                        self.digit(now, dtmf::Input::Packet { ssrc, timestamp, event }, out);
+                        let key = dtmf::Input::Packet { ssrc, timestamp, clock_rate, event };
+                        self.digit(now, key, out);
                     }
                     None => self.malformed += 1,
                 }
                 Incoming { event: true, ..incoming }
             }
-            Kind::Audio(_) => incoming,
+            Kind::Audio(_) | Kind::Noise => incoming,
         };
         self.received.packets += 1;
         self.received.bytes += arrived;
-        self.reports.received(now, &packet);
-        let hears = matches!(kind, Kind::Digit) || self.may_receive();
-        hears.then_some(Heard { kind, packet, length })
+        self.reports.received(now, &packet, clock_rate);
+        let hears = matches!(kind, Kind::Digit { .. }) || self.may_receive();
+        hears.then_some(Heard { kind, packet, moment, length })
     }
 
     /// Decrypts a packet, if the leg's are encrypted. One that cannot be the phone's costs no
@@ -299,138 +341,24 @@ impl Leg {
         None
     }
 
-    /// Rewrites the packet of the peer in `buffer` for this phone; says where to send it, and how
-    /// many bytes of the buffer, if at all.
-    ///
-    /// `samples` are those of the packet; without them only G.711 can be transcoded.
-    pub fn relay(
-        &mut self,
-        now: Instant,
-        heard: Heard,
-        buffer: &mut [u8],
-        samples: Option<&[i16]>,
-    ) -> Option<(SocketAddr, usize)> {
-        let to = self.latch.target()?;
-        if self.keying.is_some() {
-            return None;
-        }
-        if self.is_toning(now, heard.kind) {
-            return self.relay_key(now, heard, buffer).map(|length| (to, length));
-        }
-        let mut packet = RtpMut::new(buffer.get_mut(..heard.length)?)?;
-        let (payload_type, ticks) = match heard.kind {
-            Kind::Unknown => return None,
-            Kind::Digit => (self.audio.as_ref()?.digits?.send, 0),
-            Kind::Audio(codec) => {
-                let Payload { codec: wanted, send, .. } = self.payload_for(codec)?;
-                let payload = packet.payload_mut();
-                match samples {
-                    _ if wanted == codec => {}
-                    Some(samples) if is_wide(codec, wanted) => {
-                        self.encoder.encode(wanted, samples, payload);
-                    }
-                    _ => transcode_g711(codec, payload),
-                }
-                (send, payload.len() as u32)
-            }
-        };
-        let header = self.outgoing.relayed(now, heard.packet, ticks)?;
-        packet.set_sequence(header.sequence);
-        packet.set_timestamp(header.timestamp);
-        packet.set_ssrc(header.ssrc);
-        packet.set_marker(header.marker);
-        packet.set_payload_type(payload_type);
-        let length = self.seal_rtp(buffer, heard.length)?;
-        self.count_sent(length as u64);
-        Some((to, length))
-    }
-
-    /// Whether a packet of the peer is a key that the phone hears as tones, or comes while one
-    /// sounds.
-    fn is_toning(&self, now: Instant, kind: Kind) -> bool {
-        match kind {
-            Kind::Digit => self.audio.as_ref().is_some_and(|audio| audio.tones),
-            Kind::Audio(_) => self.toning.as_ref().is_some_and(|toning| toning.is_sounding(now)),
-            Kind::Unknown => false,
-        }
-    }
-
-    /// Writes the tones of a key's packet in its place; gives the length of what is to be sent.
-    fn relay_key(&mut self, now: Instant, heard: Heard, buffer: &mut [u8]) -> Option<usize> {
-        if heard.kind != Kind::Digit {
-            return None;
-        }
-        let packet = RtpMut::new(buffer.get_mut(..heard.length)?)?;
-        let event = dtmf::Event::parse(packet.payload())?;
-        let Incoming { ssrc, timestamp, .. } = heard.packet;
-        let begins = !self.toning.as_ref().is_some_and(|key| key.is_of(ssrc, timestamp));
-        let mut room = [0; toning::SAMPLES_MAX];
-        let key = (ssrc, timestamp, event);
-        let samples = Toning::next(&mut self.toning, now, key, &mut room);
-        if samples.is_empty() {
-            return None;
-        }
-        let length = self.write(now, (samples, 8000), begins, buffer)?;
-        let length = self.seal_rtp(buffer, length)?;
-        self.count_sent(length as u64);
-        Some(length)
-    }
-
-    /// Writes a packet of ours with these samples, at 8 kHz or at the codec's own rate, in the
-    /// codec that the phone prefers.
-    fn write(
-        &mut self,
-        now: Instant,
-        (samples, rate): (&[i16], u32),
-        begins: bool,
-        buffer: &mut [u8],
-    ) -> Option<usize> {
-        let payload = *self.audio.as_ref()?.codecs.first()?;
-        let ticks = samples.len() * 8000 / rate as usize;
-        let length = HEADER_BYTES + ticks;
-        let packet = buffer.get_mut(..length)?;
-        let header = self.outgoing.made(now, ticks as u32, begins);
-        let head = packet::header(
-            header.marker,
-            payload.send,
-            header.sequence,
-            header.timestamp,
-            header.ssrc,
-        );
-        packet[..HEADER_BYTES].copy_from_slice(&head);
-        match rate {
-            8000 => self.encoder.encode(payload.codec, samples, &mut packet[HEADER_BYTES..]),
-            _ => self.encoder.encode_own(payload.codec, samples, &mut packet[HEADER_BYTES..]),
-        }
-        Some(length)
-    }
-
-    fn seal_rtp(&mut self, buffer: &mut [u8], length: usize) -> Option<usize> {
-        match &mut self.secure {
-            Some(secure) => secure.sender.seal_rtp(buffer, length),
-            None => Some(length),
-        }
-    }
-
     /// Whether a peer's packets go to the phone.
     pub fn hears_peer(&self) -> bool {
         self.player.is_none() && self.may_send()
     }
 
-    /// Whether a peer's packets must be decoded before they are relayed to this leg.
-    pub fn needs_samples(&self, codec: Codec) -> bool {
-        let wanted = self.payload_for(codec).map_or(codec, |payload| payload.codec);
-        self.recording.is_some() || is_wide(codec, wanted)
-    }
-
-    /// The samples of what the phone sent.
-    pub fn decode<'a>(
+    /// Fills `decoded` with what the phone said, at 8 kHz too if that is wanted; false if it was
+    /// none of the codec's packets.
+    pub fn decode(
         &mut self,
         codec: Codec,
+        packet: Incoming,
         payload: &[u8],
-        samples: &'a mut Samples,
-    ) -> &'a [i16] {
-        self.decoder.decode(codec, payload, samples)
+        narrow: bool,
+        decoded: &mut Decoded,
+    ) -> bool {
+        let is_decoded = self.decoder.decode(codec, packet, payload, narrow, decoded);
+        self.malformed += u64::from(!is_decoded);
+        is_decoded
     }
 
     /// Whether what the phone says must be decoded, whoever hears it.
@@ -454,9 +382,11 @@ impl Leg {
     }
 
     /// Records a packet of the phone or of its peer, if there is a recording.
-    pub fn record(&mut self, now: Instant, side: Side, packet: Incoming, samples: &[i16]) {
+    pub fn record(&mut self, now: Instant, side: Side, heard: Heard, decoded: &Decoded) {
         if let Some(recording) = &mut self.recording {
-            recording.recorder.place(now, side, packet.ssrc, packet.timestamp, samples);
+            let moment = heard.moment.wrapping_sub(decoded.recovered());
+            let samples = decoded.narrow().samples;
+            recording.recorder.place(now, side, heard.packet.ssrc, moment, samples);
         }
     }
 
@@ -468,46 +398,10 @@ impl Leg {
 
     /// Records a frame of the mix that the leg hears, at 8 kHz; `clock` counts its samples.
     pub fn record_mix(&mut self, now: Instant, clock: u32, samples: &[i16]) {
-        let packet = Incoming {
-            sequence: 0,
-            timestamp: clock,
-            ssrc: self.outgoing.ssrc(),
-            marker: false,
-            event: false,
-        };
-        self.record(now, Side::Peer, packet, samples);
-    }
-
-    /// Sends a frame of the mix that the leg hears, at the rate that `is_wide` says, as soon as it
-    /// fills a packet.
-    pub fn send_mix(&mut self, now: Instant, slot: Slot, samples: &[i16], out: &mut Vec<Output>) {
-        let (Some(to), Some(audio)) = (self.latch.target(), &self.audio) else { return };
-        if self.keying.is_some() {
-            return self.rest_from_mix();
+        let ssrc = self.outgoing.ssrc();
+        if let Some(recording) = &mut self.recording {
+            recording.recorder.place(now, Side::Peer, ssrc, clock, samples);
         }
-        let rate = if self.is_wide() { 16_000 } else { 8000 };
-        let count = rate as usize / 1000 * usize::from(audio.ptime.clamp(10, 60));
-        let mut begins = self.mix.is_none();
-        let mut mix = self.mix.take().unwrap_or_default();
-        mix.extend_from_slice(samples);
-        for frame in mix.chunks_exact(count) {
-            let ticks = count * 8000 / rate as usize;
-            let mut packet = vec![0; HEADER_BYTES + ticks + OVERHEAD_MAX];
-            let length = self.write(now, (frame, rate), begins, &mut packet);
-            let length = length.and_then(|length| self.seal_rtp(&mut packet, length));
-            let Some(length) = length else { continue };
-            begins = false;
-            packet.truncate(length);
-            self.count_sent(length as u64);
-            out.push(Output::Rtp { slot, to, packet });
-        }
-        mix.drain(..mix.len() / count * count);
-        self.mix = Some(mix);
-    }
-
-    /// The leg hears something else, or nothing, for a while.
-    pub fn rest_from_mix(&mut self) {
-        self.mix = None;
     }
 
     /// What the leg does by itself at this moment.
@@ -615,58 +509,6 @@ impl Leg {
         out.extend(events.map(Output::Event));
     }
 
-    /// Sends what the player has for this moment.
-    fn play_due(
-        &mut self,
-        now: Instant,
-        slot: Slot,
-        library: &impl Library,
-        out: &mut Vec<Output>,
-    ) {
-        let (Some(player), Some(audio)) = (&mut self.player, &self.audio) else { return };
-        if player.next_tick() > now {
-            return;
-        }
-        let count = 8 * usize::from(audio.ptime.clamp(10, 60));
-        let mut samples = [0; 480];
-        let begins = match player.next(now, library, &mut samples[..count]) {
-            Frame::Waiting => return,
-            Frame::Ended { id: playback, missing } => {
-                self.stop_playing();
-                out.push(Output::Event(Event::Ended { leg: self.id, playback, missing }));
-                return;
-            }
-            Frame::Audio { begins } => begins,
-        };
-        let Some(to) = self.latch.target() else { return };
-        if !may_send(audio.direction) {
-            self.pausing = true;
-            return;
-        }
-        let begins = std::mem::take(&mut self.pausing) || begins;
-        let mut packet = vec![0; HEADER_BYTES + count + OVERHEAD_MAX];
-        let length = self.write(now, (&samples[..count], 8000), begins, &mut packet);
-        let length = length.and_then(|length| self.seal_rtp(&mut packet, length));
-        let Some(length) = length else { return };
-        packet.truncate(length);
-        self.count_sent(length as u64);
-        out.push(Output::Rtp { slot, to, packet });
-    }
-
-    fn count_sent(&mut self, bytes: u64) {
-        self.pausing = false;
-        self.sent.packets += 1;
-        self.sent.bytes += bytes;
-        self.reports.sent(bytes);
-    }
-
-    /// How to send what a peer sends in `codec`: the same if it was agreed on, else the preferred.
-    fn payload_for(&self, codec: Codec) -> Option<Payload> {
-        let codecs = &self.audio.as_ref()?.codecs;
-        let same = codecs.iter().find(|payload| payload.codec == codec);
-        same.or(codecs.first()).copied()
-    }
-
     /// Whether the phone hears its peer and is to be heard: neither holds the other.
     fn is_two_way(&self) -> bool {
         let direction = self.audio.as_ref().map(|audio| audio.direction);
@@ -685,17 +527,25 @@ impl Leg {
     }
 }
 
-fn may_send(direction: Direction) -> bool {
+impl Moments {
+    /// The packet's timestamp at 8 kHz: as it is, or of a faster clock as many times slower.
+    fn of(&mut self, clock_rate: u32, packet: &Incoming) -> u32 {
+        self.clock_rate = clock_rate;
+        if clock_rate == codec::NARROW {
+            return packet.timestamp;
+        }
+        let before = self.newest.filter(|(ssrc, _)| *ssrc == packet.ssrc);
+        let newest = before.map_or(packet.timestamp.into(), |(_, newest)| newest);
+        let step = packet.timestamp.wrapping_sub(newest as u32).cast_signed();
+        let extended = newest + i64::from(step);
+        self.newest = Some((packet.ssrc, extended));
+        extended.div_euclid((clock_rate / codec::NARROW).into()) as u32
+    }
+}
+
+pub fn may_send(direction: Direction) -> bool {
     match direction {
         Direction::SendOnly | Direction::SendRecv => true,
         Direction::Inactive | Direction::RecvOnly => false,
     }
 }
-
-/// Whether one codec becomes another by way of samples; G.711 does without.
-fn is_wide(from: Codec, to: Codec) -> bool {
-    from != to && (from == Codec::G722 || to == Codec::G722)
-}
-
-/// The payload type of comfort noise at 8 kHz (RFC 3389 §4).
-const COMFORT_NOISE: u8 = 13;

@@ -7,8 +7,7 @@
 use crate::audio::mix;
 use crate::audio::resample::Resampler;
 use crate::media::intake::Intake;
-use crate::media::outgoing::Incoming;
-use crate::sdp::Codec;
+use crate::media::session::Heard;
 use crate::time::Instant;
 
 /// Samples of a frame at 8 kHz.
@@ -54,8 +53,8 @@ impl Voice {
     }
 
     /// Takes a packet of the party.
-    pub fn hear(&mut self, now: Instant, codec: Codec, packet: Incoming, payload: &[u8]) {
-        self.intake.put(now, packet, codec, payload);
+    pub fn hear(&mut self, now: Instant, heard: Heard, payload: &[u8]) {
+        self.intake.put(now, heard, payload);
     }
 
     /// Goes on to the next frame.

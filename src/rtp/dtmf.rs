@@ -3,7 +3,7 @@
 //! Spec:     RFC 4733 §2.3 to §2.5.
 //! In:       the packets of telephone-event, the passing of time.
 //! Out:      each key once; the packets of a key to send.
-//! Not here: tones heard in the audio, digits of SIP INFO (`call`).
+//! Not here: tones heard in the audio, digits of SIP INFO (`call`), keys passed on (`press`).
 
 use std::mem;
 
@@ -19,6 +19,8 @@ pub enum Input {
     Packet {
         ssrc: u32,
         timestamp: u32,
+        /// Of the timestamp, in hertz.
+        clock_rate: u32,
         event: Event,
     },
     Tick,
@@ -63,12 +65,13 @@ impl Event {
 
 /// One key as its packets name it.
 #[derive(Clone, Copy, Debug)]
-struct Key {
-    ssrc: u32,
-    timestamp: u32,
-    code: u8,
+pub struct Key {
+    pub ssrc: u32,
+    /// Of this segment.
+    pub timestamp: u32,
+    pub code: u8,
     /// The last that was heard of this segment.
-    duration: u16,
+    pub duration: u16,
 }
 
 #[derive(Debug, Default)]
@@ -100,28 +103,28 @@ impl Receiver {
                 out.push(Digit(digit));
                 Idle { last: key }
             }
-            (Pressed { key, digit, .. }, Packet { ssrc, timestamp, event })
+            (Pressed { key, digit, .. }, Packet { ssrc, timestamp, event, .. })
                 if key.is_same(ssrc, timestamp, event) =>
             {
                 let key = Key { timestamp, duration: event.duration, ..key };
                 pressed(now, key, digit, event, out)
             }
-            (Pressed { key, digit, until }, Packet { ssrc, timestamp, .. })
-                if key.is_later_than(ssrc, timestamp) =>
+            (Pressed { key, digit, until }, Packet { ssrc, timestamp, clock_rate, .. })
+                if key.is_later_than(ssrc, timestamp, clock_rate) =>
             {
                 Pressed { key, digit, until }
             }
-            (Idle { last }, Packet { ssrc, timestamp, event })
+            (Idle { last }, Packet { ssrc, timestamp, event, .. })
                 if last.is_same(ssrc, timestamp, event) =>
             {
                 Idle { last: Key { timestamp, duration: event.duration, ..last } }
             }
-            (Idle { last }, Packet { ssrc, timestamp, .. })
-                if last.is_later_than(ssrc, timestamp) =>
+            (Idle { last }, Packet { ssrc, timestamp, clock_rate, .. })
+                if last.is_later_than(ssrc, timestamp, clock_rate) =>
             {
                 Idle { last }
             }
-            (state, Packet { ssrc, timestamp, event }) => {
+            (state, Packet { ssrc, timestamp, event, .. }) => {
                 let Some(digit) = event.digit() else {
                     self.state = state;
                     return;
@@ -158,7 +161,7 @@ fn pressed(now: Instant, key: Key, digit: char, event: Event, out: &mut Vec<Digi
 impl Key {
     /// Whether a packet is of this key: it has its timestamp, or that of the next segment of a key
     /// held for longer than a duration can tell (RFC 4733 §2.5.1.3).
-    fn is_same(&self, ssrc: u32, timestamp: u32, event: Event) -> bool {
+    pub fn is_same(&self, ssrc: u32, timestamp: u32, event: Event) -> bool {
         let next_segment = self.timestamp.wrapping_add(u32::from(u16::MAX));
         let goes_on = self.duration >= SEGMENT_MIN && event.code == self.code;
         let ours = timestamp == self.timestamp || timestamp == next_segment && goes_on;
@@ -166,8 +169,8 @@ impl Key {
     }
 
     /// Whether a packet is a late one of an earlier key.
-    fn is_later_than(&self, ssrc: u32, timestamp: u32) -> bool {
-        ssrc == self.ssrc && self.timestamp.wrapping_sub(timestamp) < LATE_MAX
+    fn is_later_than(&self, ssrc: u32, timestamp: u32, clock_rate: u32) -> bool {
+        ssrc == self.ssrc && self.timestamp.wrapping_sub(timestamp) < LATE_SECONDS * clock_rate
     }
 }
 
@@ -219,9 +222,9 @@ impl Iterator for Sender {
 const KEYS: &[u8; 16] = b"0123456789*#ABCD";
 /// A key not heard of for so long was let go.
 const SILENCE_MAX: Duration = Duration::from_millis(100);
-/// How late a key's packet may come, in units of 1/8000 s: 5 s.
-const LATE_MAX: u32 = 40_000;
-/// A segment heard of for less, in the same units, was not the whole length of a duration.
+/// How late a key's packet may come, in seconds.
+const LATE_SECONDS: u32 = 5;
+/// A segment heard of for less, in timestamp units, was not the whole length of a duration.
 const SEGMENT_MIN: u16 = 0xe000;
 /// The end is sent three times (RFC 4733 §2.5.1.4).
 const ENDS: u8 = 3;
@@ -404,7 +407,7 @@ mod tests {
 
         fn gets(&mut self, timestamp: u32, event: Event) -> String {
             self.heard = self.now;
-            self.handle(Packet { ssrc: self.ssrc, timestamp, event })
+            self.handle(Packet { ssrc: self.ssrc, timestamp, clock_rate: 8000, event })
         }
 
         /// Lets `wait` pass, ticking whenever the machine asked to be.

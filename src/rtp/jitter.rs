@@ -173,6 +173,15 @@ impl<T: Copy> Jitter<T> {
         slot.payload.extend_from_slice(&packet.payload[..length]);
     }
 
+    /// The packet that follows on what was just told to be lost, if it is here and nothing of the
+    /// loss is owed any more: it may tell of what was before it.
+    pub fn following(&self) -> Option<(T, &[u8])> {
+        let stream = self.stream.as_ref().filter(|stream| stream.owed == 0 && stream.dry == 0)?;
+        let slot = &self.slots[index(stream.next)];
+        let tag = slot.tag.filter(|_| slot.sequence == stream.next)?;
+        Some((tag, &slot.payload))
+    }
+
     /// What is to be decoded next, if `wanted` timestamp units are to be heard; call until there
     /// are as many.
     pub fn next(&mut self, now: Instant, wanted: u32) -> Next<'_, T> {

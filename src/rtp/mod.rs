@@ -6,6 +6,7 @@ pub mod jitter;
 #[cfg(test)]
 mod jitter_tests;
 pub mod packet;
+pub mod press;
 pub mod quality;
 pub mod reception;
 pub mod rtcp;

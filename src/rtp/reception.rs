@@ -65,6 +65,27 @@ impl Reception {
         }
     }
 
+    /// From here on timestamps have this rate, in hertz.
+    #[inline]
+    pub fn set_clock_rate(&mut self, clock_rate: u32) {
+        if self.clock_rate != clock_rate {
+            self.change_clock_rate(clock_rate);
+        }
+    }
+
+    /// What was counted in the old units is brought to the new ones.
+    #[cold]
+    fn change_clock_rate(&mut self, clock_rate: u32) {
+        let (new, old) = (u64::from(clock_rate), u64::from(self.clock_rate.max(1)));
+        self.jitter_max = (u64::from(self.jitter_max) * new / old) as u32;
+        self.differences = self.differences.saturating_mul(new) / old;
+        if let Some(stream) = &mut self.stream {
+            stream.jitter_scaled = (u64::from(stream.jitter_scaled) * new / old) as u32;
+            stream.transit = None;
+        }
+        self.clock_rate = clock_rate;
+    }
+
     /// Counts a packet of audio, or another one whose timestamp is that of its sending: a key's
     /// packets (RFC 4733) share a timestamp and go to `packet_untimed`.
     #[inline]
@@ -83,7 +104,7 @@ impl Reception {
         let transit = arrival.wrapping_sub(timestamp);
         let Some(before) = stream.transit.replace(transit) else { return };
         let difference = (transit.wrapping_sub(before) as i32).unsigned_abs();
-        if difference > JUMP_MAX {
+        if difference > JUMP_SECONDS * self.clock_rate {
             return; // the sender's clock began anew
         }
         stream.jitter_scaled += difference;
@@ -368,8 +389,8 @@ const LATE_PER_SECOND: u32 = 10;
 const DROPOUT_MAX: u16 = 3000;
 /// How late a packet may be and still be of this count (RFC 3550 appendix A.1).
 const MISORDER_MAX: u16 = 100;
-/// A greater change of transit time, in timestamp units, is a new beginning: 8 s at 8 kHz.
-const JUMP_MAX: u32 = 64_000;
+/// A greater change of transit time, in seconds, is a new beginning.
+const JUMP_SECONDS: u32 = 8;
 
 #[cfg(test)]
 mod tests {
@@ -389,6 +410,32 @@ mod tests {
         assert_eq!((block.lost, block.fraction_lost, block.jitter), (0, 0, 0));
         assert_eq!(block.highest_sequence, (1 << 16) + 63, "one wrap");
         assert_eq!((phone.reception.packets(), phone.reception.lost()), (100, 0));
+    }
+
+    /// A phone that goes over to Opus, and back: its jitter stays what it is in time.
+    #[test]
+    fn another_clock_rate_changes_no_jitter() {
+        let mut reception = Reception::new(8000);
+        let at = |reception: &mut Reception, n: u32, clock_rate: u32| {
+            let late = u64::from(n % 2) * 10_000;
+            let now = Instant::from_micros(1_000_000 + 20_000 * u64::from(n) + late);
+            reception.set_clock_rate(clock_rate);
+            reception.packet(now, 1, n as u16, clock_rate / 50 * n);
+        };
+        for n in 0..500 {
+            at(&mut reception, n, 8000);
+        }
+        let before = (reception.jitter(), reception.jitter_max(), reception.jitter_mean());
+        for n in 500..1000 {
+            at(&mut reception, n, 48_000);
+        }
+        let after = (reception.jitter(), reception.jitter_max(), reception.jitter_mean());
+
+        for (before, after) in [(before.0, after.0), (before.1, after.1), (before.2, after.2)] {
+            assert!(before.abs_diff(Duration::from_millis(10)) < Duration::from_millis(1));
+            assert!(after.abs_diff(before) < Duration::from_millis(1), "{before:?} {after:?}");
+        }
+        assert_eq!(reception.lost(), 0);
     }
 
     /// RFC 3550 appendix A.3: the fraction is that of the interval, the count that of the stream.

@@ -2,6 +2,8 @@
 
 pub mod crypto;
 pub mod offer_answer;
+mod opus;
+mod payloads;
 pub mod session;
 
 use std::net::SocketAddr;
@@ -11,9 +13,10 @@ use smallvec::SmallVec;
 
 pub use crypto::{Keys, MasterKey, Security, Suite};
 pub use offer_answer::{
-    Local, Refusal, accept, accept_again, answer, codecs_of, has_digits, has_keys, offer,
-    offer_again,
+    Local, Refusal, accept, accept_again, answer, codecs_of, has_digits, has_keys, has_noise,
+    offer, offer_again, opus_of,
 };
+pub use opus::Opus;
 pub use session::{ParseError, Session};
 
 /// An audio codec that Strowger can name.
@@ -26,11 +29,13 @@ pub enum Codec {
     Pcmu,
     /// G.722, 16 kHz; its RTP clock runs at 8 kHz (RFC 3551 §4.5.2).
     G722,
+    /// Opus, one channel; its RTP clock runs at 48 kHz whatever it carries (RFC 7587 §4.1).
+    Opus,
 }
 
 impl Codec {
     /// Every codec, in the order of their names.
-    pub const ALL: [Self; 3] = [Self::Pcma, Self::Pcmu, Self::G722];
+    pub const ALL: [Self; 4] = [Self::Pcma, Self::Pcmu, Self::G722, Self::Opus];
 
     /// The encoding name of `a=rtpmap` (RFC 3551 §6).
     pub fn name(self) -> &'static str {
@@ -38,15 +43,18 @@ impl Codec {
             Self::Pcma => "PCMA",
             Self::Pcmu => "PCMU",
             Self::G722 => "G722",
+            Self::Opus => "opus",
         }
     }
 
-    /// The static payload type (RFC 3551 §6).
+    /// The static payload type (RFC 3551 §6); for Opus, which has none, the one that we offer it
+    /// under unless the peer has another.
     pub fn payload_type(self) -> u8 {
         match self {
             Self::Pcma => 8,
             Self::Pcmu => 0,
             Self::G722 => 9,
+            Self::Opus => 111,
         }
     }
 
@@ -54,7 +62,14 @@ impl Codec {
     pub fn clock_rate(self) -> u32 {
         match self {
             Self::Pcma | Self::Pcmu | Self::G722 => 8000,
+            Self::Opus => 48_000,
         }
+    }
+
+    /// What `a=rtpmap` says of it: two channels for Opus, whatever it carries (RFC 7587 §7).
+    fn encoding(self) -> String {
+        let channels = if self == Self::Opus { "/2" } else { "" };
+        format!("{}/{}{channels}", self.name(), self.clock_rate())
     }
 }
 
@@ -125,13 +140,15 @@ pub struct Payload {
     pub send: u8,
 }
 
-/// The payload types of telephone-event at 8 kHz (RFC 4733).
+/// The payload types of telephone-event at one clock rate (RFC 4733).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DigitPayload {
     /// What the peer sends us for it.
     pub receive: u8,
     /// What we send the peer for it.
     pub send: u8,
+    /// In which its durations are told: 8000 or 48,000, in hertz.
+    pub clock_rate: u32,
 }
 
 /// What offer and answer agreed on for one leg's audio.
@@ -143,8 +160,12 @@ pub struct Negotiated {
     pub remote_rtcp: SocketAddr,
     /// In the order of preference; never empty. The first is what we send.
     pub codecs: SmallVec<[Payload; 4]>,
-    /// `None` if one of the two has no telephone-event.
-    pub digits: Option<DigitPayload>,
+    /// One for each clock rate; empty if one of the two has no telephone-event.
+    pub digits: SmallVec<[DigitPayload; 2]>,
+    /// Whether both have comfort noise (RFC 3389), whose payload type is 13.
+    pub noise: bool,
+    /// What the peer wants of Opus that is sent to it, if that was agreed on.
+    pub opus: Option<Opus>,
     /// Whether keys are tones in the audio: we have telephone-event, the peer has not.
     pub tones: bool,
     /// From our side.
@@ -160,4 +181,13 @@ impl Negotiated {
     pub fn spoken(&self) -> Vec<Codec> {
         self.codecs.iter().map(|payload| payload.codec).collect()
     }
+
+    /// How a key is sent beside audio of this clock rate; at another rate if there is none for it.
+    pub fn digits_at(&self, clock_rate: u32) -> Option<DigitPayload> {
+        let same = self.digits.iter().find(|digits| digits.clock_rate == clock_rate);
+        same.or(self.digits.first()).copied()
+    }
 }
+
+/// The payload type of comfort noise at 8 kHz (RFC 3389 §4).
+pub const COMFORT_NOISE: u8 = 13;

@@ -1,7 +1,8 @@
 //! Offers and answers for one stream of audio.
 //!
 //! Spec:     RFC 3264; RFC 3551 §6 (payload types), RFC 4733 §2.4 (digits), RFC 3605 (rtcp);
-//!           RFC 4568 §5 and RFC 8643 (encryption).
+//!           RFC 3389 §4 (comfort noise), RFC 7587 §7 (Opus); RFC 4568 §5 and RFC 8643
+//!           (encryption).
 //! In:       what our side can do, and the peer's description.
 //! Out:      the description to send, and what both agreed on.
 //! Not here: when to offer and when to answer (`call`).
@@ -13,8 +14,12 @@ use smallvec::SmallVec;
 use thiserror::Error;
 
 use super::crypto::{Keys, Line, MasterKey, Security};
+use super::opus::Opus;
+use super::payloads::{
+    EVENT, EVENT_CLOCKS, Numbers, codec_types, event_type, event_types, noise_type, numbers, rtpmap,
+};
 use super::session::{Attribute, Connection, Media, Origin, Session};
-use super::{Codec, DigitPayload, Direction, Negotiated, Payload};
+use super::{COMFORT_NOISE, Codec, DigitPayload, Direction, Negotiated, Payload};
 
 /// What our side of one stream can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +36,10 @@ pub struct Local<'a> {
     pub codecs: &'a [Codec],
     /// Whether telephone-event is offered and accepted (RFC 4733).
     pub digits: bool,
+    /// Whether comfort noise is offered, beside a codec of its clock rate, and accepted (RFC 3389).
+    pub noise: bool,
+    /// What we want of Opus that is sent to us.
+    pub opus: Opus,
     /// What we want, from our side.
     pub direction: Direction,
     /// Milliseconds of audio we want in a packet.
@@ -72,7 +81,7 @@ impl Refusal {
 
 /// An offer of one stream of audio.
 pub fn offer(local: &Local) -> String {
-    local.session(vec![local.offered(DIGITS_TYPE)]).to_string()
+    local.session(vec![local.offered(&Numbers::default())]).to_string()
 }
 
 /// A further offer in a dialog, after `theirs` was the last description of the peer.
@@ -83,11 +92,11 @@ pub fn offer_again(local: &Local, theirs: &Session) -> String {
     let mut media: Vec<_> = theirs.media.iter().map(refused).collect();
     match audio {
         Some(index) => {
-            let mut ours = local.offered(digits_type(theirs));
+            let mut ours = local.offered(&Numbers::of(&theirs.media[index]));
             ours.protocol.clone_from(&theirs.media[index].protocol);
             media[index] = ours;
         }
-        None => media.push(local.offered(DIGITS_TYPE)),
+        None => media.push(local.offered(&Numbers::default())),
     }
     local.session(media).to_string()
 }
@@ -125,7 +134,7 @@ pub fn answer(offer: &Session, local: &Local) -> Result<(String, Negotiated), Re
 /// If the answer does not fit the offer, or refuses it.
 pub fn accept(local: &Local, answer: &Session) -> Result<Negotiated, Refusal> {
     match answer.media.as_slice() {
-        [media] => accept_line(local, answer, media, DIGITS_TYPE),
+        [media] => accept_line(local, answer, media, &Numbers::default()),
         _ => Err(Refusal::MediaLines),
     }
 }
@@ -140,14 +149,14 @@ pub fn accept_again(
     theirs: &Session,
     answer: &Session,
 ) -> Result<Negotiated, Refusal> {
-    let (count, index, digits) = match audio_line(theirs) {
-        Some(index) => (theirs.media.len(), index, digits_type(theirs)),
-        None => (theirs.media.len() + 1, theirs.media.len(), DIGITS_TYPE),
+    let (count, index, offered) = match audio_line(theirs) {
+        Some(index) => (theirs.media.len(), index, Numbers::of(&theirs.media[index])),
+        None => (theirs.media.len() + 1, theirs.media.len(), Numbers::default()),
     };
     if answer.media.len() != count {
         return Err(Refusal::MediaLines);
     }
-    accept_line(local, answer, &answer.media[index], digits)
+    accept_line(local, answer, &answer.media[index], &offered)
 }
 
 /// The codecs of a description's audio that Strowger knows, in its order: what the other leg may be
@@ -171,7 +180,17 @@ pub fn has_keys(session: &Session) -> bool {
 
 /// Whether a description's audio has telephone-event.
 pub fn has_digits(session: &Session) -> bool {
-    audio_line(session).is_some_and(|index| event_type(&session.media[index]).is_some())
+    audio_line(session).is_some_and(|index| event_types(&session.media[index]).next().is_some())
+}
+
+/// Whether a description's audio has comfort noise.
+pub fn has_noise(session: &Session) -> bool {
+    audio_line(session).is_some_and(|index| noise_type(&session.media[index]))
+}
+
+/// What a description's author wants of Opus that is sent to him; `None` if he has no Opus.
+pub fn opus_of(session: &Session) -> Option<Opus> {
+    audio_line(session).and_then(|index| wanted_of_opus(&session.media[index]))
 }
 
 impl Local<'_> {
@@ -191,44 +210,57 @@ impl Local<'_> {
         }
     }
 
-    fn offered(&self, digits_type: u8) -> Media {
-        let codecs = self.codecs.iter().map(|codec| (codec.payload_type(), *codec));
-        let digits = self.digits.then_some(digits_type);
+    fn offered(&self, numbers: &Numbers) -> Media {
+        let codecs = self.codecs.iter().map(|codec| (numbers.of_codec(*codec), *codec)).collect();
+        let clocks = self.codecs.iter().map(|codec| codec.clock_rate());
+        let mut digits = SmallVec::<[_; 2]>::new();
+        for clock in clocks.filter(|_| self.digits) {
+            let event = (numbers.of_event(clock), clock);
+            if !digits.contains(&event) {
+                digits.push(event);
+            }
+        }
+        let noise = self.noise && self.codecs.iter().any(|codec| codec.clock_rate() == 8000);
+        let formats = Formats { codecs, digits, noise };
         let protocol = if self.security == Security::Required { SECURE } else { PLAIN };
-        let mut media = self.media(protocol, codecs, digits, self.direction);
+        let mut media = self.media(protocol, &formats, self.direction);
         let lines = (1..).zip(self.keys).map(|(tag, key)| Line { tag, key: key.clone() });
         media.attributes.extend(lines.map(|line| line.attribute()));
         media
     }
 
     fn answered(&self, offer: &Media, negotiated: &Negotiated) -> Media {
-        let codecs = negotiated.codecs.iter().map(|payload| (payload.receive, payload.codec));
-        let digits = negotiated.digits.map(|digits| digits.receive);
-        let mut media = self.media(&offer.protocol, codecs, digits, negotiated.direction);
+        let Negotiated { codecs, digits, noise, direction, .. } = negotiated;
+        let formats = Formats {
+            codecs: codecs.iter().map(|payload| (payload.receive, payload.codec)).collect(),
+            digits: digits.iter().map(|digits| (digits.receive, digits.clock_rate)).collect(),
+            noise: *noise,
+        };
+        let mut media = self.media(&offer.protocol, &formats, *direction);
         let line = negotiated.keys.as_ref();
         let line = line.map(|keys| Line { tag: keys.tag, key: keys.send.clone() });
         media.attributes.extend(line.map(|line| line.attribute()));
         media
     }
 
-    fn media(
-        &self,
-        protocol: &str,
-        codecs: impl Iterator<Item = (u8, Codec)>,
-        digits: Option<u8>,
-        direction: Direction,
-    ) -> Media {
+    fn media(&self, protocol: &str, wanted: &Formats, direction: Direction) -> Media {
         let mut formats = Vec::new();
         let mut attributes = Vec::new();
-        for (number, codec) in codecs {
+        let mut add = |number: u8, encoding: &str, parameters: Option<String>| {
             formats.push(number.to_string());
-            let map = format_args!("{number} {}/{}", codec.name(), codec.clock_rate());
-            attributes.push(Attribute::new("rtpmap", map));
+            attributes.push(Attribute::new("rtpmap", format_args!("{number} {encoding}")));
+            let line = parameters.map(|it| Attribute::new("fmtp", format_args!("{number} {it}")));
+            attributes.extend(line);
+        };
+        for (number, codec) in &wanted.codecs {
+            let parameters = (*codec == Codec::Opus).then(|| self.opus.text());
+            add(*number, &codec.encoding(), parameters);
         }
-        if let Some(number) = digits {
-            formats.push(number.to_string());
-            attributes.push(Attribute::new("rtpmap", format_args!("{number} {EVENT}/8000")));
-            attributes.push(Attribute::new("fmtp", format_args!("{number} 0-15")));
+        if wanted.noise {
+            add(COMFORT_NOISE, "CN/8000", None);
+        }
+        for (number, clock) in &wanted.digits {
+            add(*number, &format!("{EVENT}/{clock}"), Some("0-15".to_owned()));
         }
         attributes.push(Attribute::new("ptime", self.ptime));
         attributes.push(Attribute::flag(direction.name()));
@@ -241,6 +273,14 @@ impl Local<'_> {
             attributes,
         }
     }
+}
+
+/// What a description of ours lists, with the numbers.
+struct Formats {
+    codecs: SmallVec<[(u8, Codec); 4]>,
+    /// telephone-event, with its clock rates.
+    digits: SmallVec<[(u8, u32); 2]>,
+    noise: bool,
 }
 
 /// RFC 3264 §6: a refused description keeps its place, its kind and its formats.
@@ -269,7 +309,7 @@ fn accept_line(
     local: &Local,
     answer: &Session,
     media: &Media,
-    digits_type: u8,
+    offered: &Numbers,
 ) -> Result<Negotiated, Refusal> {
     if media.kind != "audio" {
         return Err(Refusal::MediaLines);
@@ -277,21 +317,20 @@ fn accept_line(
     if media.port == 0 {
         return Err(Refusal::Rejected);
     }
-    agree(answer, media, local, Some(digits_type))
+    agree(answer, media, local, Some(offered))
 }
 
 /// What is common to their media description and ours.
 ///
-/// `offered_digits` is the payload type under which we offered telephone-event; `None` if they made
-/// the offer.
+/// `offered` has the payload types of our offer; `None` if they made the offer.
 fn agree(
     theirs: &Session,
     media: &Media,
     local: &Local,
-    offered_digits: Option<u8>,
+    offered: Option<&Numbers>,
 ) -> Result<Negotiated, Refusal> {
-    let keys = shared_keys(media, local, offered_digits.is_some())?;
-    let codecs = shared_codecs(media, local, offered_digits.is_some());
+    let keys = shared_keys(media, local, offered.is_some())?;
+    let codecs = shared_codecs(media, local, offered);
     if codecs.is_empty() {
         return Err(Refusal::NoCommonCodec);
     }
@@ -299,13 +338,17 @@ fn agree(
     let their_direction = direction_of(theirs, media);
     let their_direction =
         Direction::of(their_direction.sends(), their_direction.receives() && !held);
-    let digits = shared_digits(media, local, offered_digits);
+    let digits = shared_digits(media, local, &codecs, offered);
+    let is_opus = codecs.iter().any(|payload| payload.codec == Codec::Opus);
+    let is_narrow = codecs.iter().any(|payload| payload.codec.clock_rate() == 8000);
     Ok(Negotiated {
         remote_rtp,
         remote_rtcp: remote_rtcp(media, remote_rtp),
         codecs,
+        tones: local.digits && digits.is_empty(),
         digits,
-        tones: local.digits && digits.is_none(),
+        noise: local.noise && is_narrow && noise_type(media),
+        opus: is_opus.then(|| wanted_of_opus(media).unwrap_or_default()),
         direction: local.direction.agreed(their_direction),
         ptime: ptime_of(theirs, media),
         keys,
@@ -338,11 +381,15 @@ fn shared_keys(media: &Media, local: &Local, they_answered: bool) -> Result<Opti
 
 /// In our order if they offered, in theirs if they answered (RFC 3264 §7: the answer's first is the
 /// one to use).
-fn shared_codecs(media: &Media, local: &Local, they_answered: bool) -> SmallVec<[Payload; 4]> {
+fn shared_codecs(
+    media: &Media,
+    local: &Local,
+    offered: Option<&Numbers>,
+) -> SmallVec<[Payload; 4]> {
     let theirs: SmallVec<[_; 8]> = codec_types(media).collect();
     let number_of = |codec| theirs.iter().find(|(_, own)| *own == codec).map(|(number, _)| *number);
     let mut shared = SmallVec::<[Payload; 4]>::new();
-    let order: SmallVec<[Codec; 8]> = if they_answered {
+    let order: SmallVec<[Codec; 8]> = if offered.is_some() {
         theirs.iter().map(|(_, codec)| *codec).filter(|own| local.codecs.contains(own)).collect()
     } else {
         local.codecs.iter().copied().collect()
@@ -352,76 +399,55 @@ fn shared_codecs(media: &Media, local: &Local, they_answered: bool) -> SmallVec<
             continue;
         }
         if let Some(send) = number_of(codec) {
-            let receive = if they_answered { codec.payload_type() } else { send };
+            let receive = offered.map_or(send, |numbers| numbers.of_codec(codec));
             shared.push(Payload { codec, receive, send });
         }
     }
     shared
 }
 
-fn shared_digits(media: &Media, local: &Local, offered_digits: Option<u8>) -> Option<DigitPayload> {
+/// telephone-event at the clock rates of the codecs (RFC 7587 §4.1: one clock for a stream), that
+/// of the first codec first; at another if they have none of these.
+fn shared_digits(
+    media: &Media,
+    local: &Local,
+    codecs: &[Payload],
+    offered: Option<&Numbers>,
+) -> SmallVec<[DigitPayload; 2]> {
+    let mut shared = SmallVec::<[DigitPayload; 2]>::new();
     if !local.digits {
-        return None;
+        return shared;
     }
-    let mapped = event_type(media);
-    match offered_digits {
-        None => mapped.map(|number| DigitPayload { receive: number, send: number }),
-        Some(receive) => {
+    let at = |clock_rate| {
+        let send = event_type(media, clock_rate).or_else(|| {
             // Some answers repeat our number and leave the rtpmap out.
-            let bare = || {
-                let number = numbers(media).find(|number| *number == receive)?;
-                rtpmap(media, number).is_none().then_some(number)
-            };
-            mapped.or_else(bare).map(|send| DigitPayload { receive, send })
+            let ours = offered?.of_event(clock_rate);
+            let number = numbers(media).find(|number| *number == ours)?;
+            rtpmap(media, number).is_none().then_some(number)
+        })?;
+        let receive = offered.map_or(send, |numbers| numbers.of_event(clock_rate));
+        Some(DigitPayload { receive, send, clock_rate })
+    };
+    for payload in codecs {
+        let clock_rate = payload.codec.clock_rate();
+        if !shared.iter().any(|digits| digits.clock_rate == clock_rate) {
+            shared.extend(at(clock_rate));
         }
     }
+    if shared.is_empty() {
+        shared.extend(EVENT_CLOCKS.into_iter().find_map(at));
+    }
+    shared
 }
 
-/// Each payload type that stands for a codec we know.
-fn codec_types(media: &Media) -> impl Iterator<Item = (u8, Codec)> {
-    numbers(media).filter_map(move |number| {
-        let named = |map: &str| {
-            Codec::ALL.into_iter().find(|codec| is_encoding(map, codec.name(), codec.clock_rate()))
-        };
-        let codec = match rtpmap(media, number) {
-            Some(map) => named(map),
-            None => Codec::ALL.into_iter().find(|codec| codec.payload_type() == number),
-        };
-        codec.map(|codec| (number, codec))
-    })
-}
-
-/// The payload type of telephone-event at 8 kHz.
-fn event_type(media: &Media) -> Option<u8> {
-    numbers(media).find(|number| {
-        rtpmap(media, *number).is_some_and(|map| is_encoding(map, EVENT, DIGITS_CLOCK_RATE))
-    })
-}
-
-fn digits_type(theirs: &Session) -> u8 {
-    audio_line(theirs).and_then(|index| event_type(&theirs.media[index])).unwrap_or(DIGITS_TYPE)
-}
-
-/// The formats that are payload types (RFC 3551 §6).
-fn numbers(media: &Media) -> impl Iterator<Item = u8> {
-    media.formats.iter().filter_map(|format| format.parse().ok()).filter(|number| *number < 128)
-}
-
-/// What `a=rtpmap` says of a payload type: `PCMA/8000`.
-fn rtpmap(media: &Media, number: u8) -> Option<&str> {
-    media.values("rtpmap").find_map(|value| {
-        let (own, encoding) = value.split_once(char::is_whitespace)?;
-        (own.parse() == Ok(number)).then(|| encoding.trim())
-    })
-}
-
-/// Whether `map` is `name/clock_rate`, for one channel. Names are compared without regard to case
-/// (RFC 8866 §6.6).
-fn is_encoding(map: &str, name: &str, clock_rate: u32) -> bool {
-    let mut parts = map.split('/');
-    parts.next().is_some_and(|own| own.eq_ignore_ascii_case(name))
-        && parts.next().and_then(|rate| rate.parse().ok()) == Some(clock_rate)
-        && parts.next().is_none_or(|channels| channels == "1")
+/// What whoever wrote the description wants of Opus that is sent to him.
+fn wanted_of_opus(media: &Media) -> Option<Opus> {
+    let (number, _) = codec_types(media).find(|(_, codec)| *codec == Codec::Opus)?;
+    let parameters = media.values("fmtp").find_map(|value| {
+        let (own, parameters) = value.split_once(char::is_whitespace)?;
+        (own.parse() == Ok(number)).then_some(parameters)
+    });
+    Some(Opus::parse(parameters.unwrap_or_default()))
 }
 
 /// Where they want RTP, and whether they want none at all (0.0.0.0, as in RFC 2543).
@@ -493,10 +519,6 @@ fn ptime_of(theirs: &Session, media: &Media) -> u8 {
 /// The profiles of RFC 3551 and RFC 3711 (§4.1 of RFC 4568).
 const PLAIN: &str = "RTP/AVP";
 const SECURE: &str = "RTP/SAVP";
-const EVENT: &str = "telephone-event";
-const DIGITS_CLOCK_RATE: u32 = 8000;
-/// Our payload type for telephone-event, as most phones have it.
-const DIGITS_TYPE: u8 = 101;
 
 #[cfg(test)]
 #[path = "offer_answer_tests.rs"]

@@ -4,13 +4,13 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::rng::Rng;
-use crate::sdp::Suite;
-use Codec::{G722, Pcma, Pcmu};
+use crate::sdp::{self, Suite};
+use Codec::{G722, Opus, Pcma, Pcmu};
 use Direction::{Inactive, RecvOnly, SendOnly, SendRecv};
 
 #[test]
 fn an_offer_names_everything() {
-    let offer = offer(&local(&[Pcma, G722]));
+    let offer = offer(&Local { noise: false, ..local(&[Pcma, G722]) });
 
     assert_eq!(
         offer,
@@ -25,7 +25,7 @@ fn a_desk_phone_is_answered_in_our_order() {
     let (text, negotiated) = answer(&parse(YEALINK), &local(&[Pcma, G722])).unwrap();
 
     assert_eq!(negotiated.codecs.as_slice(), [payload(Pcma, 8), payload(G722, 9)]);
-    assert_eq!(negotiated.digits, Some(DigitPayload { receive: 101, send: 101 }));
+    assert_eq!(negotiated.digits.as_slice(), [digits(101, 101)]);
     assert_eq!(negotiated.remote_rtp, "10.2.1.48:11780".parse().unwrap());
     assert_eq!(negotiated.remote_rtcp, "10.2.1.48:11781".parse().unwrap());
     assert_eq!((negotiated.direction, negotiated.ptime), (SendRecv, 20));
@@ -38,7 +38,7 @@ fn dynamic_numbers_of_the_offer_are_kept() {
     let (text, negotiated) = answer(&parse(POLYCOM), &local(&[Pcmu])).unwrap();
 
     assert_eq!(negotiated.codecs.as_slice(), [payload(Pcmu, 0)]);
-    assert_eq!(negotiated.digits, Some(DigitPayload { receive: 127, send: 127 }));
+    assert_eq!(negotiated.digits.as_slice(), [digits(127, 127)]);
     assert!(text.contains("m=audio 20000 RTP/AVP 0 127\r\n"), "{text}");
     assert!(text.contains("a=fmtp:127 0-15\r\n"), "{text}");
 }
@@ -123,7 +123,7 @@ fn encryption_that_is_required_is_not_given_up() {
     let ours = keys(&[Suite::Gcm128, Suite::Counter128Tag80]);
     let caller = Local { security: Security::Required, keys: &ours, ..local(&[Pcma]) };
     let text = offer(&caller);
-    assert!(text.contains("m=audio 20000 RTP/SAVP 8 101\r\n"), "{text}");
+    assert!(text.contains("m=audio 20000 RTP/SAVP 8 13 101\r\n"), "{text}");
     let theirs = Local { keys: &keys(&[Suite::Gcm128]), ..local(&[Pcma]) };
     let (good, _) = answer(&parse(&text), &theirs).unwrap();
 
@@ -240,19 +240,19 @@ fn an_answer_settles_the_codec() {
 
     let mapped = Payload { codec: Pcmu, receive: 0, send: 98 };
     assert_eq!(negotiated.codecs.as_slice(), [mapped, payload(Pcma, 8)]);
-    assert_eq!(negotiated.digits, Some(DigitPayload { receive: 101, send: 96 }));
+    assert_eq!(negotiated.digits.as_slice(), [digits(101, 96)]);
 }
 
 #[test]
 fn an_answer_may_leave_the_rtpmap_out() {
     let of = |formats: &str| {
         let text = format!("v=0\nc=IN IP4 10.0.0.1\nm=audio 4000 RTP/AVP {formats}\n");
-        accept(&local(&[Pcma]), &parse(&text)).unwrap().digits
+        accept(&local(&[Pcma]), &parse(&text)).unwrap().digits.to_vec()
     };
 
-    assert_eq!(of("8 101"), Some(DigitPayload { receive: 101, send: 101 }));
-    assert_eq!(of("8 102"), None);
-    assert_eq!(of("8"), None);
+    assert_eq!(of("8 101"), [digits(101, 101)]);
+    assert_eq!(of("8 102"), []);
+    assert_eq!(of("8"), []);
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn an_answer_that_does_not_fit_is_refused() {
 #[test]
 fn a_further_offer_keeps_the_places() {
     let theirs = parse(&format!("{LINPHONE}m=application 0 UDP/BFCP *\r\n"));
-    let ours = Local { direction: SendOnly, version: 2, ..local(&[Pcmu]) };
+    let ours = Local { direction: SendOnly, version: 2, noise: false, ..local(&[Pcmu]) };
 
     let text = offer_again(&ours, &theirs);
 
@@ -310,6 +310,118 @@ fn the_codecs_of_a_phone_are_listed() {
     assert!(!has_digits(&parse(JSSIP)));
 }
 
+/// RFC 7587 §7: two channels in `a=rtpmap`, whatever is sent; RFC 4733 §2.4.1: keys at each clock.
+#[test]
+fn an_offer_of_opus_has_its_parameters_and_keys_at_its_clock() {
+    let opus = sdp::Opus { max_playback_rate: 16_000, ..sdp::Opus::OURS };
+
+    let offer = offer(&Local { opus, ..local(&[Opus, Pcma]) });
+
+    assert!(
+        offer.ends_with(
+            "m=audio 20000 RTP/AVP 111 8 13 110 101\r\na=rtpmap:111 opus/48000/2\r\n\
+             a=fmtp:111 maxplaybackrate=16000;useinbandfec=1;stereo=0;sprop-stereo=0\r\n\
+             a=rtpmap:8 PCMA/8000\r\na=rtpmap:13 CN/8000\r\n\
+             a=rtpmap:110 telephone-event/48000\r\na=fmtp:110 0-15\r\n\
+             a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n\
+             a=ptime:20\r\na=sendrecv\r\n"
+        ),
+        "{offer}"
+    );
+}
+
+/// The offerer's numbers, and what it wants of its stream; keys at the clock of what is spoken.
+#[test]
+fn opus_is_answered_under_the_number_of_the_offer() {
+    let of = |codecs: &[Codec]| {
+        let (text, negotiated) = answer(&parse(LINPHONE), &local(codecs)).unwrap();
+        let line = text.lines().find(|line| line.starts_with("m=audio")).map(str::to_owned);
+        (line.unwrap(), negotiated)
+    };
+    let wide = DigitPayload { receive: 97, send: 97, clock_rate: 48_000 };
+
+    let (line, negotiated) = of(&[Opus, Pcma]);
+    assert_eq!(line, "m=audio 20000 RTP/AVPF 96 8 97 101");
+    assert_eq!(negotiated.codecs.as_slice(), [payload(Opus, 96), payload(Pcma, 8)]);
+    assert_eq!(negotiated.digits.as_slice(), [wide, digits(101, 101)]);
+    assert_eq!(negotiated.opus, Some(sdp::Opus { fec: true, ..sdp::Opus::default() }));
+    let (line, negotiated) = of(&[Opus]);
+    assert_eq!(line, "m=audio 20000 RTP/AVPF 96 97");
+    assert_eq!(negotiated.digits_at(8000), Some(wide), "there is no other");
+    let (line, negotiated) = of(&[Pcma]);
+    assert_eq!(line, "m=audio 20000 RTP/AVPF 8 101");
+    assert_eq!(negotiated.opus, None);
+}
+
+/// Some phones have keys at 8 kHz alone, whatever they speak (baresip).
+#[test]
+fn keys_at_another_clock_than_the_codec_s_are_better_than_none() {
+    let only = parse(
+        "v=0\nc=IN IP4 10.0.0.1\nm=audio 4000 RTP/AVP 97 101\na=rtpmap:97 OPUS/48000/2\n\
+         a=rtpmap:101 telephone-event/8000\n",
+    );
+
+    let (text, negotiated) = answer(&only, &local(&[Opus])).unwrap();
+
+    assert!(text.contains("m=audio 20000 RTP/AVP 97 101\r\n"), "{text}");
+    assert_eq!(negotiated.digits.as_slice(), [digits(101, 101)]);
+    assert!(!negotiated.tones && !negotiated.noise);
+}
+
+/// RFC 3264 §8.3.2: a number does not change its meaning while the session lasts.
+#[test]
+fn a_further_offer_keeps_the_numbers() {
+    let line = |theirs: &str, codecs: &[Codec]| {
+        let text = offer_again(&Local { noise: false, ..local(codecs) }, &parse(theirs));
+        text.lines().find(|line| line.starts_with("m=audio")).unwrap().to_owned()
+    };
+    let taken = "v=0\nc=IN IP4 10.0.0.1\nm=audio 4000 RTP/AVP 8 111 110 96\n\
+                 a=rtpmap:111 telephone-event/8000\na=rtpmap:110 speex/8000\n\
+                 a=rtpmap:96 L16/8000\n";
+
+    assert_eq!(line(LINPHONE, &[Opus, Pcma]), "m=audio 20000 RTP/AVPF 96 8 97 101");
+    assert_eq!(line(taken, &[Opus, Pcma]), "m=audio 20000 RTP/AVP 97 8 98 111");
+    let ours = local(&[Opus]);
+    let same = parse("v=0\nc=IN IP4 10.0.0.1\nm=audio 4 RTP/AVP 97\na=rtpmap:97 opus/48000/2\n");
+    let agreed = accept_again(&ours, &parse(taken), &same).unwrap();
+    assert_eq!(agreed.codecs.as_slice(), [payload(Opus, 97)]);
+}
+
+/// RFC 3389 §4: payload type 13, at 8 kHz; who does not list it does not get it.
+#[test]
+fn comfort_noise_is_for_those_who_list_it() {
+    let of = |formats: &str, more: &str, local: Local| {
+        let text = format!("v=0\nc=IN IP4 10.0.0.1\nm=audio 4000 RTP/AVP {formats}\n{more}");
+        let (text, negotiated) = answer(&parse(&text), &local).unwrap();
+        assert_eq!(text.contains("a=rtpmap:13 CN/8000"), negotiated.noise, "{text}");
+        assert_eq!(has_noise(&parse(&text)), negotiated.noise);
+        negotiated.noise
+    };
+    let ours = local(&[Opus, Pcma]);
+
+    assert!(of("8 13", "", ours));
+    assert!(of("8 13", "a=rtpmap:13 CN/8000\n", ours));
+    assert!(!of("8 13", "a=rtpmap:13 CN/16000\n", ours));
+    assert!(!of("8", "", ours));
+    assert!(!of("8 13", "", Local { noise: false, ..ours }));
+    assert!(!of("97 13", "a=rtpmap:97 opus/48000/2\n", ours), "its clock is not that of Opus");
+}
+
+#[test]
+fn what_a_phone_wants_of_opus_is_told() {
+    let linphone = parse(LINPHONE);
+
+    assert_eq!(opus_of(&linphone), Some(sdp::Opus { fec: true, ..sdp::Opus::default() }));
+    assert_eq!(opus_of(&parse(YEALINK)), None);
+    assert_eq!(codecs_of(&linphone).as_slice(), [Opus, Pcmu, Pcma]);
+    for odd in ["opus/48000", "opus/48000/1", "OPUS/48000/2"] {
+        assert_eq!(codecs_of(&parse(&LINPHONE.replace("opus/48000/2", odd)))[0], Opus);
+    }
+    for odd in ["opus/8000/2", "opus/48000/6", "opus/48000/x", "opus"] {
+        assert_eq!(codecs_of(&parse(&LINPHONE.replace("opus/48000/2", odd)))[0], Pcmu);
+    }
+}
+
 /// Two of us: what one settles is what the other settles, seen from the other side.
 #[test]
 fn both_sides_agree() {
@@ -321,6 +433,7 @@ fn both_sides_agree() {
 
     assert_eq!(settled_here.codecs, settled_there.codecs);
     assert_eq!(settled_here.digits, settled_there.digits);
+    assert!(settled_here.noise && settled_there.noise);
     assert_eq!(settled_here.direction, settled_there.direction.reversed());
     assert_eq!(settled_here.remote_rtp, "192.0.2.2:30000".parse().unwrap());
 }
@@ -336,7 +449,7 @@ proptest! {
             body[at] = byte;
         }
         if let Ok(session) = Session::parse(&body) {
-            let ours = local(&[Pcma, Pcmu, G722]);
+            let ours = local(&[Opus, Pcma, Pcmu, G722]);
             if let Ok((text, negotiated)) = answer(&session, &ours) {
                 prop_assert!(!negotiated.codecs.is_empty());
                 prop_assert!(negotiated.remote_rtp.port() != 0);
@@ -358,6 +471,8 @@ fn local(codecs: &[Codec]) -> Local<'_> {
         version: 1,
         codecs,
         digits: true,
+        noise: true,
+        opus: sdp::Opus::OURS,
         direction: SendRecv,
         ptime: 20,
         security: Security::Accepted,
@@ -368,6 +483,10 @@ fn local(codecs: &[Codec]) -> Local<'_> {
 fn keys(suites: &[Suite]) -> Vec<MasterKey> {
     let mut rng = Rng::from_number(suites.len() as u64);
     suites.iter().map(|suite| MasterKey::random(*suite, &mut rng)).collect()
+}
+
+fn digits(receive: u8, send: u8) -> DigitPayload {
+    DigitPayload { receive, send, clock_rate: 8000 }
 }
 
 fn payload(codec: Codec, number: u8) -> Payload {

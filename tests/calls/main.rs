@@ -56,6 +56,7 @@ mod no_answer;
 mod no_answer_to_offer;
 mod no_port;
 mod odd_phones;
+mod opus;
 mod overload;
 mod park;
 mod park_recall;

@@ -15,6 +15,7 @@ mod encryption;
 mod harness;
 mod lamps;
 mod linphone;
+mod opus;
 mod parking;
 mod phones;
 mod proxied;

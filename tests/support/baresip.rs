@@ -39,7 +39,7 @@ pub struct Account {
     pub expires: u32,
     /// `udp`, `tcp` or `tls`.
     pub transport: &'static str,
-    /// In baresip's spelling: `PCMU/8000/1`, `PCMA/8000/1`, `G722/16000/1`.
+    /// In baresip's spelling: `PCMU/8000/1`, `PCMA/8000/1`, `G722/16000/1`, `opus/48000/1`.
     pub codecs: &'static str,
     /// Answers by itself.
     pub auto_answer: bool,
@@ -288,7 +288,9 @@ fn write_files(folder: &TempDir, ports: &Ports, account: &Account) {
     let path = folder.path();
     fs::create_dir(path.join("heard")).expect("a scratch folder can be written");
     // Its source does not change the rate of a file.
-    let rate = if account.codecs.contains("16000") { 16_000 } else { 8000 };
+    let rates = [48_000, 16_000];
+    let rate = rates.into_iter().find(|rate| account.codecs.contains(&rate.to_string()));
+    let rate = rate.unwrap_or(8000);
     let says = path.join("tone.wav");
     if account.speech.is_empty() {
         tone::write_at(&says, (account.tone, account.peak), 120, rate);
@@ -302,16 +304,14 @@ fn write_files(folder: &TempDir, ports: &Ports, account: &Account) {
          call_local_timeout 120\ncall_max_calls 4\n\
          audio_player aubridge,heard\naudio_alert aubridge,alert\n\
          audio_source aufile,{here}/tone.wav\n\
-         audio_srate 8000\naudio_channels 1\n\
+         audio_srate {rate}\naudio_channels 1\n\
+         opus_stereo no\nopus_sprop_stereo no\nopus_inbandfec yes\nopus_bitrate 28000\n\
          ausrc_format s16\nauplay_format s16\nauenc_format s16\naudec_format s16\n\
          audio_buffer 20-160\nrtp_ports 30000-39999\nrtcp_mux no\njitter_buffer_delay 1-4\n\
          snd_path {here}/heard\nctrl_tcp_listen 127.0.0.1:{control}\n\
          module_path {MODULES}\n"
     );
-    if account.codecs.contains("16000") {
-        config = config.replace("audio_srate 8000", "audio_srate 16000");
-    }
-    for module in ["g711", "g722", "aufile", "aubridge", "sndfile", "ctrl_tcp", "srtp"] {
+    for module in ["g711", "g722", "opus", "aufile", "aubridge", "sndfile", "ctrl_tcp", "srtp"] {
         writeln!(config, "module {module}.so").expect("a String takes everything");
     }
     let watching: &[&str] =

@@ -23,7 +23,7 @@ mod desk;
 
 use std::mem;
 
-use crate::call::audio::Audio;
+use crate::call::audio::{Audio, Ear};
 use crate::call::identity::Shown;
 use crate::call::invite;
 use crate::call::leg::invited::Invited;
@@ -417,6 +417,21 @@ impl Leg {
     /// Whether the peer's offer, if it has made one, has audio that can be answered with `codecs`.
     pub fn can_talk(&self, codecs: &[Codec]) -> bool {
         self.offer.as_ref().is_none_or(|offer| self.audio.can_answer(offer, codecs))
+    }
+
+    /// What this phone can hear, as far as it has said; else what suits us.
+    pub fn ear(&self) -> Ear {
+        let (noise, opus) = match (self.audio.agreed(), &self.offer) {
+            (Some(agreed), _) => (agreed.noise, agreed.opus),
+            (None, Some(offer)) => (sdp::has_noise(offer), sdp::opus_of(offer)),
+            (None, None) => (false, None),
+        };
+        Ear { noise, opus: opus.unwrap_or(sdp::Opus::OURS) }
+    }
+
+    /// From here on the phone is told what `ear` wants to hear of it.
+    pub fn want_ear(&mut self, ear: Ear) {
+        self.audio.want_ear(ear);
     }
 
     /// The codecs that this phone can speak, in its own order, out of `all`.

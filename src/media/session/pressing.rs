@@ -1,6 +1,7 @@
 //! Keys that we press on a leg's phone, among its audio.
 
 use super::Leg;
+use crate::media::codec::{NARROW, Pcm};
 use crate::media::engine::{Output, Slot};
 use crate::media::keying::{FRAME, Frame, Keying};
 use crate::rtp::dtmf;
@@ -16,12 +17,14 @@ impl Leg {
 
     /// Presses a key on the phone, unless keys go there as SIP INFO.
     pub fn press(&mut self, now: Instant, key: char) {
-        self.outgoing.interrupt(); // what of its peer's is left out for the key was not lost
+        // What of its peer's is left out for the key was not lost.
+        self.outgoing.interrupt();
+        self.drop_rest();
         let Some(audio) = &self.audio else { return };
-        if audio.digits.is_none() && !audio.tones {
+        if audio.digits.is_empty() && !audio.tones {
             return;
         }
-        let has_events = audio.digits.is_some();
+        let has_events = !audio.digits.is_empty();
         let (keying, _) = self.keying.get_or_insert_with(|| (Keying::new(now, has_events), None));
         keying.press(key);
     }
@@ -41,13 +44,12 @@ impl Leg {
                 Frame::Pause => continue,
                 Frame::Event(sent) => self.write_event(now, sent, began, &mut packet),
                 Frame::Tones { begins, samples } => {
-                    self.write(now, (&samples, 8000), begins, &mut packet)
+                    let pcm = Pcm { samples: &samples, rate: NARROW };
+                    self.write(now, pcm, begins, &mut packet)
                 }
             };
-            let length = length.and_then(|length| self.seal_rtp(&mut packet, length));
             let Some(length) = length else { continue };
             packet.truncate(length);
-            self.count_sent(length as u64);
             out.push(Output::Rtp { slot, to, packet });
         }
     }
@@ -60,16 +62,16 @@ impl Leg {
         began: Option<u32>,
         packet: &mut [u8],
     ) -> Option<usize> {
-        let number = self.audio.as_ref()?.digits?.send;
+        let digits = self.audio.as_ref()?.digits_at(self.outgoing.clock_rate())?;
         let header = self.outgoing.key(now, began.filter(|_| !sent.marker));
         let (sequence, timestamp) = (header.sequence, header.timestamp);
         if let Some((_, began)) = &mut self.keying {
             *began = Some(timestamp);
         }
-        let head = packet::header(header.marker, number, sequence, timestamp, header.ssrc);
-        let payload = sent.event.bytes();
-        packet[..HEADER_BYTES].copy_from_slice(&head);
-        packet[HEADER_BYTES..][..payload.len()].copy_from_slice(&payload);
-        Some(HEADER_BYTES + payload.len())
+        // 100 ms and some: a duration can tell as much at any clock rate.
+        let duration = sent.event.duration * (digits.clock_rate / NARROW) as u16;
+        let event = dtmf::Event { duration, ..sent.event };
+        let head = packet::header(header.marker, digits.send, sequence, timestamp, header.ssrc);
+        self.write_key(&head, event, packet)
     }
 }

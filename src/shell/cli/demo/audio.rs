@@ -159,7 +159,7 @@ impl Line {
         let negotiated = self.negotiated.as_ref()?;
         let remote = negotiated.remote_rtp;
         let audio_type = negotiated.codecs.first()?.send;
-        let key_type = negotiated.digits.map(|digits| digits.send);
+        let key_type = negotiated.digits.first().map(|digits| digits.send);
         let now = self.timestamp;
         self.timestamp = now.wrapping_add(u32::try_from(SAMPLES).unwrap_or(0));
         self.sequence = self.sequence.wrapping_add(1);

@@ -371,6 +371,8 @@ impl Phone {
             version: 1,
             codecs: &[Codec::Pcma],
             digits: true,
+            noise: false,
+            opus: sdp::Opus::OURS,
             direction: Direction::SendRecv,
             ptime: 20,
             security: Security::Off,
