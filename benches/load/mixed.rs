@@ -2,13 +2,21 @@
 
 use std::f64::consts::TAU;
 
+use std::sync::LazyLock;
+
 use strowger::audio::g711::{ulaw_decode, ulaw_encode};
+use strowger::audio::opus::Wishes;
+use strowger::audio::tone::Sine;
+use strowger::media::codec::{Encoder, NARROW, Pcm, bytes_max};
+use strowger::sdp::Codec;
 
 /// What a phone says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Says {
     /// Packets with their number and moment, in no room or with one other.
     Marks,
+    /// Tones in a codec that the far end does not speak.
+    Speech(Codec),
     /// A quiet tone, in a room of this number.
     Tone(u32),
     /// The tone, and once a second a packet that is loud.
@@ -18,7 +26,7 @@ pub enum Says {
 impl Says {
     fn room(self) -> Option<u32> {
         match self {
-            Self::Marks => None,
+            Self::Marks | Self::Speech(_) => None,
             Self::Tone(room) | Self::Clicks(room) => Some(room),
         }
     }
@@ -100,7 +108,7 @@ pub fn say(says: Says, number: u32, micros: u64, payload: &mut [u8]) -> Option<C
         Says::Clicks(room) if number.is_multiple_of(CLICK_EVERY) => {
             Some(Click { room, at: micros })
         }
-        Says::Clicks(_) | Says::Marks | Says::Tone(_) => None,
+        Says::Clicks(_) | Says::Marks | Says::Speech(_) | Says::Tone(_) => None,
     };
     let peak = if click.is_some() { LOUD } else { QUIET };
     for (place, byte) in payload.iter_mut().enumerate() {
@@ -109,6 +117,34 @@ pub fn say(says: Says, number: u32, micros: u64, payload: &mut [u8]) -> Option<C
         *byte = ulaw_encode(sample as i16);
     }
     click
+}
+
+/// Writes the packet of this number that says tones in a codec over one of G.711; gives its length.
+pub fn speak(codec: Codec, number: u32, packet: &mut [u8]) -> usize {
+    let said = if codec == Codec::Opus { &*OPUS } else { &*LAW };
+    let payload = &said[number as usize % said.len()];
+    packet[1] = codec.payload_type();
+    packet[4..8].copy_from_slice(&(number * (codec.clock_rate() / 50)).to_be_bytes());
+    packet[12..12 + payload.len()].copy_from_slice(payload);
+    12 + payload.len()
+}
+
+static OPUS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| tones(Codec::Opus));
+static LAW: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| tones(Codec::Pcmu));
+
+/// A second of tones, each higher than the one before, in packets.
+fn tones(codec: Codec) -> Vec<Vec<u8>> {
+    let mut encoder = Encoder::default();
+    let packets = (0..50).map(|n| {
+        let tone = Sine::new(300.0 + 40.0 * f64::from(n), 6000, NARROW);
+        let samples: Vec<i16> = tone.take(160).collect();
+        let mut payload = vec![0; bytes_max(codec, 20)];
+        let pcm = Pcm { samples: &samples, rate: NARROW };
+        let length = encoder.encode(codec, Wishes::ANY, pcm, &mut payload);
+        payload.truncate(length.expect("20 ms are a packet"));
+        payload
+    });
+    packets.collect()
 }
 
 /// Packets from one that is loud to the next.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use strowger::rtp::srtp::Suite;
+use strowger::sdp::Codec;
 
 use crate::figures::{Cpu, Table, percentile};
 use crate::rooms;
@@ -81,6 +82,9 @@ pub fn measure(table: &mut Table) {
     for kind in kinds.into_iter().filter(|kind| scale.wants(kind.name)) {
         row(table, &scale, kind);
     }
+    if scale.wants("opus") {
+        transcoded(table, &scale);
+    }
     if scale.wants("supervised") {
         rooms::supervised(table, &scale);
     }
@@ -88,6 +92,28 @@ pub fn measure(table: &mut Table) {
         rooms::conferences(table, &scale);
     }
 }
+
+/// Calls between Opus and G.711: fewer, since each costs as much as tens that are relayed. Of what is
+/// transcoded packets are counted, but not their delays.
+fn transcoded(table: &mut Table, scale: &Scale) {
+    let calls = (scale.calls / TRANSCODED_PART).max(1);
+    let codecs = [Codec::Opus, Codec::Pcmu];
+    let mut talks = Talks::begin_in(codecs, calls, scale.time, "\"\n", [None; 2]);
+    let (pid, before) = (talks.node.pid(), talks.resident_before);
+    let streams = std::mem::take(&mut talks.streams);
+    let cost = cost(scale.time, streams, (pid, before), calls);
+    talks.end();
+    let work = format!("one call opus to G.711 and back, of {calls}, % of a core");
+    table.row(&work, format!("{:.3}", cost.share), "", "");
+    let lost = cost.counted.sent.saturating_sub(cost.counted.received);
+    let told = format!("{lost} of {}", cost.counted.sent);
+    table.row("opus to G.711 and back: lost of packets", told, "", "");
+    let work = "opus to G.711 and back: memory of a call, KiB; resident, MB";
+    table.row(work, memory(&cost), "", "");
+}
+
+/// Of so many calls that are relayed one is transcoded.
+const TRANSCODED_PART: u16 = 5;
 
 fn row(table: &mut Table, scale: &Scale, kind: Kind) {
     let Kind { name, rivals: (asterisk, rustpbx), .. } = kind;

@@ -1,5 +1,7 @@
 //! Voices that are mixed: conferences, and calls with a supervisor who listens.
 
+use strowger::sdp::Codec;
+
 use crate::call::{QUIET, register};
 use crate::figures::{Table, percentile};
 use crate::mixed::{Mixed, Says};
@@ -8,7 +10,7 @@ use crate::support::daemon::{Daemon, agents, extensions};
 use crate::support::place::Place;
 use crate::support::sipp::{Report, Scenario, Sipp};
 use crate::support::wait;
-use crate::talks::{LIMIT, described, line, pair, port, sockets, stay, wait_for_talks};
+use crate::talks::{LIMIT, described, line, pair, port, sockets, spoken, stay, wait_for_talks};
 
 /// Those in one conference.
 const PARTIES: u16 = 8;
@@ -40,6 +42,7 @@ pub fn conferences(table: &mut Table, scale: &Scale) {
             .dials(&number, node.sip())
             .calls(PARTIES.into(), 50)
             .option(&["-d", &stay(scale.time)])
+            .option(&spoken(Codec::Pcmu))
             .option(&described(None, "", |_| 1).each_ref().map(String::as_str))
             .start(scale.time + LIMIT)
     };
@@ -85,6 +88,7 @@ pub fn supervised(table: &mut Table, scale: &Scale) {
         Scenario::new("callee_with_port", place, 5060, node.sip())
             .users(&(0..calls).map(|call| port(call).to_string()).collect::<Vec<_>>())
             .calls(calls.into(), 50)
+            .option(&spoken(Codec::Pcmu))
             .option(&described(None, "", |_| 1).each_ref().map(String::as_str))
             .start(scale.time + LIMIT)
     };
@@ -94,6 +98,7 @@ pub fn supervised(table: &mut Table, scale: &Scale) {
         .dials(QUEUE, node.sip())
         .calls(calls.into(), 50)
         .option(&["-d", &stay(scale.time + LIMIT / 3)])
+        .option(&spoken(Codec::Pcmu))
         .option(&described(None, "", |_| 1).each_ref().map(String::as_str))
         .start(scale.time + LIMIT);
     wait_for_talks(&node, calls);

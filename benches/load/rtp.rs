@@ -85,7 +85,13 @@ fn speak(streams: &[Stream], began: Instant, time: Duration) -> (u64, Vec<Click>
             } else if let Some(click) = mixed::say(stream.says, number, micros, payload) {
                 clicks.extend(counts.then_some(click));
             }
-            let length = stream.seal(&mut packet);
+            let length = match stream.says {
+                Says::Speech(codec) => {
+                    counted += u64::from(counts);
+                    mixed::speak(codec, number, &mut packet)
+                }
+                Says::Clicks(_) | Says::Marks | Says::Tone(_) => stream.seal(&mut packet),
+            };
             // A full socket buffer is a lost packet, and is counted as one.
             let _ = stream.socket.send_to(&packet[..length], stream.to);
         }
@@ -155,7 +161,10 @@ fn hear(streams: &[Stream], began: Instant, done: &AtomicBool) -> Counted {
                 let micros = wait::now().duration_since(began).as_micros() as u64;
                 let packet = stream.open(&mut datagram[..size]);
                 let Some((id, sent)) = read(packet) else {
-                    if micros >= WARM_UP.as_micros() as u64 {
+                    let counts = micros >= WARM_UP.as_micros() as u64;
+                    if matches!(stream.says, Says::Speech(_)) {
+                        counted.received += u64::from(counts);
+                    } else if counts {
                         listener.hear(stream.says, packet, micros, &mut counted.mixed);
                     }
                     continue;

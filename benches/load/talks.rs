@@ -8,6 +8,7 @@ use std::time::Duration;
 use strowger::media::config::Config;
 use strowger::rng::Rng;
 use strowger::rtp::srtp::{MasterKey, Receiver, Sender, Suite};
+use strowger::sdp::Codec;
 
 use crate::call::{QUIET, register};
 use crate::mixed::Says;
@@ -39,6 +40,17 @@ impl Talks {
     /// callers' accounts.
     /// `suites` says what encrypts the audio of each end.
     pub fn begin(calls: u16, time: Duration, line_end: &str, suites: Suites) -> Self {
+        Self::begin_in([Codec::Pcmu; 2], calls, time, line_end, suites)
+    }
+
+    /// The same; each end speaks its codec.
+    pub fn begin_in(
+        codecs: [Codec; 2],
+        calls: u16,
+        time: Duration,
+        line_end: &str,
+        suites: Suites,
+    ) -> Self {
         let users = extensions(2000..2000 + u32::from(calls)).replace("\"\n", line_end);
         let [near_key, far_key] = suites.map(|suite| suite.map(key));
         let mut callee = extensions([1001]);
@@ -55,6 +67,7 @@ impl Talks {
         let callee = Scenario::new("callee_with_port", &far, 5060, node.sip())
             .users(&(0..calls).map(|call| port(call).to_string()).collect::<Vec<_>>())
             .calls(u32::from(calls), 50)
+            .option(&spoken(codecs[1]))
             .option(
                 &described(far_key.as_ref(), "RTP/AVP", tag_of_ours).each_ref().map(String::as_str),
             )
@@ -65,14 +78,19 @@ impl Talks {
             .dials("1001", node.sip())
             .calls(u32::from(calls), 50)
             .option(&["-d", &stay(time)])
+            .option(&spoken(codecs[0]))
             .option(&described(near_key.as_ref(), "RTP/SAVP", |_| 1).each_ref().map(String::as_str))
             .keep(near)
             .start(limit);
         wait_for_talks(&node, calls);
         let told = (&caller.report(), near_key.as_ref());
-        let mut streams = pair(near_sockets, told, &node, Says::Marks);
+        let says = codecs.map(|codec| match codecs[0] == codecs[1] {
+            true => Says::Marks,
+            false => Says::Speech(codec),
+        });
+        let mut streams = pair(near_sockets, told, &node, says[0]);
         let told = (&callee.report(), far_key.as_ref());
-        streams.extend(pair(far_sockets, told, &node, Says::Marks));
+        streams.extend(pair(far_sockets, told, &node, says[1]));
         assert_eq!(streams.len(), 2 * usize::from(calls), "both ends of every call");
         Self { node, streams, resident_before, caller, callee }
     }
@@ -143,6 +161,15 @@ pub fn described(
         Some(key) => (profile, line(key)),
     };
     ["-key", "profile", profile, "-key", "security", &line].map(str::to_owned)
+}
+
+/// What a scenario's descriptions say of the codec.
+pub fn spoken(codec: Codec) -> [&'static str; 6] {
+    let (format, encoding) = match codec {
+        Codec::Opus => ("111", "opus/48000/2"),
+        Codec::Pcma | Codec::Pcmu | Codec::G722 => ("0", "PCMU/8000"),
+    };
+    ["-key", "format", format, "-key", "encoding", encoding]
 }
 
 /// The number of a suite in the switch's offer.
