@@ -93,8 +93,8 @@ pub fn measure(table: &mut Table) {
     }
 }
 
-/// Calls between Opus and G.711: fewer, since each costs as much as tens that are relayed. Of what is
-/// transcoded packets are counted, but not their delays.
+/// Calls between Opus and G.711: fewer, since each costs as much as tens that are relayed. Of what
+/// is transcoded packets are counted, but not their delays.
 fn transcoded(table: &mut Table, scale: &Scale) {
     let calls = (scale.calls / TRANSCODED_PART).max(1);
     let codecs = [Codec::Opus, Codec::Pcmu];
