@@ -4,7 +4,7 @@ use super::*;
 use crate::audio::tone::amplitude;
 use crate::media::control::{Ear, Party, Room, RoomId};
 use crate::rtp::srtp::Suite;
-use crate::sdp::Codec::{G722, Pcma, Pcmu};
+use crate::sdp::Codec::{G722, Opus, Pcma, Pcmu};
 
 /// RFC 3550 §2.3: who only listens changes no packet of those he listens to.
 #[test]
@@ -95,6 +95,19 @@ fn eight_hear_each_other_but_not_themselves() {
     for phone in 0..8 {
         let others: Vec<_> = (0..8).filter(|it| ![phone, 3, 5].contains(it)).collect();
         assert_eq!(choir.heard_by(phone), others, "phone {phone}");
+    }
+}
+
+#[test]
+fn opus_is_mixed_with_the_others() {
+    let mut choir = Choir::new(&[Opus, G722, Pcma]);
+    choir.room(&[Ear::Everybody; 3]);
+    choir.sing(&[0, 1, 2], 80);
+
+    assert_eq!([0, 1, 2].map(|phone| choir.heard_by(phone)), [[1, 2], [0, 2], [0, 1]]);
+    for pair in choir.hall.heard(0).windows(2) {
+        assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1));
+        assert_eq!(pair[1].timestamp, pair[0].timestamp.wrapping_add(960));
     }
 }
 

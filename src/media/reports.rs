@@ -375,6 +375,16 @@ mod tests {
         assert_eq!(line.tick_at(5000).unwrap().0, addr("192.0.2.1:9999"));
     }
 
+    #[test]
+    fn what_is_lost_of_late_is_known() {
+        let mut line = Line::new();
+        assert_eq!(line.reports.lost_lately(), 0);
+        for (fraction_lost, percent) in [(26, 10), (255, 99), (0, 0)] {
+            line.hear("192.0.2.1:4001", &[Block { ssrc: 77, fraction_lost, ..Block::default() }]);
+            assert_eq!(line.reports.lost_lately(), percent);
+        }
+    }
+
     /// RFC 3550 §6.4.1: the phone repeats our report's time, and how long it had it.
     #[test]
     fn the_round_trip_is_measured_by_the_phone_s_answers() {
