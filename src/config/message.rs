@@ -80,6 +80,10 @@ pub fn value(message: &str, written: Written<'_>, path: &[String]) -> String {
             "invalid socket address syntax" => {
                 format!("`{plain}` is no address with a port; write one such as `127.0.0.1:8080`")
             }
+            "cannot parse char from empty string" | "too many characters in string" => {
+                let key = path.last().map_or("", String::as_str);
+                format!("`{key}` is no digit; write one from 0 to 9")
+            }
             other => other.to_owned(),
         };
     };

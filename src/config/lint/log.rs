@@ -1,5 +1,7 @@
 //! What is logged: a filter that cannot be read, and names that nothing logs under.
 
+use tracing_subscriber::filter::LevelFilter;
+
 use crate::config::problem::{Finding, error, nearest, warning};
 use crate::config::sections::Log;
 
@@ -9,12 +11,25 @@ pub fn lint(log: &Log, findings: &mut Vec<Finding>) {
         findings.push(error(&path, wrong));
         return;
     }
+    let before = findings.len();
     for part in log.parts() {
         let name = part.split(['=', '[']).next().unwrap_or_default().trim();
         if let Some(text) = misspelt(name, part.trim() == name) {
             findings.push(warning(&path, text));
         }
     }
+    if findings.len() == before && log.parts().next().is_some() && !log.parts().any(concerns_us) {
+        let all = log.filter.trim();
+        let text = format!("nothing of ours is logged; write a level too, such as \"info,{all}\"");
+        findings.push(warning(&path, text));
+    }
+}
+
+/// Whether a part of the filter is a level for all, or names something that begins as ours does.
+fn concerns_us(part: &str) -> bool {
+    let name = part.split(['=', '[']).next().unwrap_or_default().trim();
+    let root = name.split("::").next().unwrap_or_default();
+    part.trim().parse::<LevelFilter>().is_ok() || OURS.starts_with(root)
 }
 
 /// What to say of a name that is almost a level, or almost one of ours. Other programs' parts have
@@ -65,6 +80,11 @@ mod tests {
         for right in ["", "info", "WARN", "0", "debug,h2=warn,tower", "info,strowger::sip=debug"] {
             assert_eq!(told(right), [""; 0], "{right}");
         }
+        assert_eq!(
+            told("verbose"),
+            ["nothing of ours is logged; write a level too, such as \"info,verbose\""]
+        );
+        assert_eq!(told("strow=debug,h2"), [""; 0]);
         assert_eq!(told("debgu"), ["`debgu` is no level; did you mean `debug`?"]);
         assert_eq!(told("strowgr=debug"), ["nothing logs as `strowgr`; did you mean `strowger`?"]);
         assert_eq!(
