@@ -83,14 +83,7 @@ impl Switch {
             Method::Cancel if self.defence.bears(now, flow.remote) => Admission::Admitted(None),
             Method::Cancel => Admission::Dropped,
             _ if self.has_dialog(request) => Admission::Admitted(None),
-            Method::Invite if self.sends_away(request) => {
-                self.calls_total += 1;
-                self.calls_refused += 1;
-                let wait = retry_after(&mut self.parts.rng);
-                let received = received();
-                let busy = Response::build(&received, 503, Some(&self.parts.auth.tag(&received)));
-                Admission::Answered(busy.header(Name::RetryAfter, wait).response())
-            }
+            Method::Invite if self.sends_away(request) => self.send_away(now, flow, request),
             // One with a To tag names a dialog that is not here: it begins no call.
             Method::Invite
                 if request.to_tag().is_none()
@@ -110,6 +103,22 @@ impl Switch {
             }
             _ => Admission::Dropped,
         }
+    }
+
+    /// A new call is one too many. Strangers pay for the answer, lest a flood of theirs be answered
+    /// for as long as it keeps the callers of the site out.
+    fn send_away(&mut self, now: Instant, flow: &Flow, request: &Request) -> Admission {
+        let is_known =
+            self.defence.knows(now, flow.remote) || self.trunk_of(flow, request).is_some();
+        if !is_known && !self.defence.bears(now, flow.remote) {
+            return Admission::Dropped;
+        }
+        self.calls_total += 1;
+        self.calls_refused += 1;
+        let wait = retry_after(&mut self.parts.rng);
+        let received = request.received_from(flow.remote);
+        let busy = Response::build(&received, 503, Some(&self.parts.auth.tag(&received)));
+        Admission::Answered(busy.header(Name::RetryAfter, wait).response())
     }
 
     /// An account's request, or a refusal; who has the right password for a challenge that is too

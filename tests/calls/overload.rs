@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::answered::talking;
 use crate::site::SITE;
+use crate::stranger::{request, stranger};
 use crate::world::{World, in_all_weathers};
+use strowger::sip::message::Method;
 use strowger::switch::Input;
 use strowger::time::Duration;
 
@@ -43,4 +45,22 @@ fn new_calls_are_sent_away_and_come_again_at_different_times() {
     talking(&mut world);
     world.hang_up("1001");
     world.close();
+}
+
+/// What keeps callers out may be a flood of strangers: that is not answered for ever.
+#[test]
+fn strangers_pay_for_being_sent_away() {
+    let mut world = World::new(SITE);
+    world.run(Duration::from_secs(40));
+    world.input(Input::Load(Duration::from_secs(1)));
+    let mut told =
+        || stranger(&mut world, request(Method::Invite, "1001", "")).map(|it| it.status());
+    let answers: Vec<_> = (0..1500).map(|_| told()).collect();
+    assert!(answers[..1000].iter().all(|status| *status == Some(503)));
+    assert!(answers[1000..].iter().all(Option::is_none));
+    assert_eq!((world.node().dropped, world.node().calls_refused), (500, 1000));
+
+    world.dial("1001", "1002");
+    world.until("who is known is told", |world| world.phone("1001").is_quiet());
+    assert_eq!(world.status_of("1001"), 503);
 }

@@ -105,10 +105,15 @@ impl Defence {
         proven.is_some_and(|at| now < *at + FRIEND_FOR)
     }
 
+    /// Whether a password was proven over this flow lately.
+    pub fn knows(&self, now: Instant, remote: SocketAddr) -> bool {
+        self.flows.peek(&remote).is_some_and(|at| now < *at + FRIEND_FOR)
+    }
+
     fn payer(&self, now: Instant, remote: SocketAddr) -> Payer {
-        match self.flows.peek(&remote) {
-            Some(at) if now < *at + FRIEND_FOR => Payer::Flow(remote),
-            _ => Payer::Source(source_of(remote.ip())),
+        match self.knows(now, remote) {
+            true => Payer::Flow(remote),
+            false => Payer::Source(source_of(remote.ip())),
         }
     }
 }
