@@ -324,7 +324,7 @@ impl Both {
             let free = members.filter(|(_, agent)| self.people[**agent].is_free());
             let best = free.min_by_key(|&(place, agent)| {
                 let idle = self.people[*agent].idle_since;
-                let by = if caller.queue == 0 { (idle.as_micros(), place) } else { (0, place) };
+                let by = if caller.queue == 0 { (idle.as_micros(), *agent) } else { (0, place) };
                 (caller.tried.contains(agent), by)
             });
             let Some((_, &agent)) = best else { continue };

@@ -31,6 +31,8 @@ pub struct Acd {
     pub(super) seats: Chunks<Seat>,
     /// Agents who may be free: a hint for searches, the words decide.
     pub(super) free: Bits,
+    /// The same agents by the time that they became idle; may hold some who are not free any more.
+    pub(super) idle: SkipSet<(Instant, u32)>,
     pub(super) logged_in: Bits,
     pub(super) callers: Callers,
     pub(super) timers: SkipSet<(Instant, Timer)>,
@@ -76,6 +78,7 @@ impl Acd {
             roster: ArcSwap::default(),
             seats: Chunks::new(AGENTS_MAX, Seat::new),
             free: Bits::new(AGENTS_MAX),
+            idle: SkipSet::new(),
             logged_in: Bits::new(AGENTS_MAX),
             callers: Callers::new(),
             timers: SkipSet::new(),

@@ -44,8 +44,12 @@ pub trait Floor {
     /// Everyone who was ever offered the caller, if more than one may ring at once.
     fn offered<'a>(&'a self, caller: &'a Self::Caller) -> Option<&'a Bits>;
 
-    /// A superset of the free agents: a bit says where to look, the word decides.
-    fn free(&self) -> &Bits;
+    /// Puts an agent among those who may be free: where to look, while the word decides. Whoever is
+    /// free is among them, or somebody is about to put him there.
+    fn show(&self, agent: u32);
+
+    /// Takes an agent out of them.
+    fn conceal(&self, agent: u32);
 
     /// The free agent who should be rung next for the caller; none if he wants no more.
     fn choose(&self, caller: &Self::Caller) -> Option<u32>;
@@ -100,7 +104,7 @@ pub fn settle<F: Floor>(floor: &mut F, caller: &F::Caller) {
 /// Finds a caller for an agent who may have become free.
 pub fn welcome<F: Floor>(floor: &mut F, agent: u32) {
     while floor.agent(agent).load().is_free() {
-        floor.free().insert(agent);
+        floor.show(agent);
         // Pairs with the fence in `settle`.
         publish();
         let Some(caller) = floor.first(agent, None) else { return };
@@ -108,11 +112,11 @@ pub fn welcome<F: Floor>(floor: &mut F, agent: u32) {
     }
 }
 
-/// Removes the bit of an agent who is not free; looks again if he has become free meanwhile.
+/// Conceals an agent who is not free; looks again if he has become free meanwhile.
 pub fn hide<F: Floor>(floor: &mut F, agent: u32) {
     // Ordered by the bit itself: who set it before it is removed here is seen with the free word
     // that earned it; who sets it after leaves it set.
-    floor.free().remove(agent);
+    floor.conceal(agent);
     if floor.agent(agent).load().is_free() {
         floor.later(Again::Agent(agent));
     }

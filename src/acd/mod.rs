@@ -3,14 +3,16 @@
 //! Every method takes `&self` and may be called from any thread at once: the Switch, gRPC and HTTP
 //! tasks, readers. Whoever makes a change that could match a caller and an agent completes the
 //! match and gets its outputs; `matching` says how, `tests/acd_loom` shows that it holds in
-//! every interleaving, `tests/simulation` that it holds over days.
+//! every interleaving, `tests/acd_day` that it holds over days, `tests/acd_queueing` that callers
+//! wait as long as queueing theory says.
 //!
 //! ```text
 //! config    [acd], [queues.X], [agents.X]          word      agent word, call word, sets of bits
 //! roster    the configuration, compiled            matching  the protocol over the words
 //! line      callers in order of effective arrival  step      one change: what it makes possible
 //! seat      what is known of an agent              core      callers come, are answered, leave
-//! snapshot  for wallboards                         people    agents log in, go away, come back
+//! choice    which of the free agents is rung       people    agents log in, go away, come back
+//! snapshot  for wallboards
 //! ```
 //!
 //! What holds, whatever happens at once:
@@ -25,6 +27,7 @@
 
 pub mod config;
 
+mod choice;
 mod chunks;
 mod core;
 mod event;

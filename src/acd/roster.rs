@@ -60,6 +60,8 @@ pub struct Queue {
     pub members: Vec<u32>,
     /// For each of `members` his place in the configured order.
     places: Vec<u32>,
+    /// The places in their order, with who has them.
+    pub turns: Vec<(u32, u32)>,
     masks: Vec<Mask>,
     skills: BTreeMap<SkillId, u8>,
     widen: Vec<config::Widen>,
@@ -194,6 +196,7 @@ impl Roster {
             queue.present = false;
             queue.members.clear();
             queue.masks.clear();
+            queue.turns.clear();
         }
         for (id, queue) in &config.queues {
             next.add_queue(id, config, queue);
@@ -253,6 +256,7 @@ impl Roster {
             needs: Arc::default(),
             members: vec![],
             places: vec![],
+            turns: vec![],
             masks: vec![],
             skills: queue.skills.clone(),
             widen: queue.widen.clone(),
@@ -297,6 +301,8 @@ impl Roster {
 
 impl Queue {
     fn seat(&mut self, members: Vec<(u32, u32)>) {
+        self.turns = members.iter().map(|&(agent, place)| (place, agent)).collect();
+        self.turns.sort_unstable();
         (self.members, self.places) = members.into_iter().unzip();
         for (index, &agent) in self.members.iter().enumerate() {
             let at = agent as usize / 64;

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::config::Strategy;
+use super::choice::{Choice, Wish};
 use super::core::{Acd, Timer};
 use super::event::{Output, State, Withdrawn};
 use super::line::Caller;
 use super::matching::{self, Again, Floor, Stop};
-use super::roster::{Needs, Queue, Roster};
+use super::roster::{Queue, Roster};
 use super::seat::Seat;
 use super::sync::publish;
 use super::word::{Agent, AgentWord, Bits, CallWord, Phase};
@@ -133,53 +133,24 @@ impl Floor for Step<'_> {
         caller.offered.as_ref()
     }
 
-    fn free(&self) -> &Bits {
-        &self.acd.free
+    fn show(&self, agent: u32) {
+        self.acd.idle.insert((self.seat(agent).idle_since.at(), agent));
+        self.acd.free.insert(agent);
     }
 
-    /// Looks at every free member once: the cost grows with the free agents, not with the busy.
+    fn conceal(&self, agent: u32) {
+        self.acd.free.remove(agent);
+        // What another thread makes of the moment meanwhile leaves a stale entry for `Choice`.
+        self.acd.idle.remove(&(self.seat(agent).idle_since.at(), agent));
+    }
+
     fn choose(&self, caller: &Arc<Caller>) -> Option<u32> {
         let offers = caller.word.offers()?;
         if offers >= caller.cap || caller.is_overdue() {
             return None;
         }
         let roster = self.acd.roster.load();
-        let queue = &roster.queues[caller.queue as usize];
-        let wish = Wish::of(caller, queue);
-        let last_rung = queue.line.last_rung.load(Ordering::Acquire);
-        let last_place = queue.place_of(last_rung);
-        let dice = match queue.strategy {
-            Strategy::Random => self.acd.dice(),
-            _ => 0,
-        };
-        let mut best = None;
-        for (agent, place) in queue.members_in(&self.acd.free) {
-            let seat = self.seat(agent);
-            let tried = caller.has_tried(agent);
-            if !seat.word.load().is_free() || tried && offers > 0 {
-                continue;
-            }
-            if !wish.is_met_by(&roster, agent) {
-                continue;
-            }
-            let rank = match queue.strategy {
-                Strategy::FewestCalls => (u64::from(seat.calls.load(Ordering::Relaxed)), 0),
-                Strategy::LeastTalk => (seat.talked.load(Ordering::Relaxed), 0),
-                Strategy::Linear | Strategy::RingAll => (0, place),
-                Strategy::MostIdle => (0, 0),
-                Strategy::Random => (mix(dice ^ u64::from(agent)), 0),
-                Strategy::RoundRobin => {
-                    let wrapped = last_place.is_some_and(|last| place <= last);
-                    (u64::from(wrapped), place)
-                }
-                Strategy::Skills => (0, u32::MAX - wish.proficiency(&roster, agent)),
-            };
-            let key = (tried, rank, seat.idle_since.at(), place);
-            if best.as_ref().is_none_or(|(least, _)| key < *least) {
-                best = Some((key, agent));
-            }
-        }
-        best.map(|(_, agent)| agent)
+        Choice::new(self.acd, &roster, caller, offers).best()
     }
 
     fn first(&self, agent: u32, before: Option<&Arc<Caller>>) -> Option<Arc<Caller>> {
@@ -251,39 +222,6 @@ pub fn wants(roster: &Roster, queue: &Queue, caller: &Caller, agent: u32) -> boo
         && (offers == 0 || !caller.has_tried(agent))
         && queue.has_member(agent)
         && Wish::of(caller, queue).is_met_by(roster, agent)
-}
-
-/// What a caller needs at this moment.
-enum Wish<'a> {
-    Own(Arc<Needs>, usize),
-    Common(&'a Needs, usize),
-}
-
-impl<'a> Wish<'a> {
-    fn of(caller: &Caller, queue: &'a Queue) -> Self {
-        let step = caller.step.load(Ordering::Acquire); // pairs with the store in `Acd::schedule`
-        match caller.needs.load_full() {
-            Some(needs) => Self::Own(needs, step),
-            None => Self::Common(&queue.needs, step),
-        }
-    }
-
-    fn is_met_by(&self, roster: &Roster, agent: u32) -> bool {
-        let (needs, step) = self.parts();
-        roster.agents[agent as usize].is_able(needs, step)
-    }
-
-    fn proficiency(&self, roster: &Roster, agent: u32) -> u32 {
-        let (needs, step) = self.parts();
-        roster.agents[agent as usize].proficiency(needs, step)
-    }
-
-    fn parts(&self) -> (&Needs, usize) {
-        match self {
-            Self::Own(needs, step) => (needs, *step),
-            Self::Common(needs, step) => (needs, *step),
-        }
-    }
 }
 
 /// Spreads a number over all bits (the finaliser of SplitMix64).

@@ -357,8 +357,12 @@ impl Floor for Hand {
         (self.world.cap > 1).then(|| &self.world.offered[*caller])
     }
 
-    fn free(&self) -> &Bits {
-        &self.world.free
+    fn show(&self, agent: u32) {
+        self.world.free.insert(agent);
+    }
+
+    fn conceal(&self, agent: u32) {
+        self.world.free.remove(agent);
     }
 
     fn choose(&self, caller: &usize) -> Option<u32> {

@@ -158,10 +158,14 @@ impl MediaThreads {
     }
 
     /// Gives an order to a thread without waiting; false, and counted, if it found no room. The
-    /// thread looks at it at the next `wake` at the latest.
+    /// thread looks at it at the next `wake` at the latest, or when half its room is taken.
     pub fn send(&mut self, thread: u8, command: Command) -> bool {
         let Some(media) = self.threads.get_mut(usize::from(thread)) else { return false };
         match media.orders.try_send(Order::Command(command)) {
+            Ok(()) if media.orders.len() > ORDERS_MAX / 2 => {
+                thread::wake(&media.wake);
+                true
+            }
             Ok(()) => {
                 media.unwoken = true;
                 true
