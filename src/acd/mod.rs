@@ -3,8 +3,8 @@
 //! Every method takes `&self` and may be called from any thread at once: the Switch, gRPC and HTTP
 //! tasks, readers. Whoever makes a change that could match a caller and an agent completes the
 //! match and gets its outputs; `matching` says how, `tests/acd_loom` shows that it holds in
-//! every interleaving, `tests/acd_day` that it holds over days, `tests/acd_queueing` that callers
-//! wait as long as queueing theory says.
+//! every interleaving, `tests/simulation` that it holds over days, `tests/acd_queueing` that
+//! callers wait as long as queueing theory says.
 //!
 //! ```text
 //! config    [acd], [queues.X], [agents.X]          word      agent word, call word, sets of bits
