@@ -44,6 +44,10 @@ impl Default for Place {
     }
 }
 
+/// The first of the ports given out: all lie below those that the kernel gives to sockets that
+/// name none (32768 and up), which may be taken between the look and the phone's own bind.
+const FIRST_PORT: u16 = 10_000;
+
 /// The first of four neighbouring ports of 127.0.0.1 that nobody has, even.
 #[derive(Debug)]
 pub struct Ports {
@@ -59,7 +63,7 @@ impl Ports {
         let start = process::id().wrapping_mul(0x9e37_79b1) % 2000;
         for step in 0..2000 {
             let block = u16::try_from((start + step) % 2000).expect("it is below 2000");
-            let first = 40_000 + 4 * block;
+            let first = FIRST_PORT + 4 * block;
             // The last of the four is the lock; the other three must be free now.
             let Ok(lock) = TcpListener::bind((Ipv4Addr::LOCALHOST, first + 3)) else { continue };
             let free = (first..first + 3).all(|port| {
