@@ -192,8 +192,10 @@ pub struct Call {
     pub(super) holding: BTreeSet<LegId>,
     /// How many recordings were begun.
     pub(super) recordings: u32,
-    /// Legs whose media is open, and recordings whose files are not complete.
-    pub(super) open_media: BTreeSet<LegId>,
+    /// Legs whose media is open, with their media threads; all legs that are to hear each other are
+    /// on one.
+    pub(super) open_media: BTreeMap<LegId, u8>,
+    /// Recordings whose files are not complete.
     pub(super) open_recordings: BTreeMap<LegId, String>,
     /// Whether they are silent because somebody wants so.
     pub(super) paused: bool,
@@ -204,8 +206,6 @@ pub struct Call {
     pub(super) tags: Vec<(LegId, String)>,
     /// Legs that came from other calls.
     pub(super) guests: Vec<LegId>,
-    /// The media thread of each leg; all legs that are to hear each other are on one.
-    pub(super) threads: BTreeMap<LegId, u8>,
     /// Legs on their way to another media thread, with the orders that wait for them.
     pub(super) moving: BTreeMap<LegId, Vec<Command>>,
     /// A phone wants to have somebody put into a place of another call.
@@ -235,7 +235,6 @@ impl Call {
         let leg_id = LegId { call: id, index: 0 };
         let times = (now, site.settings.epoch);
         let mut call = Self::bare(times, id, (invited.caller, port.thread), plan);
-        call.threads.insert(leg_id, port.thread);
         call.max_forwards = invite::hops_left(&invited.request);
         call.set_up(now, invited.request.call_id().to_owned(), out);
         let place = (site.media_address(&invited.flow), port);
@@ -253,7 +252,7 @@ impl Call {
                 prepare(&mut leg, config, &[]);
             }
         }
-        call.open_media.insert(leg_id);
+        call.open_media.insert(leg_id, port.thread);
         out.push(Output::Media(port.thread, Command::Open { leg: leg_id, port }));
         call.leg_began(&leg, out);
         call.legs.insert(leg_id, leg);
@@ -299,14 +298,13 @@ impl Call {
             parting: Vec::new(),
             holding: BTreeSet::new(),
             recordings: 0,
-            open_media: BTreeSet::new(),
+            open_media: BTreeMap::new(),
             open_recordings: BTreeMap::new(),
             paused: false,
             typed: BTreeMap::new(),
             clients: Vec::new(),
             tags: Vec::new(),
             guests: Vec::new(),
-            threads: BTreeMap::new(),
             moving: BTreeMap::new(),
             joining: None,
             legs_made: 1,
@@ -615,7 +613,6 @@ impl Call {
         let gone: Vec<LegId> =
             self.legs.iter().filter(|(_, leg)| leg.is_gone()).map(|(leg, _)| *leg).collect();
         for leg in gone {
-            self.threads.remove(&leg);
             if let Some(leg) = self.legs.remove(&leg) {
                 self.free_seat(&leg, out);
                 self.parting.retain(|(parting, _)| *parting != leg.id);

@@ -83,11 +83,11 @@ impl Call {
             return self.announce(now, site, "busy".into(), "conference_full", out);
         };
         let leg = self.party;
-        let thread = self.threads.get(&leg).copied().unwrap_or(self.thread);
+        let thread = self.open_media.get(&leg).copied().unwrap_or(self.thread);
         let member = (self.id, leg);
         self.thread = site.halls.enter(now, (&conference, config), member, thread);
         self.order(Command::Stop { leg }, out);
-        self.bring(leg, self.thread, out);
+        self.bring(site, leg, self.thread, out);
         self.stage = Stage::Conference(conference.clone());
         self.fact(now, out, Fact::ConferenceJoined { leg, conference: conference.clone() });
         let own = self.legs.get(&leg).and_then(|leg| leg.extension.as_ref());

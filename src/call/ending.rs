@@ -1,5 +1,7 @@
 //! The end of a call: everyone leaves, the books are closed when the last media is.
 
+use std::mem;
+
 use crate::call::call::{Call, MEDIA_WAIT_MAX, Output, SEALING_WAIT_MAX, Stage};
 use crate::call::leg;
 use crate::call::site::Site;
@@ -156,10 +158,9 @@ impl Call {
             },
         );
         self.fact(at, out, fact);
-        for _ in 0..self.open_media.len() {
-            site.ports.closed();
+        for thread in mem::take(&mut self.open_media).into_values() {
+            site.ports.closed(thread);
         }
-        self.open_media.clear();
         self.open_recordings.clear();
     }
 }

@@ -118,7 +118,7 @@ pub fn join(
     let moved = if older { others.clone() } else { vec![guest] };
     move_legs(now, (rest, heir), &moved, out);
     if !older || !others.is_empty() {
-        heir.bring(guest, thread, out);
+        heir.bring(site, guest, thread, out);
         heir.thread = thread;
     }
     let acd = older.then(|| heir.inherit(rest));
@@ -429,7 +429,6 @@ impl Call {
         heir.legs.insert(leg, given);
         heir.clients.extend(self.clients.extract_if(.., |(of, _)| *of == leg));
         heir.tags.extend(self.tags.extract_if(.., |(of, _)| *of == leg));
-        heir.threads.extend(self.threads.remove(&leg).map(|thread| (leg, thread)));
         if self.holding.remove(&leg) {
             heir.holding.insert(leg);
         }
@@ -437,9 +436,7 @@ impl Call {
         if leg.call != heir.id {
             heir.guests.push(leg);
         }
-        if self.open_media.remove(&leg) {
-            heir.open_media.insert(leg);
-        }
+        heir.open_media.extend(self.open_media.remove_entry(&leg));
         heir.open_recordings.extend(self.open_recordings.remove(&leg).map(|path| (leg, path)));
     }
 

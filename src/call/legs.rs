@@ -112,12 +112,11 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         let id = leg.id;
-        self.open_media.insert(id);
+        self.open_media.insert(id, self.thread);
         self.leg_began(&leg, out);
         self.fact(now, out, fact);
         let sip_call_id = leg.dialog_key().0.to_owned();
         self.fact(now, out, Fact::LegSetup { leg: id, sip_call_id });
-        self.threads.insert(id, self.thread);
         self.legs.insert(id, leg);
         self.carry_out(now, site, id, steps, out);
     }

@@ -95,48 +95,65 @@ pub struct Settings {
     pub session: Limits,
 }
 
-/// The bound media ports that nobody uses.
+/// The bound media ports that nobody uses, and how many legs each media thread carries.
 #[derive(Clone, Debug, Default)]
 pub struct Ports {
-    spare: BTreeMap<u8, BTreeSet<u16>>,
+    threads: BTreeMap<u8, Share>,
+}
+
+/// What one media thread has.
+#[derive(Clone, Debug, Default)]
+struct Share {
+    spare: BTreeSet<u16>,
+    /// Legs whose media it carries.
     taken: usize,
 }
 
 impl Ports {
     /// A media thread has bound a pair, or one has rested long enough.
     pub fn put(&mut self, port: Port) {
-        self.spare.entry(port.thread).or_default().insert(port.rtp);
+        self.threads.entry(port.thread).or_default().spare.insert(port.rtp);
     }
 
-    /// A pair on the thread with the most spare ones: the least used. `None` if there is none left.
+    /// A pair on the thread that carries the fewest legs. `None` if there is none left.
     pub fn take(&mut self) -> Option<Port> {
         self.take_on(self.thread()?)
     }
 
-    /// The thread with the most spare pairs, if any has one.
+    /// The thread that carries the fewest legs, of those that have a spare pair. How many spare
+    /// ones it has says nothing: it binds new ones as fast as they are taken.
     pub fn thread(&self) -> Option<u8> {
-        let (thread, spare) = self.spare.iter().max_by_key(|(_, spare)| spare.len())?;
-        (!spare.is_empty()).then_some(*thread)
+        let able = self.threads.iter().filter(|(_, share)| !share.spare.is_empty());
+        able.min_by_key(|(_, share)| share.taken).map(|(thread, _)| *thread)
     }
 
     /// A pair on this thread, for a leg that is to hear others on it.
     pub fn take_on(&mut self, thread: u8) -> Option<Port> {
-        let rtp = self.spare.get_mut(&thread)?.pop_first()?;
-        self.taken += 1;
+        let share = self.threads.get_mut(&thread)?;
+        let rtp = share.spare.pop_first()?;
+        share.taken += 1;
         Some(Port { rtp, thread })
     }
 
-    /// A leg's media is closed; its pair comes back through `put` when it has rested.
-    pub fn closed(&mut self) {
-        self.taken = self.taken.saturating_sub(1);
+    /// A leg goes with its pair from one thread to another.
+    pub fn moved(&mut self, from: u8, to: u8) {
+        self.closed(from);
+        self.threads.entry(to).or_default().taken += 1;
+    }
+
+    /// A leg's media on this thread is closed; its pair comes back through `put` when it has
+    /// rested.
+    pub fn closed(&mut self, thread: u8) {
+        let share = self.threads.entry(thread).or_default();
+        share.taken = share.taken.saturating_sub(1);
     }
 
     pub fn spare(&self) -> usize {
-        self.spare.values().map(BTreeSet::len).sum()
+        self.threads.values().map(|share| share.spare.len()).sum()
     }
 
     pub fn taken(&self) -> usize {
-        self.taken
+        self.threads.values().map(|share| share.taken).sum()
     }
 }
 
@@ -204,5 +221,29 @@ mod tests {
         assert_eq!(ports.take_on(1), Some(Port { rtp: 20_004, thread: 1 }));
         assert_eq!(ports.take_on(1), None);
         assert_eq!((ports.spare(), ports.taken()), (1, 2));
+    }
+
+    #[test]
+    fn calls_go_to_the_thread_with_the_fewest_legs_however_fast_ports_are_bound() {
+        let mut ports = Ports::default();
+        for rtp in [20_000, 20_002] {
+            ports.put(Port { rtp, thread: 0 });
+        }
+        ports.put(Port { rtp: 30_000, thread: 1 });
+
+        let mut of_calls = Vec::new();
+        for next in (20_004..).step_by(2).take(6) {
+            let Port { thread, .. } = ports.take().unwrap();
+            of_calls.push(thread);
+            ports.put(Port { rtp: next, thread }); // its thread binds another at once
+        }
+        assert_eq!(of_calls, [0, 1, 0, 1, 0, 1]);
+
+        ports.moved(0, 1);
+        assert_eq!(ports.take().map(|port| port.thread), Some(0), "2 legs on 0, 4 on 1");
+        ports.closed(1);
+        ports.closed(1);
+        assert_eq!(ports.take().map(|port| port.thread), Some(1), "3 legs on 0, 2 on 1");
+        assert_eq!(ports.taken(), 6);
     }
 }

@@ -33,8 +33,8 @@ impl Call {
             }
             Event::OneWay { leg } => self.one_way(now, leg, out),
             Event::Closed { leg, counts } => {
-                if self.open_media.remove(&leg) {
-                    site.ports.closed();
+                if let Some(thread) = self.open_media.remove(&leg) {
+                    site.ports.closed(thread);
                     self.fact(now, out, Fact::Media { leg, quality: quality(&counts) });
                 }
             }
@@ -161,17 +161,18 @@ impl Call {
             waiting.push(command);
             return;
         }
-        let thread = self.threads.get(&legs[0]).copied().unwrap_or(self.thread);
+        let thread = self.open_media.get(&legs[0]).copied().unwrap_or(self.thread);
         out.push(Output::Media(thread, command));
     }
 
     /// Brings a leg to another media thread, to hear legs there.
-    pub(super) fn bring(&mut self, leg: LegId, to: u8, out: &mut Vec<Output>) {
-        if self.threads.get(&leg) == Some(&to) {
+    pub(super) fn bring(&mut self, site: &mut Site<'_>, leg: LegId, to: u8, out: &mut Vec<Output>) {
+        let Some(from) = self.open_media.get(&leg).copied().filter(|from| *from != to) else {
             return;
-        }
+        };
         self.order(Command::Move { leg, to }, out);
-        self.threads.insert(leg, to);
+        self.open_media.insert(leg, to);
+        site.ports.moved(from, to);
         self.moving.insert(leg, Vec::new());
     }
 }

@@ -68,7 +68,7 @@ pub fn supervise(
     from.take_stage();
     from.order(Command::Stop { leg: guest }, out);
     from.hand_over(to, guest);
-    to.bring(guest, to.thread, out);
+    to.bring(site, guest, to.thread, out);
     let joined = |other| Fact::Joined { leg: guest, place: of, other, why: JoinWhy::Supervise };
     to.fact(now, out, joined(from.id));
     from.fact(now, out, joined(to.id));
