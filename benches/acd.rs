@@ -1,6 +1,7 @@
 //! What matching costs: the ACD beside a mutex over sorted lists that does the same.
 //!
-//! `cycle`: a call enters, the most idle of all free agents is rung, answers, hangs up.
+//! `cycle`: a call enters, the most idle of all free agents is rung, answers, hangs up;
+//! `explaining` says why, too.
 //! `backlog`: all agents talk and 10,000 callers wait; an agent becomes free and is rung for the
 //! first of them, answers, and a new caller takes the last place.
 //! `threads`: the same cycle by two threads at once, per cycle and thread.
@@ -25,6 +26,8 @@ fn cycle(c: &mut Criterion) {
     for agents in AGENTS {
         let hall = Hall::new(agents);
         group.bench_function(BenchmarkId::new("lock-free", agents), |b| b.iter(|| hall.cycle()));
+        let hall = Hall::with(Acd::explaining(), agents);
+        group.bench_function(BenchmarkId::new("explaining", agents), |b| b.iter(|| hall.cycle()));
         let sorted = Sorted::new(agents);
         group.bench_function(BenchmarkId::new("mutex", agents), |b| b.iter(|| sorted.cycle()));
     }
@@ -81,6 +84,10 @@ struct Hall {
 
 impl Hall {
     fn new(agents: u32) -> Self {
+        Self::with(Acd::new(), agents)
+    }
+
+    fn with(acd: Acd, agents: u32) -> Self {
         let ids: Vec<AgentId> = (0..agents).map(|n| n.to_string().as_str().into()).collect();
         let queue = Queue {
             members: ids.clone(),
@@ -91,7 +98,7 @@ impl Hall {
         let mut config = Config::default();
         config.queues.insert("q".into(), queue);
         config.agents = ids.iter().map(|id| (id.clone(), Agent::default())).collect();
-        let (acd, mut out) = (Acd::new(), Vec::new());
+        let mut out = Vec::new();
         acd.configure(Instant::START, &config, &mut out);
         for id in &ids {
             let seat = Change::Login { extension: id.as_str().into() };

@@ -22,7 +22,15 @@ impl CallId {
     pub const fn as_u64(self) -> u64 {
         self.0
     }
+
+    /// When it was given, to the millisecond, in microseconds since 1970 (UTC).
+    pub const fn given_at(self) -> i64 {
+        ((self.0 >> 22).cast_signed() + EPOCH_MS) * 1000
+    }
 }
+
+/// What the milliseconds of call ids count from: 2026-01-01T00:00:00Z.
+const EPOCH_MS: i64 = 1_767_225_600_000;
 
 impl fmt::Display for CallId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,7 +76,6 @@ impl CallIds {
 
     /// A new id for a call that begins at `micros` since 1970 (UTC).
     pub fn next(&mut self, micros: i64) -> CallId {
-        const EPOCH_MS: i64 = 1_767_225_600_000; // 2026-01-01T00:00:00Z
         let ms = u64::try_from(micros / 1000 - EPOCH_MS).unwrap_or(0);
         let tick = (ms << 12).max(self.last + 1);
         self.last = tick;
@@ -317,6 +324,13 @@ mod tests {
         assert!(given.is_sorted());
         given.dedup();
         assert_eq!(given.len(), 5000);
+    }
+
+    #[test]
+    fn a_call_id_tells_when_it_was_given() {
+        let at = 1_800_000_000_123_456;
+        assert_eq!(CallIds::new(1023).next(at).given_at(), 1_800_000_000_123_000);
+        assert_eq!(CallId::from_u64(u64::MAX).given_at() / 1_000_000, 6_165_272_111);
     }
 
     #[test]

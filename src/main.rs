@@ -27,7 +27,7 @@ enum Verb {
     Client(cli::Verb),
     /// Play a whole call on this machine: phones, menu, queue, agent, record
     Demo,
-    /// Say which rule a call would take, and why not those before it
+    /// Say which rule a call would take, or why a call went as it did
     Explain(cli::explain::Args),
     /// Run the daemon
     Run(cli::run::Args),
@@ -37,18 +37,21 @@ enum Verb {
 fn main() -> ExitCode {
     match Command::parse().verb.unwrap_or_else(|| Verb::Run(cli::run::Args::default())) {
         Verb::Check(args) => cli::check::run(&args),
-        Verb::Client(verb) => ask_node(verb),
+        Verb::Client(verb) => ask_node(cli::run(verb)),
         Verb::Demo => cli::demo::run(),
-        Verb::Explain(args) => cli::explain::run(&args),
+        Verb::Explain(args) => match args.call() {
+            Some(call) => ask_node(cli::explain::tell(call, &args)),
+            None => cli::explain::run(&args),
+        },
         Verb::Run(args) => cli::run::run(&args),
     }
 }
 
-/// Carries out a verb at a running node.
-fn ask_node(verb: cli::Verb) -> ExitCode {
+/// Asks a running node, or has it do something.
+fn ask_node(asked: impl Future<Output = Result<(), cli::CliError>>) -> ExitCode {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let done = match runtime {
-        Ok(runtime) => runtime.block_on(cli::run(verb)),
+        Ok(runtime) => runtime.block_on(asked),
         Err(error) => Err(error.into()),
     };
     match done {

@@ -172,6 +172,41 @@ fn a_consumer_gets_each_record_once() {
     assert_eq!(site.says(&tail).lines().count(), 1);
 }
 
+#[test]
+fn a_call_that_there_was_is_explained() {
+    let site = Site::start();
+    site.finish_calls(1..=2);
+
+    let told = site.says(&["explain", "0000000000000002"]);
+
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines[0], "call 0000000000000002, 1970-01-01 UTC");
+    assert_eq!(lines[1], "00:00:00.000  1001\u{fffd} calls 1002");
+    assert!(lines.last().unwrap().contains("ends: caller_hung_up, by the caller"), "{told}");
+    let json = site.says(&["explain", "0000000000000002", "--json"]);
+    let facts: Vec<serde_json::Value> =
+        json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((facts.len(), &facts[1]["call_id"]), (2, &"0000000000000002".into()));
+    let unknown = site.run(&["explain", "00000000000000ff"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert_eq!(text(&unknown.stderr), "strowger: there was no call 00000000000000ff\n");
+}
+
+#[test]
+fn explain_wants_a_call_or_two_numbers() {
+    for wrong in [
+        &["explain"][..],
+        &["explain", "1001"],
+        &["explain", "--from", "1001"],
+        &["explain", "--to", "1001"],
+        &["explain", "0000000000000002", "--from", "1", "--to", "2"],
+        &["explain", "--from", "1", "--to", "2", "--node", "127.0.0.1:1"],
+    ] {
+        let refused = Command::new(PROGRAM).args(wrong).output().unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{wrong:?}");
+    }
+}
+
 /// A warning keeps no node from starting, so it fails no unit's `ExecStartPre` and no script.
 #[test]
 fn check_fails_only_for_what_keeps_a_node_from_starting() {

@@ -265,6 +265,36 @@ async fn records_are_listed_newest_first_in_pages() {
 }
 
 #[tokio::test]
+async fn the_facts_of_a_call_are_told_in_order_also_while_it_goes_on() {
+    let node = TestNode::start_with(Config { keep: Duration::from_secs(3600), ..config() }).await;
+    let began = 1_767_225_600_000_000_i64; // 2026-01-01T00:00:00Z, when call ids begin
+    node.clock.store(began, Relaxed);
+    node.ledger.append(at(began, 1, setup()));
+    for _ in 0..1200 {
+        node.ledger.append(at(began, 1, Fact::Answered)); // more than are read at once
+    }
+    node.written(1201).await;
+
+    let told = facts(&node, 1).await.unwrap();
+    assert_eq!(told.len(), 1201);
+    assert!(matches!(told[0].fact, Some(proto::event::Fact::Setup(_))));
+    let later = 99 << 22; // 99 ms after the first
+    let unknown = facts(&node, later).await.unwrap_err();
+    assert_eq!(unknown.code(), Code::NotFound);
+    assert_eq!(unknown.message(), "there was no call 0000000018c00000");
+
+    let hours = |hours: i64| Wall::from_micros(began + hours * 3600 * 1_000_000);
+    node.ledger.append(at(began, 1, ended()));
+    node.ledger.append(at(hours(2).as_micros(), 2, Fact::Answered));
+    node.written(1204).await;
+    let node = node.restart_at(hours(3)).await;
+    until(|| node.ledger.oldest().unwrap() >= Some(hours(2))).await;
+    let gone = facts(&node, 1).await.unwrap_err();
+    assert_eq!(gone.code(), Code::OutOfRange);
+    assert!(gone.message().contains("the oldest fact is of 2026-01-01T02:00"), "{gone:?}");
+}
+
+#[tokio::test]
 async fn agents_are_listed_and_changed() {
     let node = TestNode::start().await;
     let mut agents = AgentsClient::new(node.channel.clone());
@@ -565,6 +595,16 @@ impl TestNode {
         let request = proto::AcknowledgeRequest { consumer, sequence };
         Ok(self.records().acknowledge(request).await?.into_inner().sequence)
     }
+}
+
+async fn facts(node: &TestNode, call: u64) -> Result<Vec<proto::Event>, Status> {
+    let call_id = CallId::from_u64(call).to_string();
+    let mut stream = node.records().facts(proto::FactsRequest { call_id }).await?.into_inner();
+    let mut facts = Vec::new();
+    while let Some(fact) = stream.next().await {
+        facts.push(fact?);
+    }
+    Ok(facts)
 }
 
 /// Answers as a Switch could that has one agent and three calls, but does not tell which.

@@ -16,6 +16,8 @@ use super::core::Acd;
 use super::line::Caller;
 use super::roster::{Needs, Queue, Roster};
 use super::step::mix;
+use crate::id::SkillId;
+
 /// A caller's choice among the agents who are free at this moment.
 pub struct Choice<'a> {
     acd: &'a Acd,
@@ -162,9 +164,16 @@ impl<'a> Wish<'a> {
         roster.agents[agent as usize].is_able(needs, step)
     }
 
-    fn proficiency(&self, roster: &Roster, agent: u32) -> u32 {
+    pub fn proficiency(&self, roster: &Roster, agent: u32) -> u32 {
         let (needs, step) = self.parts();
         roster.agents[agent as usize].proficiency(needs, step)
+    }
+
+    /// The first skill that an agent lacks, the level that is enough, and his.
+    pub fn lacking(&self, roster: &Roster, agent: u32) -> Option<(SkillId, u8, u8)> {
+        let (needs, step) = self.parts();
+        let (skill, needed, has) = roster.agents[agent as usize].lacking(needs, step)?;
+        Some((roster.skill(skill)?, needed, has))
     }
 
     fn parts(&self) -> (&Needs, usize) {

@@ -40,6 +40,8 @@ pub struct Acd {
     pub(super) seated: crossbeam_skiplist::SkipMap<ExtensionId, u32>,
     tickets: AtomicU64,
     dice: AtomicU64,
+    /// Whether it tells why it decides as it does.
+    pub(super) explains: bool,
 }
 
 /// Whose deadline it is.
@@ -85,7 +87,13 @@ impl Acd {
             seated: crossbeam_skiplist::SkipMap::new(),
             tickets: AtomicU64::new(0),
             dice: AtomicU64::new(0),
+            explains: false,
         }
+    }
+
+    /// An ACD that also says why: `Output::Decided` and `Output::Widened`.
+    pub fn explaining() -> Self {
+        Self { explains: true, ..Self::new() }
     }
 
     /// Takes over a configuration; callers, agents' states and offers that ring are kept.
@@ -192,6 +200,7 @@ impl Acd {
             step.finish();
             return Err(Refusal::Empty);
         }
+        step.ask_why(&caller);
         step.later(Again::Caller(caller));
         step.finish();
         Ok(position)
@@ -391,12 +400,13 @@ impl Step<'_> {
     pub(super) fn stopped(
         &mut self,
         agent: u32,
-        caller: &Caller,
+        caller: &Arc<Caller>,
         from: Agent,
         to: Agent,
         why: Option<Withdrawn>,
     ) {
         self.disarm(agent, from);
+        self.ask_why(caller);
         if let Some(why) = why {
             self.withdraw(caller, agent, why);
         }
@@ -492,7 +502,12 @@ impl Step<'_> {
             self.expire(caller);
             return;
         }
+        let before = caller.step.load(Ordering::Acquire); // pairs with the store in `schedule`
         self.acd.schedule(self.now, caller);
+        let step = caller.step.load(Ordering::Acquire);
+        if step > before {
+            self.widened(caller, step);
+        }
         self.later(Again::Caller(caller.clone()));
     }
 }

@@ -1,10 +1,13 @@
 //! What the ACD is told and what it answers.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::survey::Survey;
 use super::word::Phase;
-use crate::id::{AgentId, CallId, ExtensionId, QueueId};
+use crate::id::{AgentId, CallId, ExtensionId, QueueId, SkillId};
 use crate::time::Instant;
 
 /// What the ACD asks of its owner, in order.
@@ -20,6 +23,9 @@ pub enum Output {
         /// Where he sits.
         extension: Option<ExtensionId>,
     },
+    /// Who is rung for a caller and why not others; or why nobody is. Before the `Offer`; only of
+    /// an `Acd::explaining`.
+    Decided { call: CallId, queue: QueueId, survey: Box<Survey> },
     /// The last agent logged out, or the queue was removed: the caller is out of the queue, for
     /// `on_empty`.
     Emptied { call: CallId, queue: QueueId },
@@ -34,6 +40,9 @@ pub enum Output {
     },
     /// The caller has waited for `max_wait`: he is out of the queue, for `on_timeout`.
     TimedOut { call: CallId, queue: QueueId },
+    /// The caller has waited so long that less is demanded of his agents: that of the queue's
+    /// `widen` number `step`, from 1. Only of an `Acd::explaining`.
+    Widened { call: CallId, queue: QueueId, step: u32, skills: BTreeMap<SkillId, u8> },
     /// The phone must stop ringing.
     Withdraw { call: CallId, agent: AgentId, why: Withdrawn },
 }

@@ -12,7 +12,7 @@
 //! line      callers in order of effective arrival  step      one change: what it makes possible
 //! seat      what is known of an agent              core      callers come, are answered, leave
 //! choice    which of the free agents is rung       people    agents log in, go away, come back
-//! snapshot  for wallboards
+//! snapshot  for wallboards              survey    why an agent was chosen, or nobody was
 //! ```
 //!
 //! What holds, whatever happens at once:
@@ -38,6 +38,7 @@ mod roster;
 mod seat;
 mod snapshot;
 mod step;
+mod survey;
 mod sync;
 mod word;
 
@@ -48,3 +49,4 @@ pub use config::Config;
 pub use core::{Acd, Ask};
 pub use event::{Change, ChangeError, Outcome, Output, Refusal, State, Withdrawn};
 pub use snapshot::{AgentSnapshot, CallerSnapshot, QueueLoad, QueueSnapshot};
+pub use survey::{Passed, PassedOver, Survey};

@@ -102,6 +102,12 @@ impl Agent {
         needs.at(step).iter().all(|&(skill, level)| self.level(skill) >= level)
     }
 
+    /// The first skill that he lacks for it, the level that is enough, and his.
+    pub fn lacking(&self, needs: &Needs, step: usize) -> Option<(u16, u8, u8)> {
+        let levels = needs.at(step).iter().map(|&(skill, level)| (skill, level, self.level(skill)));
+        levels.into_iter().find(|(_, level, has)| has < level)
+    }
+
     /// How good he is at what the call needs: the sum of his levels.
     pub fn proficiency(&self, needs: &Needs, step: usize) -> u32 {
         needs.at(step).iter().map(|&(skill, _)| u32::from(self.level(skill))).sum()
@@ -132,6 +138,12 @@ impl Queue {
         self.members.binary_search(&agent).ok().map(|at| self.places[at])
     }
 
+    /// The levels that `widen` number `step`, from 1, says are enough.
+    pub fn widening(&self, step: usize) -> BTreeMap<SkillId, u8> {
+        let widen = step.checked_sub(1).and_then(|step| self.widen.get(step));
+        widen.map(|widen| widen.skills.clone()).unwrap_or_default()
+    }
+
     /// Whether callers must go elsewhere, given who is logged in.
     pub fn is_deserted(&self, logged_in: &Bits) -> bool {
         !self.present || self.on_empty && self.members_in(logged_in).next().is_none()
@@ -141,6 +153,11 @@ impl Queue {
 impl Roster {
     pub fn agent_number(&self, agent: &AgentId) -> Option<u32> {
         self.agent_numbers.get(agent).copied()
+    }
+
+    /// The name of a skill; none if no agent and no queue of the configuration names it.
+    pub fn skill(&self, number: u16) -> Option<SkillId> {
+        self.skills.iter().find(|(_, it)| **it == number).map(|(skill, _)| skill.clone())
     }
 
     /// The number of a queue that the configuration names.

@@ -21,11 +21,13 @@ pub struct Step<'a> {
     pub now: Instant,
     pub out: &'a mut Vec<Output>,
     again: VecDeque<Again<Arc<Caller>>>,
+    /// Those of whom it is told at the end why somebody, or nobody, rings for them.
+    told: Vec<Arc<Caller>>,
 }
 
 impl<'a> Step<'a> {
     pub fn new(acd: &'a Acd, now: Instant, out: &'a mut Vec<Output>) -> Self {
-        Self { acd, now, out, again: VecDeque::new() }
+        Self { acd, now, out, again: VecDeque::new(), told: Vec::new() }
     }
 
     /// Completes every match that the change made possible.
@@ -42,6 +44,37 @@ impl<'a> Step<'a> {
             }
             matching::resume(&mut self, &again);
         }
+        for caller in std::mem::take(&mut self.told) {
+            let offers = caller.word.offers();
+            if offers == Some(0) || offers.is_some() && caller.offered.is_some() {
+                self.tell_why(&caller, None);
+            }
+        }
+    }
+
+    /// Has it told at the end of the step whether somebody rings for a caller, and why not others.
+    pub fn ask_why(&mut self, caller: &Arc<Caller>) {
+        let is_told = |told: &Arc<Caller>| Arc::ptr_eq(told, caller);
+        if self.acd.explains && !self.told.last().is_some_and(is_told) {
+            self.told.push(caller.clone());
+        }
+    }
+
+    fn tell_why(&mut self, caller: &Arc<Caller>, chosen: Option<u32>) {
+        let survey = Box::new(self.acd.survey(self.now, caller, chosen));
+        let queue = self.acd.roster.load().queues[caller.queue as usize].id.clone();
+        self.out.push(Output::Decided { call: caller.call, queue, survey });
+    }
+
+    /// Says that less is demanded of a caller's agents from now on.
+    pub fn widened(&mut self, caller: &Caller, step: usize) {
+        if self.acd.explains {
+            let roster = self.acd.roster.load();
+            let queue = &roster.queues[caller.queue as usize];
+            let (queue, skills) = (queue.id.clone(), queue.widening(step));
+            let step = step as u32;
+            self.out.push(Output::Widened { call: caller.call, queue, step, skills });
+        }
     }
 
     pub fn seat(&self, agent: u32) -> &'a Seat {
@@ -53,6 +86,9 @@ impl<'a> Step<'a> {
         caller.overdue.store(true, Ordering::Release); // pairs with `is_overdue`
         publish(); // pairs with the fence in `finish`
         if self.close(caller, |offers| offers == 0) {
+            if self.acd.explains {
+                self.tell_why(caller, None);
+            }
             let queue = self.acd.roster.load().queues[caller.queue as usize].id.clone();
             self.out.push(Output::TimedOut { call: caller.call, queue });
         }
@@ -178,6 +214,11 @@ impl Floor for Step<'_> {
     fn rings(&mut self, agent: u32, caller: &Arc<Caller>, word: Agent) {
         let roster = self.acd.roster.load();
         let queue = &roster.queues[caller.queue as usize];
+        if self.acd.explains && caller.offered.is_none() {
+            self.tell_why(caller, Some(agent));
+        } else {
+            self.ask_why(caller);
+        }
         queue.line.last_rung.store(agent, Ordering::Release); // pairs with the load in `choose`
         if caller.has_tried(agent) {
             caller.forget_tried();

@@ -30,12 +30,13 @@ use crate::call::talking::Talking;
 use crate::call::transfer::Transfer;
 use crate::call::trunk::Outgoing;
 use crate::call::trunk::legs::prepare;
+use crate::cdr::decision::{RULES_MAX, RulePassed, RulesPassed};
 use crate::cdr::entry::{Entry, Fact, HungUpBy};
 use crate::id::{CallId, ConferenceId, ExtensionId, LegId, PromptId, SkillId, Target};
 use crate::ivr::collect::Input as CodeInput;
 use crate::ivr::machine::{Input as MenuInput, Session as Menu};
 use crate::media::control::{Command, Event, Playback, Sound};
-use crate::route::rules::Dest;
+use crate::route::rules::{Call as Dialled, Dest};
 use crate::sdp::{Codec, Security, Session};
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
@@ -350,12 +351,32 @@ impl Call {
         }
         match dest {
             Dest::Target(target) => {
+                self.tell_rules_passed(now, out);
                 let fact = Fact::Routed { rule, target: target.clone() };
                 self.fact(now, out, fact);
                 self.go(now, site, target, out);
             }
             Dest::Code(code) => self.dial_code(now, site, code, out),
             Dest::Emergency => self.call_emergency(now, site, rule, out),
+        }
+    }
+
+    /// Writes which rules did not match before the one that does.
+    fn tell_rules_passed(&self, now: Instant, out: &mut Vec<Output>) {
+        let caller = &self.caller;
+        let dialled = Dialled {
+            from: &caller.number,
+            to: &caller.dialled,
+            extension: caller.extension(),
+            trunk: caller.trunk(),
+            at: self.epoch.wall(now),
+        };
+        let (passed, more) = self.plan.routes.passed(&dialled, RULES_MAX);
+        if !passed.is_empty() {
+            let passed = passed.into_iter();
+            let rules = passed.map(|it| RulePassed { rule: it.rule, reason: it.reason }).collect();
+            let more = u32::try_from(more).unwrap_or(u32::MAX);
+            self.fact(now, out, Fact::RulesPassed(RulesPassed { rules, more }));
         }
     }
 

@@ -102,7 +102,8 @@ impl Call {
                 };
                 let target = target.clone().unwrap_or(Target::Hangup(486));
                 self.fact(now, out, Fact::Queued { queue: queue.clone(), position: 0 });
-                self.fact(now, out, Fact::QueueLeft { queue, why });
+                self.fact(now, out, Fact::QueueLeft { queue: queue.clone(), why });
+                self.fact(now, out, Fact::Overflowed { queue, target: target.clone() });
                 self.go(now, site, target, out);
                 return;
             }
@@ -149,7 +150,9 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         match decision {
-            acd::Output::Agent { .. } => {}
+            acd::Output::Agent { .. }
+            | acd::Output::Decided { .. }
+            | acd::Output::Widened { .. } => {}
             acd::Output::Emptied { queue, .. } => {
                 self.leave_queue(now, site, &queue, QueueLeft::Empty, out);
             }
@@ -406,7 +409,10 @@ impl Call {
             QueueLeft::Full => queue.on_full.clone(),
             _ => queue.on_timeout.clone(),
         });
-        self.go(now, site, target.unwrap_or(Target::Hangup(480)), out);
+        let target = target.unwrap_or(Target::Hangup(480));
+        let overflowed = Fact::Overflowed { queue: queue.clone(), target: target.clone() };
+        self.fact(now, out, overflowed);
+        self.go(now, site, target, out);
     }
 }
 

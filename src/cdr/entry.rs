@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::decision::{Decision, RulesPassed};
 use crate::id::{
-    AgentId, CallId, ConferenceId, ExtensionId, LegId, MenuId, QueueId, Target, TrunkId,
+    AgentId, CallId, ConferenceId, ExtensionId, LegId, MenuId, QueueId, SkillId, Target, TrunkId,
 };
 use crate::time::Wall;
 
@@ -70,6 +71,8 @@ pub enum Fact {
     Collected {
         values: BTreeMap<String, String>,
     },
+    /// A waiting caller was given an agent, or there was none for him.
+    Decided(Decision),
     /// The call is over; its record follows. The last fact of every call.
     Ended {
         by: HungUpBy,
@@ -140,6 +143,11 @@ pub enum Fact {
         /// The number to call.
         #[serde(skip_serializing_if = "Option::is_none")]
         to: Option<String>,
+    },
+    /// A caller left a queue without an agent, and goes where it sends such callers.
+    Overflowed {
+        queue: QueueId,
+        target: Target,
     },
     /// A leg waits to be fetched, at the place with this number.
     Parked {
@@ -238,6 +246,8 @@ pub enum Fact {
         rule: String,
         target: Target,
     },
+    /// Rules did not match before one did.
+    RulesPassed(RulesPassed),
     /// An INVITE with good credentials arrived. The first fact of every call.
     Setup {
         direction: Direction,
@@ -321,6 +331,13 @@ pub enum Fact {
         trunk: TrunkId,
         /// `calls_max`, `cps_max`, `down` or `retry_after`.
         why: String,
+    },
+    /// Less is demanded of a caller's agents from now on: the queue's `widen` number `step`, from
+    /// 1, says these levels are enough.
+    Widened {
+        queue: QueueId,
+        step: u32,
+        skills: BTreeMap<SkillId, u8>,
     },
     /// An agent's after-call work began; the call itself may be over.
     WrapUpBegan {

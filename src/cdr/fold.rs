@@ -34,6 +34,11 @@ impl CallRecord {
             | Fact::RecordingExported { .. }
             | Fact::RecordingsFound { .. }
             | Fact::Trunk { .. } => {}
+            // Why it went as it did: the facts tell it, the record tells what happened.
+            Fact::Decided(_)
+            | Fact::Overflowed { .. }
+            | Fact::RulesPassed(_)
+            | Fact::Widened { .. } => {}
             Fact::Attempt { .. } | Fact::AttemptEnded { .. } | Fact::TrunkSkipped { .. } => {
                 self.apply_attempt(at, &entry.fact);
             }
@@ -41,11 +46,7 @@ impl CallRecord {
             Fact::Collected { values } => {
                 values.iter().for_each(|(key, value)| self.collect(key, value));
             }
-            Fact::Ended { by, status, cause, reason } => {
-                self.times.end = Some(at);
-                let reason = reason.clone();
-                self.ended = Some(End { by: *by, status: *status, cause: *cause, reason });
-            }
+            Fact::Ended { .. } => self.apply_end(at, &entry.fact),
             Fact::Key { .. } | Fact::Menu { .. } => self.apply_menu(at, &entry.fact),
             Fact::HoldBegan { leg } | Fact::HoldEnded { leg } => {
                 self.apply_hold(at, *leg, &entry.fact);
@@ -59,10 +60,7 @@ impl CallRecord {
             Fact::Offered { .. } | Fact::OfferEnded { .. } | Fact::Ringing { .. } => {
                 self.apply_offer(at, &entry.fact);
             }
-            Fact::Ordered { order, by, leg, to } => {
-                let (order, by, leg, to) = (*order, by.clone(), *leg, to.clone());
-                add(&mut self.orders, &mut self.omitted, Order { at, order, by, leg, to });
-            }
+            Fact::Ordered { .. } => self.apply_order(at, &entry.fact),
             Fact::Parked { .. } | Fact::Unparked { .. } => self.apply_park(at, &entry.fact),
             Fact::PositionTold { .. } | Fact::Queued { .. } | Fact::QueueLeft { .. } => {
                 self.apply_queue(at, &entry.fact);
@@ -89,6 +87,21 @@ impl CallRecord {
             Fact::WrapUpBegan { agent } | Fact::WrapUpEnded { agent } => {
                 self.apply_wrap_up(at, agent, &entry.fact);
             }
+        }
+    }
+
+    fn apply_end(&mut self, at: Wall, fact: &Fact) {
+        if let Fact::Ended { by, status, cause, reason } = fact {
+            self.times.end = Some(at);
+            let reason = reason.clone();
+            self.ended = Some(End { by: *by, status: *status, cause: *cause, reason });
+        }
+    }
+
+    fn apply_order(&mut self, at: Wall, fact: &Fact) {
+        if let Fact::Ordered { order, by, leg, to } = fact {
+            let (order, by, leg, to) = (*order, by.clone(), *leg, to.clone());
+            add(&mut self.orders, &mut self.omitted, Order { at, order, by, leg, to });
         }
     }
 

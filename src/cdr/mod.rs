@@ -5,6 +5,7 @@
 //! after-call work, are entries of their own and appear in a record that is folded later.
 
 pub mod config;
+pub mod decision;
 pub mod entry;
 pub mod fold;
 mod gathering;

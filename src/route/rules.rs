@@ -141,6 +141,18 @@ impl Routes {
         }
     }
 
+    /// The last `most` of `[[routes]]` before the one that matches, or of all if none does, each
+    /// with the reason why it did not; and how many there are before those.
+    pub fn passed(&self, call: &Call<'_>, most: usize) -> (Vec<Passed>, usize) {
+        let matches = |route: &Compiled| route.refusal(call).is_none();
+        let before = self.routes.iter().position(matches).unwrap_or(self.routes.len());
+        let more = before.saturating_sub(most);
+        let told = self.routes[more..before].iter().filter_map(|route| {
+            route.refusal(call).map(|reason| Passed { rule: route.name.clone(), reason })
+        });
+        (told.collect(), more)
+    }
+
     /// Every rule before the one that matches, with the reason it did not, and the decision.
     pub fn explain(&self, call: &Call<'_>) -> (Vec<Passed>, Decision) {
         let decision = self.find(call);
@@ -304,6 +316,20 @@ mod tests {
                 ("open", "hours `office` are closed at Sun 2026-11-22 10:00"),
             ]
         );
+    }
+
+    #[test]
+    fn a_few_rules_that_were_passed_over_are_told_and_the_others_counted() {
+        let routes = routes();
+        let told = |most| {
+            let (passed, more) = routes.passed(&call("1001", "777", MONDAY), most);
+            (passed.into_iter().map(|it| it.rule).collect::<Vec<_>>(), more)
+        };
+
+        assert_eq!(told(2), (vec!["route 3".to_owned(), "route 4".to_owned()], 2));
+        assert_eq!(told(9).0.len(), 4);
+        let (passed, more) = routes.passed(&call("1001", "500", SUNDAY), 9);
+        assert_eq!((passed.len(), passed[0].rule.as_str(), more), (1, "open", 0));
     }
 
     #[test]

@@ -265,7 +265,7 @@ fn parts(config: &Config, clock: &Clock, recordings: PathBuf, mut rng: Rng) -> P
         transactions = transactions.with_tcp();
     }
     Parts {
-        acd: Arc::new(Acd::new()),
+        acd: Arc::new(Acd::explaining()),
         auth: Auth::new(config.sip.realm(), &config.digest(), &mut rng),
         locator: Locator::new(config.sip.reaches()),
         name: config.node.name.clone(),

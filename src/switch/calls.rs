@@ -189,6 +189,7 @@ impl Switch {
             self.homes.remove(guest);
         }
         self.served.retain(|_, call| *call != id);
+        self.tellings.forget(id);
         self.due.set(&id, None);
         self.calls.remove(&id);
     }
@@ -200,6 +201,10 @@ impl Switch {
                 let served = match &decision {
                     acd::Output::Agent { .. } => {
                         self.agent_changed(now, decision, out);
+                        continue;
+                    }
+                    acd::Output::Decided { .. } | acd::Output::Widened { .. } => {
+                        self.explain(now, decision, out);
                         continue;
                     }
                     acd::Output::Emptied { call, .. }

@@ -11,6 +11,7 @@ mod answers;
 mod calls;
 mod conferences;
 mod control;
+mod decisions;
 mod defence;
 mod destination;
 mod joining;
@@ -47,6 +48,7 @@ use crate::switch::defence::Defence;
 use crate::switch::lamps::Lamps;
 use crate::switch::limits::Limits;
 use crate::time::{Deadlines, Duration, Epoch, Instant, Wall};
+use decisions::Tellings;
 use locate::Seeker;
 use trunks::Trunks;
 
@@ -175,6 +177,8 @@ pub struct Switch {
     last_calls: HashMap<AgentId, CallId>,
     /// What the ACD decided and nobody has carried out yet.
     decided: Vec<acd::Output>,
+    /// What was told of the decisions about callers.
+    tellings: Tellings,
     trunks: Trunks,
     /// Whether the ledger has room for new calls.
     room: bool,
@@ -219,6 +223,7 @@ impl Switch {
             occupied: HashMap::new(),
             last_calls: HashMap::new(),
             decided: Vec::new(),
+            tellings: Tellings::default(),
             trunks: Trunks::default(),
             room: true,
             draining: false,

@@ -41,6 +41,7 @@ mod dnd;
 mod drain;
 mod early_media;
 mod emergency;
+mod explained;
 mod forward;
 mod glare;
 mod greeting;

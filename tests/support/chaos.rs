@@ -362,7 +362,7 @@ impl Chaos {
 fn start(config: &Config, now: Instant) -> Switch {
     let mut rng = Rng::from_number(1);
     let parts = Parts {
-        acd: Arc::new(Acd::new()),
+        acd: Arc::new(Acd::explaining()),
         auth: Auth::new(config.sip.realm(), &config.digest(), &mut rng),
         locator: Locator::new(config.sip.reaches()),
         name: config.node.name.clone(),

@@ -577,7 +577,7 @@ fn as_kept(entry: &Entry) -> Entry {
 
 fn start(config: &Config, now: Instant, rng: &mut Rng) -> Switch {
     let parts = Parts {
-        acd: Arc::new(Acd::new()),
+        acd: Arc::new(Acd::explaining()),
         auth: Auth::new(config.sip.realm(), &config.digest(), rng),
         locator: Locator::new(config.sip.reaches()),
         name: config.node.name.clone(),

@@ -1,49 +1,71 @@
-//! `strowger explain`: which rule a call would take, why not the ones before it, and what follows.
+//! `strowger explain`: which rule a call would take, why not the ones before it, and what follows;
+//! or why a call that there was went as it did (`story`).
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::json;
 
 use crate::acd::config::Queue;
 use crate::config::Config;
-use crate::id::{ClassId, ExtensionId, Target, TrunkCall, TrunkId};
+use crate::id::{CallId, ClassId, ExtensionId, Target, TrunkCall, TrunkId};
 use crate::route::access::{Refusal, Usage, Used};
 use crate::route::hours;
 use crate::route::rewrite::rewrite;
 use crate::route::rules::{Call, Decision, Dest, Passed};
-use crate::shell::cli::check;
+use crate::shell::cli::{CliError, Where, check, story};
 use crate::shell::clock::Clock;
 use crate::time::Wall;
 
-/// Tells which rule a call would take, why not the ones before it, and what follows.
+/// Tells which rule a call would take, why not the ones before it, and what follows; or why a call
+/// that a node has had, or has, went as it did.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// The configuration; without it `conf/strowger.toml`, or the built-in one if there is none.
-    #[arg(short, long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    /// The id of a call, as `strowger calls` and records show it; asks the node.
+    #[arg(value_name = "CALL-ID", required_unless_present = "from")]
+    #[arg(conflicts_with_all = ["from", "to", "at", "trunk"])]
+    call: Option<CallId>,
+    #[command(flatten)]
+    place: Where,
     /// The caller's number; one of the site's extensions calls as that extension.
-    #[arg(long, value_name = "NUMBER")]
-    from: String,
+    #[arg(long, value_name = "NUMBER", requires = "to")]
+    #[arg(conflicts_with_all = ["node", "ca"])]
+    from: Option<String>,
     /// The number dialled.
-    #[arg(long, value_name = "NUMBER")]
-    to: String,
+    #[arg(long, value_name = "NUMBER", requires = "from")]
+    to: Option<String>,
     /// When: `2026-11-23 10:00` on the node's clock, or RFC 3339. Without it: now.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// The trunk that the call comes over; without it, it comes from a phone.
     #[arg(long, value_name = "TRUNK")]
     trunk: Option<String>,
-    /// One object, for programs.
+    /// One JSON object a line, for programs: the decision, or each fact of a call.
     #[arg(long)]
     json: bool,
 }
 
-/// Runs the verb: 0 if the call can be explained, 1 if the configuration is wrong, 2 if the time
-/// is.
+impl Args {
+    /// The call that there was, if one is meant.
+    pub const fn call(&self) -> Option<CallId> {
+        self.call
+    }
+}
+
+/// Tells why a call went as it did.
+///
+/// # Errors
+///
+/// If the node cannot be reached, or has nothing of the call.
+pub async fn tell(call: CallId, args: &Args) -> Result<(), CliError> {
+    story::tell(&call.to_string(), &args.place, args.json).await
+}
+
+/// Runs the verb for a call that could be: 0 if it can be explained, 1 if the configuration is
+/// wrong, 2 if the time is.
 pub fn run(args: &Args) -> ExitCode {
-    let config = match check::load(args.config.as_deref()) {
+    let (Some(from), Some(to)) = (&args.from, &args.to) else { return ExitCode::from(2) };
+    let config = match check::load(args.place.config.as_deref()) {
         Ok(loaded) => loaded.config,
         Err(problems) => {
             for problem in problems {
@@ -60,7 +82,7 @@ pub fn run(args: &Args) -> ExitCode {
         eprintln!("--at: this is no time; write `2026-11-23 10:00` or `2026-11-23T10:00:00Z`");
         return ExitCode::from(2);
     };
-    let id = ExtensionId::from(args.from.as_str());
+    let id = ExtensionId::from(from.as_str());
     let trunk = args.trunk.as_deref().map(TrunkId::from);
     if let Some(unknown) = trunk.as_ref().filter(|trunk| !config.trunks.contains_key(*trunk)) {
         eprintln!("--trunk: there is no trunk `{unknown}`; write one of [trunks]");
@@ -68,8 +90,8 @@ pub fn run(args: &Args) -> ExitCode {
     }
     // Calls of a trunk are looked at as its rules make them.
     let rules = trunk.as_ref().and_then(|trunk| config.trunks.get(trunk));
-    let from = rules.map_or(args.from.clone(), |it| rewrite(&it.callers, &args.from));
-    let to = rules.map_or(args.to.clone(), |it| rewrite(&it.inward, &args.to));
+    let from = rules.map_or(from.clone(), |it| rewrite(&it.callers, from));
+    let to = rules.map_or(to.clone(), |it| rewrite(&it.inward, to));
     let extension = (trunk.is_none() && config.extensions.contains_key(&id)).then_some(&id);
     let call = Call { from: &from, to: &to, extension, trunk: trunk.as_ref(), at };
     let (passed, decision) = config.compile_routes().explain(&call);

@@ -13,6 +13,7 @@ mod json;
 mod print;
 mod recordings;
 pub mod run;
+mod story;
 mod views;
 
 use std::io;

@@ -101,7 +101,10 @@ fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionI
             (agent.as_ref(), queue.as_ref(), Some(extension))
         }
         Fact::Forwarded { extension, .. } => (None, None, Some(extension)),
-        Fact::PositionTold { queue, .. }
+        Fact::Decided(decision) => (None, Some(&decision.queue), None),
+        Fact::Overflowed { queue, .. }
+        | Fact::Widened { queue, .. }
+        | Fact::PositionTold { queue, .. }
         | Fact::Queued { queue, .. }
         | Fact::QueueLeft { queue, .. } => (None, Some(queue), None),
         Fact::Parked { extension, .. } | Fact::Setup { extension, .. } => {
@@ -140,6 +143,7 @@ fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionI
         | Fact::RecordingsFound { .. }
         | Fact::Ringing { .. }
         | Fact::Routed { .. }
+        | Fact::RulesPassed(_)
         | Fact::SupervisionEnded { .. }
         | Fact::TalkEnded { .. }
         | Fact::TransferEnded { .. }

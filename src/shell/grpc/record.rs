@@ -4,6 +4,7 @@ use super::convert::{
     agent_state, direction, duration, forward_why, hung_up_by, join_why, name, offer_outcome,
     order_kind, park_left, queue_left, supervisor_mode, time, transfer_outcome, trunk_state,
 };
+use super::decision::told_of_decisions;
 use super::recording::{recording, told_of_recordings};
 use crate::cdr::entry::{Blame, Entry, Fact, Quality};
 use crate::cdr::record::{
@@ -418,6 +419,10 @@ fn told_rest(fact: Fact) -> Told {
         Fact::Routed { rule, target } => {
             Told::Routed(proto::Routed { rule, target: target.to_string() })
         }
+        fact @ (Fact::Decided(_)
+        | Fact::Overflowed { .. }
+        | Fact::RulesPassed(_)
+        | Fact::Widened { .. }) => told_of_decisions(fact),
         fact @ Fact::Setup { .. } => told_setup(fact),
         Fact::TalkBegan { a, b, extension, agent } => Told::TalkBegan(proto::TalkBegan {
             leg_a_id: a.to_string(),

@@ -9,9 +9,11 @@ use tonic::{Request, Response, Status};
 
 use super::convert::{call_id, wall};
 use super::filter::Filter;
-use super::record::record;
+use super::record::{event, record};
 use super::subscription::{InFlight, Subscription};
+use crate::cdr::entry::Entry;
 use crate::cdr::record::CallRecord;
+use crate::id::CallId;
 use crate::shell::clock::Clock;
 use crate::shell::ledger::{Body, Ledger, LedgerError, Span};
 use crate::shell::proto::records_server::Records;
@@ -149,6 +151,23 @@ impl Records for Service {
         Ok(Response::new(proto::GetResponse { record: Some(record(sequence, found)) }))
     }
 
+    type FactsStream = ReceiverStream<Result<proto::Event, Status>>;
+
+    async fn facts(
+        &self,
+        request: Request<proto::FactsRequest>,
+    ) -> Result<Response<Self::FactsStream>, Status> {
+        let call = call_id(&request.into_inner().call_id)?;
+        let read = move |ledger: &Ledger| Ok((ledger.facts(call, 0)?, ledger.oldest()?));
+        let (first, oldest) = blocking(&self.ledger, read).await.map_err(|e| storage(&e))?;
+        if first.is_empty() {
+            return Err(nothing_of(call, oldest));
+        }
+        let (out, facts) = mpsc::channel(UNTAKEN_MAX);
+        tokio::spawn(tell(self.ledger.clone(), call, first, out));
+        Ok(Response::new(ReceiverStream::new(facts)))
+    }
+
     async fn list(
         &self,
         request: Request<proto::ListRequest>,
@@ -170,6 +189,42 @@ impl Records for Service {
         let records = records.into_iter().map(|(sequence, whole)| record(sequence, whole));
         let records = records.collect();
         Ok(Response::new(proto::ListResponse { records, next_page_token: next }))
+    }
+}
+
+/// Sends the facts of a call, of which the `first` are read, as fast as they are taken.
+async fn tell(
+    ledger: Ledger,
+    call: CallId,
+    first: Vec<(u64, Entry)>,
+    out: mpsc::Sender<Result<proto::Event, Status>>,
+) {
+    let mut facts = first;
+    while let Some((last, _)) = facts.last() {
+        let after = *last;
+        for (_, entry) in facts {
+            if out.send(Ok(event(entry))).await.is_err() {
+                return; // he has left
+            }
+        }
+        facts = match blocking(&ledger, move |ledger| ledger.facts(call, after)).await {
+            Ok(facts) => facts,
+            Err(error) => {
+                _ = out.send(Err(storage(&error))).await; // who does not take it has left
+                return;
+            }
+        };
+    }
+}
+
+/// Why there is nothing of a call; its id tells when it began.
+fn nothing_of(call: CallId, oldest: Option<Wall>) -> Status {
+    let began = Wall::from_micros(call.given_at());
+    match oldest {
+        Some(oldest) if began < oldest => Status::out_of_range(format!(
+            "nothing is kept of call {call}, of {began}: the oldest fact is of {oldest}"
+        )),
+        Some(_) | None => Status::not_found(format!("there was no call {call}")),
     }
 }
 

@@ -296,6 +296,25 @@ impl Ledger {
         self.read(|db| store::record_of(db, call, &self.shared.node))
     }
 
+    /// The facts of a call after the sequence `after`, in order, a bounded number; none if there
+    /// are no more.
+    ///
+    /// # Errors
+    ///
+    /// If the disk cannot be read.
+    pub fn facts(&self, call: CallId, after: u64) -> Result<Vec<(u64, Entry)>, LedgerError> {
+        self.read(|db| store::facts_of(db, call, after, PAGE_ROWS_MAX))
+    }
+
+    /// When the oldest entry that is kept happened; none in an empty ledger.
+    ///
+    /// # Errors
+    ///
+    /// If the disk cannot be read.
+    pub fn oldest(&self) -> Result<Option<Wall>, LedgerError> {
+        self.read(store::oldest)
+    }
+
     /// Up to `records_max` records with a sequence below `before`, newest first, as they were when
     /// their calls ended.
     ///

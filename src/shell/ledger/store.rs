@@ -193,6 +193,34 @@ pub fn fold_call(db: &Connection, call: CallId, node: &str) -> Result<CallRecord
     Ok(record)
 }
 
+/// The facts of a call after the sequence `after`, in order, at most `rows_max`.
+pub fn facts_of(
+    db: &Connection,
+    call: CallId,
+    after: u64,
+    rows_max: usize,
+) -> Result<Vec<(u64, Entry)>, LedgerError> {
+    let mut query = db.prepare_cached(
+        "SELECT sequence, body FROM entries WHERE call = ?1 AND record = 0 AND sequence > ?2 \
+         ORDER BY sequence LIMIT ?3",
+    )?;
+    let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
+    let mut rows = query.query(params![signed(call.as_u64()), place(after), rows_max])?;
+    let mut facts = Vec::new();
+    while let Some(row) = rows.next()? {
+        let entry = serde_json::from_str(row.get_ref(1)?.as_str().map_err(broken)?)?;
+        facts.push((unsigned(row.get(0)?), entry));
+    }
+    Ok(facts)
+}
+
+/// When the oldest entry that is kept happened; none in an empty ledger.
+pub fn oldest(db: &Connection) -> Result<Option<Wall>, LedgerError> {
+    let mut query = db.prepare_cached("SELECT at FROM entries ORDER BY sequence LIMIT 1")?;
+    let at: Option<i64> = query.query_row([], |row| row.get(0)).optional()?;
+    Ok(at.map(Wall::from_micros))
+}
+
 /// Calls that began and have not ended, oldest first.
 pub fn open_calls(db: &Connection) -> Result<Vec<CallId>, LedgerError> {
     let mut query = db.prepare_cached("SELECT call FROM open_calls ORDER BY call")?;

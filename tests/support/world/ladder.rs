@@ -98,6 +98,12 @@ impl Ladder {
             Fact::Queued { queue, position } => {
                 (format!("waits in queue {queue}, place {position}"), "acd, call::queueing")
             }
+            Fact::Decided(decision) => {
+                let chosen = decision.chosen.iter().map(|it| it.agent.as_str());
+                let chosen = chosen.collect::<Vec<_>>().join(", ");
+                let passed: u32 = decision.passed.values().sum();
+                (format!("chosen: {chosen}; passed over: {passed}"), "acd, switch")
+            }
             Fact::QueueLeft { queue, why } => {
                 (format!("leaves queue {queue}: {why:?}"), "acd, call::queueing")
             }
