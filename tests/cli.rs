@@ -9,12 +9,14 @@ use std::process::{Command, Output};
 
 use strowger::audio::wav::{Format, Wav};
 use strowger::cdr::config::Config;
+use strowger::cdr::decision::PassedWhy;
 use strowger::cdr::entry::{
     AgentState, Direction, Entry, Fact, HungUpBy, OrderKind, SupervisorMode, TrunkState,
 };
 use strowger::config::sections::Grpc;
 use strowger::id::{CallId, LegId};
 use strowger::media::vault::Keys;
+use strowger::shell::board::Board;
 use strowger::shell::clock::Clock;
 use strowger::shell::grpc::Listener;
 use strowger::shell::grpc::handle::{Asked, SwitchHandle};
@@ -23,9 +25,9 @@ use strowger::shell::media::archive::Archive;
 use strowger::shell::media::keyring::Keyring;
 use strowger::shell::media::tape::Tape;
 use strowger::switch::request::{
-    AgentChange, AgentView, CallView, ConferenceView, ContactView, MemberView, NodeStatus,
-    PhoneView, QueueView, Refusal, Reload, Reply, Request, RestingView, ServerView, Stage,
-    Supervise, TrunkView,
+    AgentChange, AgentView, CallView, CallerView, ConferenceView, ContactView, MemberView,
+    NodeStatus, PhoneView, QueueView, Refusal, Reload, Reply, Request, RestingView, ServerView,
+    Stage, Supervise, TrunkView,
 };
 use strowger::time::{Duration, Wall};
 use tokio::runtime::Runtime;
@@ -66,6 +68,17 @@ fn agents_calls_queues_and_phones_are_listed() {
         assert!(table.contains(expected), "{verb}: {table}");
         assert_eq!(site.says(&[verb, "--json"]).lines().count(), 1, "one object a line");
     }
+}
+
+#[test]
+fn who_waits_in_a_queue_is_listed() {
+    let site = Site::start();
+
+    let table = site.says(&["queues", "sales"]);
+    assert!(table.contains("1      0000000000000001  1001  Ann\u{fffd}  1:15   0"), "{table}");
+    assert_eq!(site.says(&["queues", "sales", "--json"]).lines().count(), 1);
+    let refused = site.run(&["queues", "sails"]);
+    assert_eq!(text(&refused.stderr), "strowger: there is no queue sails\n");
 }
 
 #[test]
@@ -441,7 +454,8 @@ impl Site {
         let switch = SwitchHandle::new(played);
         let stop = std::future::pending();
         let archive = Archive { folder: folder.path().to_owned(), keyring: keyring() };
-        runtime.spawn(listener.serve(ledger.clone(), switch, Clock::start(), archive, stop));
+        let (board, clock) = (Board::default(), Clock::start());
+        runtime.spawn(listener.serve(ledger.clone(), switch, clock, archive, board, stop));
         Self { folder, ledger, address, _runtime: runtime }
     }
 
@@ -529,14 +543,20 @@ fn played(asked: Asked) -> bool {
         }
         Asked::Switch { request, reply } => {
             let answer = match request {
+                Request::Agent(_) => Reply::Agent(agent(AgentState::Available, None)),
                 Request::Agents => Reply::Agents(vec![agent(AgentState::Available, None)]),
+                Request::Look(_) => Reply::Seen(Vec::new()),
+                Request::Callers { queue, .. } if queue.as_str() == "sales" => {
+                    Reply::Callers(vec![caller()], 1)
+                }
+                Request::Callers { queue, .. } => Reply::Refused(Refusal::UnknownQueue(queue)),
                 Request::Calls => Reply::Calls(vec![call()]),
                 Request::Conferences => Reply::Conferences(vec![conference()]),
                 Request::Member { leg, order: OrderKind::Kick, .. } => {
                     Reply::Refused(Refusal::UnknownLeg(leg))
                 }
                 Request::Member { .. } => Reply::Done,
-                Request::ChangeAgent { agent: id, change } => match change {
+                Request::ChangeAgent { agent: id, change, .. } => match change {
                     AgentChange::Away { reason } => Reply::Agent(agent(AgentState::Away, reason)),
                     _ => Reply::Refused(Refusal::UnknownAgent(id)),
                 },
@@ -577,6 +597,24 @@ fn agent(state: AgentState, reason: Option<String>) -> AgentView {
         extension: Some("1002".into()),
         queues: vec!["sales".into()],
         call: None,
+        held_back: (state != AgentState::Available).then_some(PassedWhy::Away),
+        until: None,
+        then: None,
+        calls: 7,
+        talked: Duration::from_secs(90),
+    }
+}
+
+fn caller() -> CallerView {
+    CallerView {
+        call: CallId::from_u64(1),
+        position: 1,
+        entered: Wall::from_micros(1),
+        wait: Duration::from_secs(75),
+        offers: 0,
+        from: "1001".to_owned(),
+        name: Some("Ann\u{7}".to_owned()),
+        extension: None,
     }
 }
 

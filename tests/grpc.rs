@@ -2,16 +2,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+#[path = "support/played.rs"]
+mod played;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use strowger::cdr::config::Config;
-use strowger::cdr::entry::{AgentState, Direction, Entry, Fact, HungUpBy};
+use strowger::cdr::entry::{Direction, Entry, Fact, HungUpBy};
 use strowger::config::sections::Grpc;
 use strowger::id::CallId;
+use strowger::shell::board::Board;
 use strowger::shell::clock::Clock;
-use strowger::shell::grpc::handle::{Asked, SwitchHandle};
+use strowger::shell::grpc::handle::SwitchHandle;
 use strowger::shell::grpc::{GrpcError, Listener};
 use strowger::shell::ledger::{Ledger, Node};
 use strowger::shell::media::archive::Archive;
@@ -19,13 +23,13 @@ use strowger::shell::proto;
 use strowger::shell::proto::agents_client::AgentsClient;
 use strowger::shell::proto::calls_client::CallsClient;
 use strowger::shell::proto::delivery::Item;
+use strowger::shell::proto::events_client::EventsClient;
 use strowger::shell::proto::node_client::NodeClient;
+use strowger::shell::proto::queues_client::QueuesClient;
 use strowger::shell::proto::records_client::RecordsClient;
 use strowger::shell::proto::start::From as Start;
 use strowger::shell::proto::{Delivery, Position, SubscribeRequest};
-use strowger::switch::request::{
-    AgentChange, AgentView, NodeStatus, Refusal, Reload, Reply, Request,
-};
+use strowger::switch::request::Subject;
 use strowger::time::{Duration, Wall};
 use tokio_stream::StreamExt as _;
 use tonic::transport::{Channel, Endpoint};
@@ -313,11 +317,87 @@ async fn agents_are_listed_and_changed() {
     assert_eq!(changed.state(), proto::AgentState::Away);
     assert_eq!(changed.reason.as_deref(), Some("lunch"));
 
+    assert!(!changed.free && listed[0].free);
+    assert_eq!(changed.held_back(), proto::PassedWhy::Away);
+    assert_eq!((changed.calls_answered, changed.talked.unwrap().seconds), (7, 90));
+    let named = proto::GetAgentRequest { agent: "17".to_owned() };
+    let found = agents.get(named).await.unwrap().into_inner().agent.unwrap();
+    assert_eq!(found, listed[0]);
+    let long = proto::ChangeAgentRequest { requested_by: "x".repeat(65), ..change.clone() };
+    assert_eq!(agents.change(long).await.unwrap_err().code(), Code::InvalidArgument);
+
     change.agent = "99".to_owned();
     let refused = agents.change(change.clone()).await.unwrap_err();
     assert_eq!((refused.code(), refused.message()), (Code::NotFound, "there is no agent 99"));
     change.change = 0;
     assert_eq!(agents.change(change).await.unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn who_waits_is_listed_up_to_a_limit() {
+    let node = TestNode::start().await;
+    let mut queues = QueuesClient::new(node.channel.clone());
+    let asked = |queue: &str, page_size| {
+        let queue = queue.to_owned();
+        proto::ListCallersRequest { queue, page_size }
+    };
+
+    for (size, most) in [(0, 100), (7, 7), (5000, 1000)] {
+        let told = queues.list_callers(asked("sales", size)).await.unwrap().into_inner();
+        assert_eq!((told.callers[0].position, told.waiting), (most, 2000));
+        assert_eq!(told.callers[0].caller.as_ref().unwrap().name.as_deref(), Some("Ann"));
+        assert_eq!(told.callers[0].wait.unwrap().seconds, 61);
+    }
+    let unknown = queues.list_callers(asked("sails", 0)).await.unwrap_err();
+    assert_eq!((unknown.code(), unknown.message()), (Code::NotFound, "there is no queue sails"));
+}
+
+/// The played Switch tells of agent 17 first, and at the next look what became of things.
+#[tokio::test]
+async fn a_watcher_gets_a_snapshot_then_changes() {
+    use proto::change::What;
+
+    let node = TestNode::start().await;
+    let mut events = EventsClient::new(node.channel.clone());
+    let mut changes = events.watch(proto::WatchRequest::default()).await.unwrap().into_inner();
+    let mut next = async || changes.next().await.unwrap().unwrap().what.unwrap();
+
+    assert!(matches!(next().await, What::SnapshotBegan(_)));
+    let What::Agent(agent) = next().await else { panic!("an agent is there") };
+    assert_eq!((agent.agent.as_str(), agent.state()), ("17", proto::AgentState::Available));
+    assert!(matches!(next().await, What::SnapshotDone(_)));
+
+    node.board.mark(vec![Subject::Agent("17".into())]);
+    let What::Agent(agent) = next().await else { panic!("he has changed") };
+    assert_eq!(agent.state(), proto::AgentState::Away);
+    node.board.mark(vec![Subject::Agent("17".into()), Subject::Agent("18".into())]);
+    node.board.mark(vec![Subject::Queue("sales".into())]);
+    assert!(matches!(next().await, What::Queue(queue) if queue.waiting == 3));
+}
+
+#[tokio::test]
+async fn a_hundred_may_watch_and_who_leaves_makes_room() {
+    let node = TestNode::start().await;
+    let mut events = EventsClient::new(node.channel.clone());
+    let mut watching = Vec::new();
+    for _ in 0..100 {
+        watching.push(events.watch(proto::WatchRequest::default()).await.unwrap());
+    }
+    let refused = events.watch(proto::WatchRequest::default()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    let wrong = proto::WatchRequest { kinds: vec![9], ..Default::default() };
+    assert_eq!(events.watch(wrong).await.unwrap_err().code(), Code::InvalidArgument);
+
+    watching.pop();
+
+    let mut tick = tokio::time::interval(Duration::from_millis(5));
+    for _ in 0..1000 {
+        tick.tick().await;
+        if events.watch(proto::WatchRequest::default()).await.is_ok() {
+            return;
+        }
+    }
+    panic!("the place is not given back");
 }
 
 #[tokio::test]
@@ -398,7 +478,9 @@ async fn a_switch_that_takes_no_questions_is_no_riddle() {
     let node = TestNode::start().await;
     let mut calls = CallsClient::new(node.channel.clone());
 
-    let refused = calls.list(proto::ListCallsRequest {}).await.unwrap_err();
+    let call_id = "0000000000000007".to_owned();
+    let hang_up = proto::HangupRequest { call_id, requested_by: String::new() };
+    let refused = calls.hangup(hang_up).await.unwrap_err();
 
     assert_eq!(refused.code(), Code::Unavailable);
     assert_eq!(refused.message(), "the switch has stopped");
@@ -515,6 +597,7 @@ struct TestNode {
     ledger: Ledger,
     channel: Channel,
     clock: Arc<AtomicI64>,
+    board: Board,
 }
 
 impl TestNode {
@@ -544,16 +627,17 @@ impl TestNode {
         let listener = Listener::bind(&grpc).await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = std::future::pending();
-        let switch = SwitchHandle::new(played);
+        let (switch, board) = (SwitchHandle::new(played::played), Board::default());
         tokio::spawn(listener.serve(
             ledger.clone(),
             switch,
             Clock::start(),
             Archive::default(),
+            board.clone(),
             stop,
         ));
         let channel = connect(address).await;
-        Self { folder, ledger, channel, clock }
+        Self { folder, ledger, channel, clock, board }
     }
 
     /// Closes the ledger and opens it again at another time.
@@ -605,55 +689,6 @@ async fn facts(node: &TestNode, call: u64) -> Result<Vec<proto::Event>, Status> 
         facts.push(fact?);
     }
     Ok(facts)
-}
-
-/// Answers as a Switch could that has one agent and three calls, but does not tell which.
-fn played(asked: Asked) -> bool {
-    match asked {
-        Asked::Reload { reply } => {
-            let mistakes = vec!["strowger.toml:1:1: unknown key".to_owned()];
-            reply.send(Reload::Refused { mistakes }).unwrap();
-        }
-        Asked::Switch { request, reply } => {
-            let answer = match request {
-                Request::Agents => Reply::Agents(vec![agent(AgentState::Available, None)]),
-                Request::ChangeAgent { agent: id, change } => match change {
-                    AgentChange::Away { reason } if id.as_str() == "17" => {
-                        Reply::Agent(agent(AgentState::Away, reason))
-                    }
-                    _ => Reply::Refused(Refusal::UnknownAgent(id)),
-                },
-                Request::Dial(dial) => match dial.extension.as_str() {
-                    "1001" => Reply::Dialled(CallId::from_u64(7)),
-                    "1002" => Reply::Refused(Refusal::NotRegistered(dial.extension)),
-                    _ => Reply::Refused(Refusal::UnknownExtension(dial.extension)),
-                },
-                Request::Hold { leg, hold: true, by } => {
-                    Reply::Refused(Refusal::LegState { leg, why: format!("{by} asks") })
-                }
-                Request::Hold { .. } | Request::Transfer { .. } => Reply::Done,
-                Request::Status => {
-                    Reply::Status(NodeStatus { calls: 3, config: 1, ..NodeStatus::default() })
-                }
-                _ => return true, // the place for the answer is dropped
-            };
-            reply.send(answer).unwrap();
-        }
-    }
-    true
-}
-
-fn agent(state: AgentState, reason: Option<String>) -> AgentView {
-    AgentView {
-        agent: "17".into(),
-        name: "Wang Fang".to_owned(),
-        state,
-        reason,
-        since: Wall::from_micros(1),
-        extension: Some("1002".into()),
-        queues: vec!["sales".into()],
-        call: None,
-    }
 }
 
 fn config() -> Config {

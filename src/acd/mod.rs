@@ -48,5 +48,5 @@ mod tests;
 pub use config::Config;
 pub use core::{Acd, Ask};
 pub use event::{Change, ChangeError, Outcome, Output, Refusal, State, Withdrawn};
-pub use snapshot::{AgentSnapshot, CallerSnapshot, QueueLoad, QueueSnapshot};
+pub use snapshot::{AgentSnapshot, CallerSnapshot, QueueFigures, QueueLoad, QueueSnapshot};
 pub use survey::{Passed, PassedOver, Survey};

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::config::Strategy;
 use super::core::Acd;
 use super::event::State;
+use super::line::Line;
 use super::word::{Agent, BREAK, BUSY, LEAVING, PAUSED, Phase, REACHABLE};
 use crate::id::{AgentId, CallId, ExtensionId, QueueId};
 use crate::time::{Duration, Instant};
@@ -64,6 +65,21 @@ pub struct QueueLoad {
     pub callers_max: u32,
     /// Whether any of its members is logged in.
     pub staffed: bool,
+}
+
+/// A queue in numbers at one moment, without names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueFigures {
+    pub strategy: Strategy,
+    pub waiting: u32,
+    /// When the one who waits longest came into it.
+    pub oldest: Option<Instant>,
+    /// Members in any state but logged out.
+    pub logged_in: u32,
+    /// Members who can be offered a call.
+    pub free: u32,
+    /// Members who ring, talk, or wrap up.
+    pub busy: u32,
 }
 
 /// A caller in a queue at one moment.
@@ -126,15 +142,7 @@ impl Acd {
                 QueueSnapshot {
                     queue: queue.id.clone(),
                     strategy: queue.strategy,
-                    callers: (1..)
-                        .zip(queue.line.callers.iter())
-                        .map(|(position, entry)| CallerSnapshot {
-                            call: entry.value().call,
-                            position,
-                            entered: entry.value().entered,
-                            offers: entry.value().word.offers().unwrap_or(0),
-                        })
-                        .collect(),
+                    callers: queue.line.snapshot().collect(),
                     free: queue.members.iter().filter(|&&agent| word(agent).is_free()).count()
                         as u32,
                     agents,
@@ -143,6 +151,36 @@ impl Acd {
             .collect();
         queues.sort_by(|a, b| a.queue.cmp(&b.queue));
         queues
+    }
+
+    /// A queue in numbers, if it is configured.
+    pub fn figures(&self, queue: &QueueId) -> Option<QueueFigures> {
+        let roster = self.roster.load_full();
+        let queue = &roster.queues[roster.queue_number(queue)? as usize];
+        let waiting = queue.line.callers.iter().map(|entry| entry.value().entered);
+        let mut figures = QueueFigures {
+            strategy: queue.strategy,
+            waiting: queue.line.len(),
+            oldest: waiting.min(),
+            logged_in: 0,
+            free: 0,
+            busy: 0,
+        };
+        for &agent in &queue.members {
+            let word = self.seats.at(agent).word.load();
+            let busy = matches!(word.phase(), Phase::Ringing | Phase::OnCall | Phase::WrapUp);
+            figures.logged_in += u32::from(word.phase() != Phase::LoggedOut);
+            figures.free += u32::from(word.is_free());
+            figures.busy += u32::from(busy);
+        }
+        Some(figures)
+    }
+
+    /// The first `most` callers of a queue, and how many there are.
+    pub fn callers(&self, queue: &QueueId, most: usize) -> Option<(Vec<CallerSnapshot>, u32)> {
+        let roster = self.roster.load_full();
+        let queue = &roster.queues[roster.queue_number(queue)? as usize];
+        Some((queue.line.snapshot().take(most).collect(), queue.line.len()))
     }
 
     /// How busy a queue is, without who waits in it.
@@ -190,6 +228,18 @@ impl Acd {
                 .map(|&queue| roster.queues[queue as usize].id.clone())
                 .collect(),
         }
+    }
+}
+
+impl Line {
+    /// Who waits, in order.
+    fn snapshot(&self) -> impl Iterator<Item = CallerSnapshot> {
+        (1..).zip(self.callers.iter()).map(|(position, entry)| CallerSnapshot {
+            call: entry.value().call,
+            position,
+            entered: entry.value().entered,
+            offers: entry.value().word.offers().unwrap_or(0),
+        })
     }
 }
 

@@ -38,6 +38,17 @@ pub enum Fact {
         #[serde(skip_serializing_if = "Option::is_none")]
         extension: Option<ExtensionId>,
     },
+    /// Somebody who is not the agent himself wanted something of his state, and it was done.
+    AgentOrdered {
+        agent: AgentId,
+        order: AgentOrder,
+        /// As he named himself, or the address that he came from.
+        by: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        extension: Option<ExtensionId>,
+    },
     /// The caller got a 200: his time is paid from here.
     Answered,
     /// A server of a trunk is called.
@@ -408,6 +419,18 @@ impl AgentState {
             Self::WrapUp => "wrap-up",
         }
     }
+}
+
+/// What was wanted of an agent's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AgentOrder {
+    Available,
+    Away,
+    LogIn,
+    LogOut,
+    WrapUpDone,
+    WrapUpExtend,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

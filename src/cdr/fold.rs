@@ -30,6 +30,7 @@ impl CallRecord {
         match &entry.fact {
             // The history of others, not the call's.
             Fact::Agent { .. }
+            | Fact::AgentOrdered { .. }
             | Fact::LockedOut { .. }
             | Fact::RecordingExported { .. }
             | Fact::RecordingsFound { .. }

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use crate::call::Plan;
 use crate::id::ExtensionId;
 use crate::media::control::Event;
+use crate::shell::board::Board;
 use crate::shell::clock::Clock;
 use crate::shell::ledger::Ledger;
 use crate::shell::media::MediaThreads;
@@ -65,6 +66,7 @@ impl Orders {
 
 /// What the Switch thread reads from and writes to.
 pub struct Ends {
+    pub board: Board,
     pub clock: Clock,
     pub ledger: Ledger,
     pub media: MediaThreads,
@@ -237,6 +239,7 @@ impl Driver {
                         let _ = answer.send(reply); // who does not wait any more needs no answer
                     }
                 }
+                Output::Changed(subjects) => self.ends.board.mark(subjects),
                 Output::Entry(entry) => self.ends.ledger.append(entry),
                 // Lost only if the thread does not keep up; it counts and logs that.
                 Output::Media(thread, command) => {

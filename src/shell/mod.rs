@@ -1,5 +1,6 @@
 //! The world: the only place that awaits, spawns, does I/O or reads a clock.
 
+pub mod board;
 pub mod cli;
 pub mod clock;
 pub mod driver;

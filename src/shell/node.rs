@@ -20,6 +20,7 @@ use crate::config::{Changes, Config};
 use crate::media::archive::Retention;
 use crate::media::control::Recorded;
 use crate::rng::Rng;
+use crate::shell::board::Board;
 use crate::shell::clock::Clock;
 use crate::shell::driver::{self, Ends, Orders};
 use crate::shell::grpc::handle::{Asked, SwitchHandle};
@@ -113,13 +114,14 @@ impl Node {
         let (answers, resolved) = bounded(ANSWERS_MAX);
         let resolver = Resolver::new(config.sip.resolvers.clone(), answers);
         let listening = sip.listening();
-        let metrics = Metrics::default();
+        let (metrics, board) = (Metrics::default(), Board::default());
 
         let parts = parts(&config, &clock, recordings, rng);
         let switch = Switch::new(clock.now(), parts, config.plan(1), config.secrets());
         let (orders, thread) = start_switch(
             switch,
             Ends {
+                board: board.clone(),
                 clock: clock.clone(),
                 ledger: ledger.clone(),
                 media,
@@ -153,13 +155,13 @@ impl Node {
             stop,
             servers,
         };
-        node.serve((grpc_server, archive), http_server, metrics, clock, &stopped);
+        node.serve((grpc_server, archive, board), http_server, metrics, clock, &stopped);
         Ok(node)
     }
 
     fn serve(
         &mut self,
-        (grpc, archive): (grpc::Listener, Archive),
+        (grpc, archive, board): (grpc::Listener, Archive, Board),
         http: TcpListener,
         metrics: Metrics,
         clock: Clock,
@@ -167,7 +169,8 @@ impl Node {
     ) {
         let (ledger, switch, until) = (self.ledger.clone(), self.switch.clone(), stopped.clone());
         self.servers.push(tokio::spawn(async move {
-            if let Err(error) = grpc.serve(ledger, switch, clock, archive, when(until)).await {
+            if let Err(error) = grpc.serve(ledger, switch, clock, archive, board, when(until)).await
+            {
                 tracing::error!(%error, "gRPC ended");
             }
         }));

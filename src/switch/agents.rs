@@ -10,6 +10,7 @@ use crate::id::{AgentId, ExtensionId};
 use crate::sip::registrar;
 use crate::switch::kept::keep_agent;
 use crate::switch::locate::Seeker;
+use crate::switch::request::Subject;
 use crate::switch::{Output, Switch};
 use crate::time::Instant;
 
@@ -61,6 +62,7 @@ impl Switch {
                 let seeker = Seeker::Phone { extension: extension.clone(), contact };
                 self.locate(now, &target, seeker, out);
             }
+            self.changed.insert(Subject::Phone(extension.clone()));
             out.push(self.keep_phones(&extension));
             if !matches!(change, registrar::Change::Refreshed { .. }) {
                 self.follow_phones(now, &extension, out);
@@ -90,6 +92,7 @@ impl Switch {
             if matches!(change, Change::Login { .. }) {
                 self.prepare_seat(now, &view.agent, extension);
             }
+            self.changed.insert(Subject::Agent(view.agent.clone()));
             // The ACD refuses what is so already; nothing is lost by asking.
             let _ = acd.change(now, &view.agent, change, &mut self.decided);
         }
@@ -118,7 +121,9 @@ impl Switch {
         } else {
             self.services.insert(extension.clone(), services);
         }
+        self.changed.insert(Subject::Phone(extension.clone()));
         if let Some(agent) = self.parts.acd.seated(&extension) {
+            self.changed.insert(Subject::Agent(agent.clone()));
             let change = Change::BusyElsewhere(self.is_busy(&extension));
             let _ = self.parts.acd.change(now, &agent, change, &mut self.decided); // never refused
         }
@@ -144,6 +149,7 @@ impl Switch {
         let before = *count;
         *count = if is { before + 1 } else { before.saturating_sub(1) };
         let (before, after) = (before > 0, *count > 0);
+        self.changed.insert(Subject::Phone(extension.clone()));
         if !after {
             self.occupied.remove(&extension);
         }
@@ -152,6 +158,7 @@ impl Switch {
         }
         if let Some(agent) = self.parts.acd.seated(&extension) {
             let change = Change::BusyElsewhere(self.is_busy(&extension));
+            self.changed.insert(Subject::Agent(agent.clone()));
             // Refused only if he has stood up in the same moment.
             let _ = self.parts.acd.change(now, &agent, change, &mut self.decided);
         }

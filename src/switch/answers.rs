@@ -1,13 +1,11 @@
 //! What people and programs ask, answered from the state of this moment.
 
-use crate::acd::{self, Change, ChangeError};
 use crate::call::{Call, Order, Stage as CallStage};
 use crate::cdr::entry::Direction;
-use crate::id::AgentId;
-use crate::switch::agents::state_of;
+use crate::id::{ExtensionId, QueueId};
 use crate::switch::request::{
-    AgentChange, AgentView, CallView, ContactView, LegState, LegView, NodeStatus, PhoneView,
-    QueueView, Refusal, Reply, Request, Stage,
+    CallView, ContactView, LegState, LegView, NodeStatus, PhoneView, QueueView, Refusal, Reply,
+    Request, Stage,
 };
 use crate::switch::{Output, Switch};
 use crate::time::Instant;
@@ -20,10 +18,15 @@ impl Switch {
         out: &mut Vec<Output>,
     ) -> Reply {
         match request {
+            Request::Agent(agent) => match self.parts.acd.agent(&agent) {
+                Some(view) => Reply::Agent(self.agent_view(view)),
+                None => Reply::Refused(Refusal::UnknownAgent(agent)),
+            },
             Request::Agents => {
                 let agents = self.parts.acd.agents();
                 Reply::Agents(agents.into_iter().map(|view| self.agent_view(view)).collect())
             }
+            Request::Callers { queue, most } => answered(self.caller_views(now, queue, most)),
             Request::Calls => {
                 let mut calls: Vec<_> =
                     self.calls.values().map(|call| self.call_view(call)).collect();
@@ -31,8 +34,8 @@ impl Switch {
                 Reply::Calls(calls)
             }
             Request::Conferences => Reply::Conferences(self.conference_views()),
-            Request::ChangeAgent { agent, change } => {
-                answered(self.change_agent(now, &agent, change).map(Reply::Agent))
+            Request::ChangeAgent { agent, change, by } => {
+                answered(self.order_agent(now, agent, change, by, out).map(Reply::Agent))
             }
             Request::Drain { on } => {
                 self.draining = on || self.stopping;
@@ -44,6 +47,13 @@ impl Switch {
             Request::Hold { leg, hold, by } => {
                 let order = if hold { Order::Hold } else { Order::Resume };
                 answered(self.order_leg(now, (leg, order, by), out))
+            }
+            Request::Look(subjects) => {
+                let seen = subjects.into_iter().map(|subject| {
+                    let view = self.look(now, &subject);
+                    (subject, view)
+                });
+                Reply::Seen(seen.collect())
             }
             Request::Member { leg, order, by } => {
                 answered(self.order_leg(now, (leg, Order::Member(order), by), out))
@@ -62,64 +72,7 @@ impl Switch {
         }
     }
 
-    fn change_agent(
-        &mut self,
-        now: Instant,
-        agent: &AgentId,
-        change: AgentChange,
-    ) -> Result<AgentView, Refusal> {
-        let plan = self.plan.clone();
-        let config = plan.acd.agents.get(agent);
-        let config = config.ok_or_else(|| Refusal::UnknownAgent(agent.clone()))?;
-        let change = match change {
-            AgentChange::Available => Change::Available,
-            AgentChange::Away { reason } => {
-                Change::Away { reason: reason.unwrap_or_else(|| "away".to_owned()) }
-            }
-            AgentChange::LogIn { extension } => {
-                let extension = extension.or_else(|| config.extension.clone());
-                let extension = extension.ok_or_else(|| Refusal::NoSeat(agent.clone()))?;
-                if !plan.extensions.contains_key(&extension) {
-                    return Err(Refusal::UnknownExtension(extension));
-                }
-                let view = self.parts.acd.agent(agent);
-                if view.is_some_and(|view| view.state == acd::State::LoggedOut) {
-                    self.prepare_seat(now, agent, &extension);
-                }
-                Change::Login { extension }
-            }
-            AgentChange::LogOut => Change::Logout,
-            AgentChange::WrapUpDone => Change::WrapUpDone,
-        };
-        let changed = self.parts.acd.change(now, agent, change, &mut self.decided);
-        changed.map_err(|error| self.refusal(agent, error))?;
-        self.look_at_seat(now, agent);
-        let view = self.parts.acd.agent(agent);
-        let view = view.ok_or_else(|| Refusal::UnknownAgent(agent.clone()))?;
-        Ok(self.agent_view(view))
-    }
-
-    fn refusal(&self, agent: &AgentId, error: ChangeError) -> Refusal {
-        let view = self.parts.acd.agent(agent);
-        let state = view.map_or_else(String::new, |view| state_of(view.state).name().to_owned());
-        Refusal::AgentState { agent: agent.clone(), state, why: error.to_string() }
-    }
-
-    fn agent_view(&self, view: acd::AgentSnapshot) -> AgentView {
-        let undisturbed = self.wants_no_calls(&view).then(|| DND.to_owned());
-        AgentView {
-            agent: view.agent,
-            name: view.name,
-            state: state_of(view.state),
-            reason: view.reason.or(undisturbed),
-            since: self.wall(view.since),
-            extension: view.extension,
-            queues: view.queues,
-            call: view.call.map(|call| self.served.get(&call).copied().unwrap_or(call)),
-        }
-    }
-
-    fn call_view(&self, call: &Call) -> CallView {
+    pub(super) fn call_view(&self, call: &Call) -> CallView {
         let caller = call.caller();
         let legs = call.legs().map(|leg| LegView {
             leg: leg.id,
@@ -185,8 +138,14 @@ impl Switch {
     }
 
     fn phone_views(&self) -> Vec<PhoneView> {
+        let extensions = self.plan.extensions.keys();
+        extensions.filter_map(|extension| self.phone_view(extension)).collect()
+    }
+
+    pub(super) fn phone_view(&self, extension: &ExtensionId) -> Option<PhoneView> {
         let registrar = &self.parts.registrar;
-        let views = self.plan.extensions.iter().map(|(extension, account)| PhoneView {
+        let account = self.plan.extensions.get(extension)?;
+        Some(PhoneView {
             extension: extension.clone(),
             name: account.name.clone(),
             calls: self.occupied.get(extension).copied().unwrap_or(0),
@@ -204,32 +163,27 @@ impl Switch {
                     user_agent: binding.user_agent,
                 })
                 .collect(),
-        });
-        views.collect()
+        })
     }
 
     fn queue_views(&self, now: Instant) -> Vec<QueueView> {
-        let views = self.parts.acd.queues().into_iter().map(|view| {
-            let config = self.plan.acd.queues.get(&view.queue);
-            let oldest = view.callers.iter().map(|caller| caller.entered).min();
-            let count = |wanted: &[acd::State]| {
-                let agents = view.agents.iter().filter(|(_, state)| wanted.contains(state));
-                u32::try_from(agents.count()).unwrap_or(u32::MAX)
-            };
-            let busy = [acd::State::Ringing, acd::State::OnCall, acd::State::WrapUp];
-            let off = count(&[acd::State::LoggedOut]);
-            QueueView {
-                number: config.and_then(|queue| queue.number.clone()),
-                strategy: view.strategy.name().to_owned(),
-                waiting: u32::try_from(view.callers.len()).unwrap_or(u32::MAX),
-                longest_wait: oldest.map(|oldest| now.since(oldest)).unwrap_or_default(),
-                agents_logged_in: u32::try_from(view.agents.len()).unwrap_or(u32::MAX) - off,
-                agents_available: view.free,
-                agents_busy: count(&busy),
-                queue: view.queue,
-            }
-        });
-        views.collect()
+        let queues = self.plan.acd.queues.keys();
+        queues.filter_map(|queue| self.queue_view(now, queue)).collect()
+    }
+
+    pub(super) fn queue_view(&self, now: Instant, queue: &QueueId) -> Option<QueueView> {
+        let config = self.plan.acd.queues.get(queue)?;
+        let figures = self.parts.acd.figures(queue)?;
+        Some(QueueView {
+            queue: queue.clone(),
+            number: config.number.clone(),
+            strategy: figures.strategy.name().to_owned(),
+            waiting: figures.waiting,
+            longest_wait: figures.oldest.map(|oldest| now.since(oldest)).unwrap_or_default(),
+            agents_logged_in: figures.logged_in,
+            agents_available: figures.free,
+            agents_busy: figures.busy,
+        })
     }
 
     fn status(&self, now: Instant) -> NodeStatus {
@@ -263,9 +217,6 @@ impl Switch {
         }
     }
 }
-
-/// The reason of an agent who gets no queue calls because his phone is not to be disturbed.
-const DND: &str = "do-not-disturb";
 
 fn answered(reply: Result<Reply, Refusal>) -> Reply {
     reply.unwrap_or_else(Reply::Refused)

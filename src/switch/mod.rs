@@ -11,6 +11,7 @@ mod answers;
 mod calls;
 mod conferences;
 mod control;
+mod crew;
 mod decisions;
 mod defence;
 mod destination;
@@ -23,8 +24,9 @@ pub mod request;
 mod supervision;
 mod trunks;
 mod wanted;
+mod watched;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::acd::{self, Acd};
@@ -103,6 +105,8 @@ pub enum Output {
         reply: request::Reply,
     },
     Entry(Entry),
+    /// These are not as they were: whoever watches them looks again.
+    Changed(Vec<request::Subject>),
     /// For the media thread with this number.
     Media(u8, Command),
     /// Something that the DNS or the network knows; answered by `Input::Resolved`.
@@ -177,6 +181,8 @@ pub struct Switch {
     last_calls: HashMap<AgentId, CallId>,
     /// What the ACD decided and nobody has carried out yet.
     decided: Vec<acd::Output>,
+    /// What has changed without a fact, in the input that is handled.
+    changed: BTreeSet<request::Subject>,
     /// What was told of the decisions about callers.
     tellings: Tellings,
     trunks: Trunks,
@@ -223,6 +229,7 @@ impl Switch {
             occupied: HashMap::new(),
             last_calls: HashMap::new(),
             decided: Vec::new(),
+            changed: BTreeSet::new(),
             tellings: Tellings::default(),
             trunks: Trunks::default(),
             room: true,
@@ -241,6 +248,7 @@ impl Switch {
 
     /// Applies one input and appends what must be done about it to `out`.
     pub fn handle(&mut self, now: Instant, input: Input, out: &mut Vec<Output>) {
+        let before = out.len();
         match input {
             Input::Ask { id, request } => {
                 let reply = self.answer(now, request, out);
@@ -281,6 +289,7 @@ impl Switch {
         }
         self.carry_out_decisions(now, out);
         self.light(now, out);
+        self.tell_changes(before, out);
     }
 
     /// When to send the next `Tick`, if no other input comes first.

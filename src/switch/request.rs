@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::call::services::Services;
+use crate::cdr::decision::PassedWhy;
 use crate::cdr::entry::{AgentState, Direction, OrderKind, Quality, SupervisorMode, TrunkState};
 use crate::id::{
     AgentId, CallId, ConferenceId, ExtensionId, LegId, MenuId, PromptId, QueueId, TrunkId,
@@ -13,14 +14,18 @@ use crate::time::{Duration, Wall};
 /// One question or order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
+    /// One agent of the configuration; answered by `Reply::Agent`.
+    Agent(AgentId),
     /// Every agent of the configuration; answered by `Reply::Agents`.
     Agents,
+    /// Who waits in a queue, the first so many; answered by `Reply::Callers`.
+    Callers { queue: QueueId, most: usize },
     /// Every call in progress, oldest first; answered by `Reply::Calls`.
     Calls,
     /// Every conference of the configuration; answered by `Reply::Conferences`.
     Conferences,
-    /// Changes an agent's state; answered by `Reply::Agent` with the state after it.
-    ChangeAgent { agent: AgentId, change: AgentChange },
+    /// Changes an agent's state, for who is named; answered by `Reply::Agent` with the state after.
+    ChangeAgent { agent: AgentId, change: AgentChange, by: String },
     /// Calls a number for an account, whose own phones ring first; answered by `Reply::Dialled`.
     Dial(Dial),
     /// Takes no new calls, or takes them again; answered by `Reply::Status`.
@@ -29,6 +34,8 @@ pub enum Request {
     HangUp { call: CallId, by: String },
     /// Puts a leg that talks on hold, or takes it back; answered by `Reply::Done`.
     Hold { leg: LegId, hold: bool, by: String },
+    /// Some things as they are at this moment; answered by `Reply::Seen`.
+    Look(Vec<Subject>),
     /// Mutes a member of a conference, lets it be heard again, or sends it away (`Mute`, `Unmute`,
     /// `Kick`); answered by `Reply::Done`.
     Member { leg: LegId, order: OrderKind, by: String },
@@ -46,6 +53,38 @@ pub enum Request {
     Transfer { leg: LegId, to: String, by: String },
     /// Every trunk of the configuration; answered by `Reply::Trunks`.
     Trunks,
+}
+
+/// Something that somebody may watch.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Subject {
+    Agent(AgentId),
+    Call(CallId),
+    Phone(ExtensionId),
+    Queue(QueueId),
+    Trunk(TrunkId),
+}
+
+/// How it is at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum View {
+    Agent(AgentView),
+    Call(CallView),
+    Phone(PhoneView),
+    Queue(QueueView),
+    Trunk(TrunkView),
+}
+
+impl View {
+    pub fn subject(&self) -> Subject {
+        match self {
+            Self::Agent(view) => Subject::Agent(view.agent.clone()),
+            Self::Call(view) => Subject::Call(view.call),
+            Self::Phone(view) => Subject::Phone(view.extension.clone()),
+            Self::Queue(view) => Subject::Queue(view.queue.clone()),
+            Self::Trunk(view) => Subject::Trunk(view.trunk.clone()),
+        }
+    }
 }
 
 /// A call that is ordered for an account.
@@ -84,6 +123,8 @@ pub enum AgentChange {
     LogOut,
     /// Ends after-call work before its time is over.
     WrapUpDone,
+    /// Adds the queue's after-call time once more.
+    WrapUpExtend,
 }
 
 /// The answer to a `Request`.
@@ -91,6 +132,7 @@ pub enum AgentChange {
 pub enum Reply {
     Agent(AgentView),
     Agents(Vec<AgentView>),
+    Callers(Vec<CallerView>, u32),
     Calls(Vec<CallView>),
     Conferences(Vec<ConferenceView>),
     Dialled(CallId),
@@ -99,6 +141,8 @@ pub enum Reply {
     Phones(Vec<PhoneView>),
     Queues(Vec<QueueView>),
     Refused(Refusal),
+    /// Each with what it is; with nothing if it is gone.
+    Seen(Vec<(Subject, Option<View>)>),
     Status(NodeStatus),
     Trunks(Vec<TrunkView>),
 }
@@ -148,6 +192,8 @@ pub enum Refusal {
     UnknownExtension(ExtensionId),
     #[error("there is no leg {0}")]
     UnknownLeg(LegId),
+    #[error("there is no queue {0}")]
+    UnknownQueue(QueueId),
 }
 
 /// An agent as he is at this moment.
@@ -167,6 +213,33 @@ pub struct AgentView {
     pub queues: Vec<QueueId>,
     /// The call that rings or is talked on.
     pub call: Option<CallId>,
+    /// Why he cannot be offered a call at this moment; none if he can.
+    pub held_back: Option<PassedWhy>,
+    /// When ringing, after-call work, or the pause after a refusal end.
+    pub until: Option<Wall>,
+    /// What follows his call, if he asked for it.
+    pub then: Option<AgentState>,
+    /// Calls answered since the node started.
+    pub calls: u32,
+    /// Time talked in finished calls since the node started.
+    pub talked: Duration,
+}
+
+/// Somebody who waits in a queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallerView {
+    pub call: CallId,
+    /// From 1.
+    pub position: u32,
+    /// When he came into this queue.
+    pub entered: Wall,
+    pub wait: Duration,
+    /// How many phones ring for him.
+    pub offers: u32,
+    /// As in `CallView`.
+    pub from: String,
+    pub name: Option<String>,
+    pub extension: Option<ExtensionId>,
 }
 
 /// A call in progress.

@@ -80,7 +80,8 @@ fn a_queues_key_blinks_while_callers_wait() {
 }
 
 fn change(world: &mut World, change: AgentChange) {
-    let reply = world.ask(Request::ChangeAgent { agent: "a".into(), change });
+    let by = "test".to_owned();
+    let reply = world.ask(Request::ChangeAgent { agent: "a".into(), change, by });
     assert!(matches!(reply, Reply::Agent(_)), "{reply:?}");
     world.run(Duration::from_millis(1)); // what the ACD decided is carried out with the next input
 }

@@ -139,6 +139,7 @@ fn named(decision: &Decision) -> Vec<(&str, PassedWhy)> {
 
 fn away(world: &mut World, agent: &str) {
     let change = AgentChange::Away { reason: Some("lunch".to_owned()) };
-    world.ask(Request::ChangeAgent { agent: agent.into(), change });
+    let by = "test".to_owned();
+    world.ask(Request::ChangeAgent { agent: agent.into(), change, by });
     world.input(strowger::switch::Input::Tick);
 }

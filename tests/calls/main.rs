@@ -35,6 +35,7 @@ mod control;
 mod control_dial;
 mod copies;
 mod credentials;
+mod crew;
 mod crowd;
 mod defence;
 mod dnd;

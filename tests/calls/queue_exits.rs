@@ -60,6 +60,7 @@ fn a_queue_whose_last_agent_leaves_sends_the_callers_on() {
     let logged_out = strowger::switch::request::Request::ChangeAgent {
         agent: "17".into(),
         change: strowger::switch::request::AgentChange::LogOut,
+        by: "test".to_owned(),
     };
     world.ask(logged_out);
     world.input(strowger::switch::Input::Tick);

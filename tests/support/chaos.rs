@@ -298,7 +298,7 @@ impl Chaos {
                 Output::Entry(entry) => {
                     self.talks += u32::from(matches!(entry.fact, Fact::TalkBegan { .. }));
                 }
-                Output::Answer { .. } | Output::Store { .. } => {}
+                Output::Answer { .. } | Output::Changed(_) | Output::Store { .. } => {}
             }
         }
     }

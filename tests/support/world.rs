@@ -490,7 +490,7 @@ impl World {
     fn carry_out(&mut self, out: Vec<Output>) {
         for output in out {
             match output {
-                Output::Answer { .. } => {}
+                Output::Answer { .. } | Output::Changed(_) => {}
                 Output::Entry(entry) => {
                     self.ladder.fact(self.now, &entry.fact);
                     self.entries.push(as_kept(&entry));

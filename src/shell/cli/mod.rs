@@ -55,8 +55,13 @@ pub enum Verb {
     },
     /// Show every account and its registered phones
     Phones(View),
-    /// Show the queues
-    Queues(View),
+    /// Show the queues, or who waits in one of them
+    Queues {
+        /// The queue whose callers are shown
+        queue: Option<String>,
+        #[command(flatten)]
+        view: View,
+    },
     /// Find, export and verify recordings; the ledger notes who did
     #[command(subcommand)]
     Recordings(RecordingsVerb),
@@ -123,6 +128,8 @@ pub enum AgentVerb {
     Logout(AgentName),
     /// End after-call work
     WrapUpDone(AgentName),
+    /// Have the queue's after-call time once more
+    WrapUpExtend(AgentName),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -322,7 +329,8 @@ pub async fn run(verb: Verb) -> Result<(), CliError> {
         Verb::Cdr(CdrVerb::Tail(tail)) => cdr::tail(tail).await,
         Verb::Drain { undo, place } => views::drain(!undo, &place).await,
         Verb::Phones(view) => views::phones(view).await,
-        Verb::Queues(view) => views::queues(view).await,
+        Verb::Queues { queue: None, view } => views::queues(view).await,
+        Verb::Queues { queue: Some(queue), view } => views::callers(queue, view).await,
         Verb::Recordings(verb) => recordings::run(verb).await,
         Verb::Reload(place) => views::reload(&place).await,
         Verb::Status(view) => views::status(view).await,

@@ -72,6 +72,21 @@ pub async fn queues(view: View) -> Result<(), CliError> {
     .await
 }
 
+/// Who waits in a queue: the first thousand.
+pub async fn callers(queue: String, view: View) -> Result<(), CliError> {
+    let queue = &queue;
+    show(
+        view,
+        async |connection| {
+            let asked = proto::ListCallersRequest { queue: queue.clone(), page_size: 1000 };
+            let told = QueuesClient::new(connection).list_callers(asked).await?;
+            Ok(told.into_inner().callers)
+        },
+        callers_table,
+    )
+    .await
+}
+
 pub async fn phones(view: View) -> Result<(), CliError> {
     show(
         view,
@@ -187,7 +202,19 @@ fn status_table(found: &[proto::StatusResponse], shown: &Shown<'_>) -> String {
 }
 
 fn agents_table(found: &[proto::Agent], shown: &Shown<'_>) -> String {
-    let mut table = Table::new(["AGENT", "NAME", "STATE", "FOR", "EXTENSION", "QUEUES", "REASON"]);
+    let headings = [
+        "AGENT",
+        "NAME",
+        "STATE",
+        "FOR",
+        "EXTENSION",
+        "QUEUES",
+        "REASON",
+        "FREE",
+        "CALLS",
+        "TALKED",
+    ];
+    let mut table = Table::new(headings);
     for agent in found {
         table.row([
             plain(&agent.agent),
@@ -197,6 +224,13 @@ fn agents_table(found: &[proto::Agent], shown: &Shown<'_>) -> String {
             or_hyphen(agent.extension.as_deref()),
             plain(&agent.queues.join(",")),
             or_hyphen(agent.reason.as_deref()),
+            if agent.free {
+                "yes".to_owned()
+            } else {
+                format!("no: {}", word(agent.held_back().as_str_name(), "PASSED_WHY_"))
+            },
+            agent.calls_answered.to_string(),
+            length(agent.talked),
         ]);
     }
     table.text()
@@ -268,6 +302,22 @@ fn queues_table(found: &[proto::Queue], _: &Shown<'_>) -> String {
             queue.agents_logged_in.to_string(),
             queue.agents_available.to_string(),
             queue.agents_busy.to_string(),
+        ]);
+    }
+    table.text()
+}
+
+fn callers_table(found: &[proto::WaitingCaller], _: &Shown<'_>) -> String {
+    let mut table = Table::new(["PLACE", "CALL", "FROM", "NAME", "WAITS", "RINGING"]);
+    for waiting in found {
+        let caller = waiting.caller.clone().unwrap_or_default();
+        table.row([
+            waiting.position.to_string(),
+            waiting.call_id.clone(),
+            plain(&caller.number),
+            or_hyphen(caller.name.as_deref()),
+            length(waiting.wait),
+            waiting.offers.to_string(),
         ]);
     }
     table.text()
@@ -405,10 +455,13 @@ pub async fn change_agent(verb: AgentVerb) -> Result<(), CliError> {
         AgentVerb::Login { agent, extension } => (agent, AgentChange::LogIn, extension, None),
         AgentVerb::Logout(agent) => (agent, AgentChange::LogOut, None, None),
         AgentVerb::WrapUpDone(agent) => (agent, AgentChange::WrapUpDone, None, None),
+        AgentVerb::WrapUpExtend(agent) => (agent, AgentChange::WrapUpExtend, None, None),
     };
     let client = Client::connect(&agent.place).await?;
     let change = change.into();
-    let asked = proto::ChangeAgentRequest { agent: agent.id, change, extension, reason };
+    let requested_by = super::control::who();
+    let asked =
+        proto::ChangeAgentRequest { agent: agent.id, change, extension, reason, requested_by };
     let changed = AgentsClient::new(client.connection).change(asked).await?.into_inner().agent;
     let now = Clock::start().wall().as_micros() / 1_000_000;
     let changed: Vec<proto::Agent> = changed.into_iter().collect();

@@ -1,9 +1,13 @@
 //! `strowger.v1.Agents`.
 
+use std::net::SocketAddr;
+
 use tonic::{Request, Response, Status};
 
-use super::convert::{agent_state, name, time};
+use super::convert::{agent_state, duration, name, time};
+use super::decision::passed_why;
 use super::handle::{SwitchHandle, unexpected};
+use super::who::who;
 use crate::shell::proto::agents_server::Agents;
 use crate::shell::proto::{self, Agent};
 use crate::switch::request::{self, AgentChange, AgentView, Reply};
@@ -27,11 +31,25 @@ impl Agents for Service {
         }
     }
 
+    async fn get(
+        &self,
+        request: Request<proto::GetAgentRequest>,
+    ) -> Result<Response<proto::GetAgentResponse>, Status> {
+        let named = request.into_inner().agent;
+        match self.switch.ask(request::Request::Agent(named.as_str().into())).await? {
+            Reply::Agent(found) => {
+                Ok(Response::new(proto::GetAgentResponse { agent: Some(agent(found)) }))
+            }
+            other => Err(unexpected(&other)),
+        }
+    }
+
     async fn change(
         &self,
         request: Request<proto::ChangeAgentRequest>,
     ) -> Result<Response<proto::ChangeAgentResponse>, Status> {
-        let order = order(request.into_inner())?;
+        let from = request.remote_addr();
+        let order = order(request.into_inner(), from)?;
         match self.switch.ask(order).await? {
             Reply::Agent(changed) => {
                 let agent = Some(agent(changed));
@@ -42,9 +60,13 @@ impl Agents for Service {
     }
 }
 
-fn order(asked: proto::ChangeAgentRequest) -> Result<request::Request, Status> {
+fn order(
+    asked: proto::ChangeAgentRequest,
+    from: Option<SocketAddr>,
+) -> Result<request::Request, Status> {
     let change = asked.change();
-    let proto::ChangeAgentRequest { agent, extension, reason, .. } = asked;
+    let proto::ChangeAgentRequest { agent, extension, reason, requested_by, .. } = asked;
+    let by = who(requested_by, from)?;
     if agent.is_empty() {
         return Err(Status::invalid_argument("name the agent"));
     }
@@ -62,14 +84,15 @@ fn order(asked: proto::ChangeAgentRequest) -> Result<request::Request, Status> {
         }
         proto::AgentChange::LogOut => AgentChange::LogOut,
         proto::AgentChange::WrapUpDone => AgentChange::WrapUpDone,
+        proto::AgentChange::WrapUpExtend => AgentChange::WrapUpExtend,
     };
-    Ok(request::Request::ChangeAgent { agent: agent.as_str().into(), change })
+    Ok(request::Request::ChangeAgent { agent: agent.as_str().into(), change, by })
 }
 
 /// Bytes of a reason for being away.
 const REASON_BYTES_MAX: usize = 64;
 
-fn agent(view: AgentView) -> Agent {
+pub fn agent(view: AgentView) -> Agent {
     Agent {
         agent: view.agent.to_string(),
         name: view.name,
@@ -79,5 +102,11 @@ fn agent(view: AgentView) -> Agent {
         extension: name(view.extension.as_ref()),
         queues: view.queues.iter().map(ToString::to_string).collect(),
         call_id: name(view.call.as_ref()),
+        free: view.held_back.is_none(),
+        held_back: view.held_back.map_or(0, passed_why),
+        until: view.until.map(time),
+        then: view.then.map_or(0, agent_state),
+        calls_answered: view.calls,
+        talked: Some(duration(view.talked)),
     }
 }

@@ -177,7 +177,7 @@ fn number(text: String) -> Result<String, Status> {
 /// Bytes of a number.
 const NUMBER_BYTES_MAX: usize = 64;
 
-fn call(view: CallView) -> proto::Call {
+pub fn call(view: CallView) -> proto::Call {
     let caller = proto::Caller {
         number: view.from,
         e164: None,

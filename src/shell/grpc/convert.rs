@@ -4,8 +4,8 @@ use prost_types::{Duration as ProtoDuration, Timestamp};
 use tonic::Status;
 
 use crate::cdr::entry::{
-    AgentState, Direction, ForwardWhy, HungUpBy, JoinWhy, OfferOutcome, OrderKind, ParkLeft,
-    QueueLeft, SupervisorMode, TransferOutcome, TrunkState,
+    AgentOrder, AgentState, Direction, ForwardWhy, HungUpBy, JoinWhy, OfferOutcome, OrderKind,
+    ParkLeft, QueueLeft, SupervisorMode, TransferOutcome, TrunkState,
 };
 use crate::id::{CallId, LegId};
 use crate::shell::proto;
@@ -77,6 +77,18 @@ pub fn agent_state(state: AgentState) -> i32 {
         AgentState::OnCall => proto::AgentState::OnCall,
         AgentState::WrapUp => proto::AgentState::WrapUp,
         AgentState::Away => proto::AgentState::Away,
+    }
+    .into()
+}
+
+pub fn agent_order(order: AgentOrder) -> i32 {
+    match order {
+        AgentOrder::Available => proto::AgentChange::Available,
+        AgentOrder::Away => proto::AgentChange::Away,
+        AgentOrder::LogIn => proto::AgentChange::LogIn,
+        AgentOrder::LogOut => proto::AgentChange::LogOut,
+        AgentOrder::WrapUpDone => proto::AgentChange::WrapUpDone,
+        AgentOrder::WrapUpExtend => proto::AgentChange::WrapUpExtend,
     }
     .into()
 }

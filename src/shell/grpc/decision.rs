@@ -63,7 +63,7 @@ fn passed_over(passed: PassedOver) -> proto::PassedAgent {
     }
 }
 
-fn passed_why(why: PassedWhy) -> i32 {
+pub fn passed_why(why: PassedWhy) -> i32 {
     match why {
         PassedWhy::Away => proto::PassedWhy::Away,
         PassedWhy::Behind => proto::PassedWhy::Behind,

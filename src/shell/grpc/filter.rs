@@ -96,7 +96,9 @@ impl Filter {
 /// The agent, queue and extension that a fact names.
 fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionId>) {
     match fact {
-        Fact::Agent { agent, extension, .. } => (Some(agent), None, extension.as_ref()),
+        Fact::Agent { agent, extension, .. } | Fact::AgentOrdered { agent, extension, .. } => {
+            (Some(agent), None, extension.as_ref())
+        }
         Fact::Offered { agent, queue, extension, .. } => {
             (agent.as_ref(), queue.as_ref(), Some(extension))
         }

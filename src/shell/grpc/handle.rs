@@ -117,7 +117,8 @@ pub fn refused(refusal: &Refusal) -> Status {
         | Refusal::UnknownAgent(_)
         | Refusal::UnknownCall(_)
         | Refusal::UnknownExtension(_)
-        | Refusal::UnknownLeg(_) => Status::not_found(text),
+        | Refusal::UnknownLeg(_)
+        | Refusal::UnknownQueue(_) => Status::not_found(text),
     }
 }
 
@@ -127,6 +128,7 @@ pub fn unexpected(reply: &Reply) -> Status {
         Reply::Refused(refusal) => refused(refusal),
         Reply::Agent(_)
         | Reply::Agents(_)
+        | Reply::Callers(..)
         | Reply::Calls(_)
         | Reply::Conferences(_)
         | Reply::Dialled(_)
@@ -134,6 +136,7 @@ pub fn unexpected(reply: &Reply) -> Status {
         | Reply::HungUp
         | Reply::Phones(_)
         | Reply::Queues(_)
+        | Reply::Seen(_)
         | Reply::Status(_)
         | Reply::Trunks(_) => Status::internal("the switch answered another question"),
     }

@@ -7,6 +7,7 @@ mod calls;
 mod conferences;
 mod convert;
 mod decision;
+mod events;
 mod filter;
 pub mod handle;
 mod node;
@@ -38,6 +39,7 @@ use tonic_health::server::HealthReporter;
 
 use crate::config::certificates::{self, CertificateError};
 use crate::config::sections::Grpc;
+use crate::shell::board::Board;
 use crate::shell::clock::Clock;
 use crate::shell::ledger::Ledger;
 use crate::shell::media::archive::Archive;
@@ -116,22 +118,17 @@ impl Listener {
         switch: SwitchHandle,
         clock: Clock,
         archive: Archive,
+        board: Board,
         stop: impl Future<Output = ()>,
     ) -> Result<(), GrpcError> {
         let token = self.token;
-        let check = move |request: Request<()>| match &token {
-            Some(token) => token.check(request).map(|request| mark(request, Shown::Token)),
-            None => Ok(mark(request, Shown::Nothing)),
-        };
+        let check = move |request| admit(token.as_ref(), request);
         let server = server(self.tls)?;
         let (reporter, health) = tonic_health::server::health_reporter();
-        let reflection = || {
-            tonic_reflection::server::Builder::configure()
-                .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        };
         let compiled = "the contract was compiled with the program";
         let records = records::Service::new(ledger.clone(), clock.clone());
+        let events = events::Service { board: board.clone(), clock: clock.clone() };
+        let looks = board.run(switch.clone());
         let recordings = recordings::Service::new(ledger.clone(), clock, archive);
         let node = node::Service { switch: switch.clone(), ledger: ledger.clone() };
         let router = server
@@ -145,6 +142,10 @@ impl Listener {
             )
             .add_service(
                 proto::recordings_server::RecordingsServer::new(recordings)
+                    .max_decoding_message_size(REQUEST_BYTES_MAX),
+            )
+            .add_service(
+                proto::events_server::EventsServer::new(events)
                     .max_decoding_message_size(REQUEST_BYTES_MAX),
             )
             .add_service(
@@ -172,8 +173,24 @@ impl Listener {
         tokio::select! {
             served = router.serve_with_incoming(incoming) => served.map_err(GrpcError::Server),
             () = follow(&ledger, &reporter, healthy) => Ok(()),
+            () = looks => Ok(()),
             () = stop => Ok(()),
         }
+    }
+}
+
+/// What the contract is, for clients who ask.
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}
+
+/// Lets a request in that shows the token, if there is one, and notes what it showed.
+fn admit(token: Option<&Token>, request: Request<()>) -> Result<Request<()>, Status> {
+    match token {
+        Some(token) => token.check(request).map(|request| mark(request, Shown::Token)),
+        None => Ok(mark(request, Shown::Nothing)),
     }
 }
 
@@ -212,10 +229,11 @@ async fn tell(reporter: &HealthReporter, healthy: bool) {
 }
 
 /// The services whose health is told; the empty name stands for the whole node.
-const SERVICES: [&str; 9] = [
+const SERVICES: [&str; 10] = [
     "",
     "strowger.v1.Agents",
     "strowger.v1.Calls",
+    "strowger.v1.Events",
     "strowger.v1.Node",
     "strowger.v1.Phones",
     "strowger.v1.Queues",

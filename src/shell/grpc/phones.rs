@@ -28,7 +28,7 @@ impl Phones for Service {
     }
 }
 
-fn phone(view: PhoneView) -> proto::Phone {
+pub fn phone(view: PhoneView) -> proto::Phone {
     proto::Phone {
         extension: view.extension.to_string(),
         name: view.name,

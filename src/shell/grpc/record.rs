@@ -1,8 +1,9 @@
 //! Call records and facts as the contract writes them.
 
 use super::convert::{
-    agent_state, direction, duration, forward_why, hung_up_by, join_why, name, offer_outcome,
-    order_kind, park_left, queue_left, supervisor_mode, time, transfer_outcome, trunk_state,
+    agent_order, agent_state, direction, duration, forward_why, hung_up_by, join_why, name,
+    offer_outcome, order_kind, park_left, queue_left, supervisor_mode, time, transfer_outcome,
+    trunk_state,
 };
 use super::decision::told_of_decisions;
 use super::recording::{recording, told_of_recordings};
@@ -440,7 +441,8 @@ fn told_rest(fact: Fact) -> Told {
         | Fact::Transferred { .. }
         | Fact::TransferEnded { .. }
         | Fact::Unparked { .. }) => told_of_transfers(fact),
-        fact @ (Fact::ConferenceJoined { .. }
+        fact @ (Fact::AgentOrdered { .. }
+        | Fact::ConferenceJoined { .. }
         | Fact::ConferenceLeft { .. }
         | Fact::Supervised { .. }
         | Fact::SupervisionEnded { .. }
@@ -472,6 +474,15 @@ fn told_rest(fact: Fact) -> Told {
 
 fn told_of_people(fact: Fact) -> Told {
     match fact {
+        Fact::AgentOrdered { agent, order, by, reason, extension } => {
+            Told::AgentOrdered(proto::AgentOrdered {
+                agent: agent.to_string(),
+                change: agent_order(order),
+                by,
+                reason,
+                extension: name(extension.as_ref()),
+            })
+        }
         Fact::ConferenceJoined { leg, conference } => {
             let (leg_id, conference) = (leg.to_string(), conference.to_string());
             Told::ConferenceJoined(proto::ConferenceJoined { leg_id, conference })

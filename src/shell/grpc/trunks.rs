@@ -28,7 +28,7 @@ impl Trunks for Service {
     }
 }
 
-fn trunk(view: TrunkView) -> proto::Trunk {
+pub fn trunk(view: TrunkView) -> proto::Trunk {
     proto::Trunk {
         trunk: view.trunk.to_string(),
         state: trunk_state(view.state),
