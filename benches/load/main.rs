@@ -2,8 +2,8 @@
 //! `cargo xtask load [register|call|queue|relay|crowd|flood]`.
 //!
 //! SIPp registers and calls; an RTP generator of ours counts every packet at both ends. What the
-//! daemon costs is the CPU time that the kernel has given to its threads. Where rtpengine is
-//! installed (Debian's `rtpengine-daemon`), it carries the same audio in the same run.
+//! daemon costs is the CPU time that the kernel has given to its threads. rtpengine carries the
+//! same audio in the same run; `cargo xtask load relay` installs it (Debian's `rtpengine-daemon`).
 //!
 //! Of `relay`, the environment says how much: `STROWGER_LOAD_CALLS` (100), `STROWGER_LOAD_SECONDS`
 //! (15), and `STROWGER_LOAD_ROWS`, a part of the names of the rows that are wanted.

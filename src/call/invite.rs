@@ -190,6 +190,16 @@ pub fn not_understood(request: &Request) -> Option<String> {
     (!unknown.is_empty()).then(|| unknown.join(", "))
 }
 
+/// Whether a request's body is a session description, by its media type (RFC 3261 §8.2.3).
+pub fn is_description(request: &Request) -> bool {
+    request.content_type().is_some_and(|kind| is_type(kind, SDP))
+}
+
+/// Whether a media type, with its parameters, is this one.
+pub fn is_type(kind: &str, wanted: &str) -> bool {
+    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(wanted))
+}
+
 /// The key that a SIP INFO carries: `application/dtmf-relay` ("Signal=5") or `application/dtmf`.
 pub fn digit(request: &Request) -> Option<char> {
     let kind = request.content_type()?.split(';').next()?.trim().to_ascii_lowercase();

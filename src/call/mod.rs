@@ -39,7 +39,9 @@ pub use control::{Order, OrderError, Ordered};
 pub use guesses::Guesser;
 pub use hall::{Hall, Halls};
 pub use identity::is_hidden;
-pub use invite::{AGENT, ALLOW, RETRY_AFTER_S, SUPPORTED, not_understood};
+pub use invite::{
+    AGENT, ALLOW, RETRY_AFTER_S, SDP, SUPPORTED, is_description, is_type, not_understood,
+};
 pub use joining::{Joined, Place, join};
 pub use leg::{Event as LegEvent, Input as LegInput, Leg};
 pub use park::{Lot, Parked};

@@ -189,8 +189,9 @@ impl Node {
         &self.switch
     }
 
-    /// Hangs up all calls, writes what is owed, and ends every thread.
-    pub async fn stop(self) {
+    /// Hangs up all calls, writes what is owed, and ends every thread; says whether all of it is on
+    /// the disk.
+    pub async fn stop(self) -> bool {
         systemd::stopping();
         self.orders.stop();
         let thread = self.thread;
@@ -208,6 +209,7 @@ impl Node {
         for server in self.servers {
             server.abort();
         }
+        written
     }
 }
 

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 
 use crate::call::trunk::Line;
 use crate::call::{
-    ALLOW, Call, Caller, Input as CallInput, Invited, LegInput, Origin, RETRY_AFTER_S, SUPPORTED,
-    is_hidden,
+    ALLOW, Call, Caller, Input as CallInput, Invited, LegInput, Origin, RETRY_AFTER_S, SDP,
+    SUPPORTED, is_hidden,
 };
 use crate::id::{CallId, ExtensionId};
 use crate::route::config::Extension;
@@ -24,7 +24,7 @@ use crate::switch::defence::overload::{retry_after, sheds};
 use crate::switch::destination::Destination;
 use crate::switch::kept::keep_limits;
 use crate::switch::trunks::caller_over;
-use crate::switch::wanted::{Names, SDP, Unserved, acceptable, may_go_on, wanted};
+use crate::switch::wanted::{Names, Unserved, acceptable, may_go_on, wanted};
 use crate::switch::{Output, Switch};
 use crate::time::Instant;
 

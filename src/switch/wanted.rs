@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use crate::call::not_understood;
+use crate::call::{SDP, is_description, is_type, not_understood};
 use crate::sdp::Session;
 use crate::sip::dialog::Replaces;
 use crate::sip::dialog::session_timer::Limits;
@@ -122,8 +122,7 @@ pub(super) fn wanted(request: &Request, session: Limits) -> Result<Wanted, Unser
     if request.body().is_empty() {
         return Ok(Wanted { dialled, offer: None, replaces });
     }
-    let kind = request.content_type().unwrap_or_default();
-    if !is_type(kind, SDP) {
+    if !is_description(request) {
         return Err(Unserved::MediaType);
     }
     let offer = Session::parse(request.body()).map_err(|_| Unserved::Status(400))?;
@@ -136,10 +135,3 @@ fn takes_sdp(request: &Request) -> bool {
     accepted.peek().is_none()
         || accepted.any(|kind| ["*/*", "application/*", SDP].iter().any(|all| is_type(kind, all)))
 }
-
-/// Whether a media type, with its parameters, is this one.
-fn is_type(kind: &str, wanted: &str) -> bool {
-    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(wanted))
-}
-
-pub(super) const SDP: &str = "application/sdp";

@@ -1,6 +1,7 @@
 //! kill -9 in the middle of calls.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -165,6 +166,28 @@ fn a_stop_hangs_up_and_leaves_whole_records() {
     let mut consumer = Consumer::start(node.grpc(), "billing");
     let record = consumer.wait_for(1, SOON).remove(0);
     assert_eq!(record["end"]["by"], "HUNG_UP_BY_SWITCH", "{record:#}");
+}
+
+/// The same stop, but the ledger's file is gone: what can no longer be kept is told to whoever
+/// started the node.
+#[test]
+fn a_stop_that_loses_entries_is_no_success() {
+    let mut node = Daemon::start(&extensions([1001, 1002]));
+    let far = callee(&node, "callee", 1002, 1, 0);
+    let near = caller(&node, "caller_waits", 1001, "1002", 1, 0).start(LIMIT);
+    wait::until("the call talks", SOON, || {
+        let calls = node.json(&["calls"]);
+        calls.iter().any(|call| call["answer_time"].is_string()).then_some(())
+    });
+    let ledger = node.data().join("ledger.sqlite");
+    fs::rename(&ledger, ledger.with_extension("away")).expect("the folder is ours");
+
+    let status = node.ends();
+    far.succeeds();
+    near.succeeds();
+
+    assert_eq!(status.code(), Some(1), "{}", node.log());
+    assert!(node.log().contains("the ledger could not write everything"), "{}", node.log());
 }
 
 fn extension(number: u32, record: &str) -> String {

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddrV4, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, ExitStatus, Output};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -95,13 +95,30 @@ impl Daemon {
         self.process = None;
     }
 
-    /// SIGTERM, and waits for the end.
+    /// SIGTERM, and waits for the end, which must be a success.
     pub fn stop(&mut self) {
+        let status = self.ends();
+        assert!(status.success(), "{status}\n{}", self.log_tail());
+    }
+
+    /// SIGTERM, and waits for the end; how it was.
+    pub fn ends(&mut self) -> ExitStatus {
         let running = self.running();
         running.signal("TERM");
         let status = running.end(Duration::from_secs(20));
-        assert!(status.success(), "{status}\n{}", self.log_tail());
         self.process = None;
+        status
+    }
+
+    /// What `/metrics` says of a name, such as `sip_received_total`, over all its labels.
+    pub fn metric(&self, name: &str) -> f64 {
+        let (_, page) = self.http("/metrics").expect("the page is there");
+        let values = page.lines().filter_map(|line| {
+            let rest = line.strip_prefix("strowger_")?.strip_prefix(name)?;
+            let (labels, value) = rest.rsplit_once(' ')?;
+            (labels.is_empty() || labels.starts_with('{')).then_some(value)
+        });
+        values.map(|value| value.parse::<f64>().expect("metrics are numbers")).sum()
     }
 
     /// Replaces the configuration; `strowger reload` applies it.

@@ -118,6 +118,9 @@ fn parts_benches() -> anyhow::Result<()> {
 /// The whole daemon under load: `register`, `call`, `queue`, `relay`, `crowd`, `flood`, or all.
 pub fn load(args: &[String]) -> anyhow::Result<()> {
     let Peers { python, .. } = peers::install()?;
+    if args.first().is_none_or(|measure| measure == "relay") {
+        peers::install_beside()?;
+    }
     let mut load = command(&cargo(), &["bench", "--locked", "--bench", "load", "--"]);
     run(load.args(args).env("STROWGER_TEST_PYTHON", python))
 }

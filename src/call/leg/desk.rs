@@ -241,10 +241,15 @@ impl Desk {
 }
 
 pub fn request(method: &str, cseq: u32, tag: &str, body: &str) -> Request {
+    request_with(method, cseq, tag, ("application/sdp", body))
+}
+
+/// A request whose body is of this media type.
+pub fn request_with(method: &str, cseq: u32, tag: &str, (kind, body): (&str, &str)) -> Request {
     let text = format!(
         "{method} sip:2@h SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bK{cseq}\r\n\
          From: <sip:1@h>;tag=them\r\nTo: <sip:2@h>{tag}\r\nCall-ID: c\r\nCSeq: {cseq} {method}\r\n\
-         Contact: <sip:1@198.51.100.7>\r\nContent-Type: application/sdp\r\n\
+         Contact: <sip:1@198.51.100.7>\r\nContent-Type: {kind}\r\n\
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     );
@@ -264,7 +269,7 @@ pub const SDP: &str = "v=0\r\no=- 1 1 IN IP4 198.51.100.7\r\ns=-\r\n\
                    a=sendrecv\r\n";
 
 const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5060);
-const FLOW: Flow = Flow {
+pub const FLOW: Flow = Flow {
     transport: Transport::Udp,
     local: LOCAL,
     remote: SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7)), 5060),

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::call::leg::Input;
-use crate::call::leg::desk::{Desk, SDP, text};
+use crate::call::leg::desk::{Desk, FLOW, SDP, request_with, text};
 use crate::sdp::Codec;
-use crate::sip::transaction::Failure;
+use crate::sip::transaction::{Failure, ServerKey};
 
 #[test]
 fn a_hold_of_ours_is_a_re_invite_that_only_sends() {
@@ -41,6 +41,20 @@ fn a_refused_offer_leaves_everything_as_it_was() {
     assert!(text(&offer).contains("a=sendrecv"), "the hold is given up");
     assert!(text(&offer).contains("RTP/AVP 0 101"), "{}", text(&offer));
     assert!(text(&offer).contains("o=- 7 2 "), "no description is told twice as another");
+}
+
+/// RFC 3261 §8.2.3, §14.2: what is no session description changes nothing.
+#[test]
+fn a_body_of_another_kind_is_told_what_we_take() {
+    let mut desk = Desk::talking();
+    let before = desk.leg.audio().agreed().cloned();
+    for (method, cseq) in [("INVITE", 2), ("UPDATE", 3)] {
+        let tag = format!(";tag={}", desk.leg.dialog_key().1);
+        let request = request_with(method, cseq, &tag, ("text/plain", "hello"));
+        let input = Input::Request { key: ServerKey(1), flow: FLOW, request };
+        assert_eq!(desk.gets(input), ["respond 415"], "{method}");
+    }
+    assert_eq!(desk.leg.audio().agreed().cloned(), before);
 }
 
 /// RFC 3261 §14.1: the Call-ID is the phone's, so we come again within 2 s.

@@ -1,6 +1,7 @@
 //! The session timer of a leg: refreshes of both sides, and the end of a peer that is gone.
 
 use super::{Confirmed, Event, Leg, Output, State};
+use crate::call::invite;
 use crate::call::site::Site;
 use crate::sip::dialog::Wish;
 use crate::sip::dialog::session_timer::{self, Terms};
@@ -48,7 +49,8 @@ impl Leg {
         }
     }
 
-    /// The terms of our 2xx to an INVITE or UPDATE; `Err`: how the request is refused instead.
+    /// The terms of our 2xx to an INVITE or UPDATE; `Err`: how the request is refused instead, be it
+    /// for a body that is no session description (RFC 3261 §8.2.3).
     pub(super) fn terms(
         &self,
         site: &Site<'_>,
@@ -58,6 +60,9 @@ impl Leg {
         let refusal = |status| Response::build(request, status, Some(&self.local_tag));
         let respond =
             |response: Builder| Box::new(Output::Respond { key, response: response.response() });
+        if !request.body().is_empty() && !invite::is_description(request) {
+            return Err(respond(refusal(415).header(Name::Accept, invite::SDP)));
+        }
         if let Some(min) = site.settings.session.too_small(request) {
             return Err(respond(refusal(422).header(Name::MinSe, min.as_secs())));
         }

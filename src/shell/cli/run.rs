@@ -75,8 +75,10 @@ async fn serve(config: Config, file: Option<PathBuf>) -> anyhow::Result<()> {
             }
         }
     }
-    node.stop().await;
-    Ok(())
+    match node.stop().await {
+        true => Ok(()),
+        false => Err(anyhow!("the ledger lacks its last entries; the log says how many")),
+    }
 }
 
 /// A listener as somebody types it into a phone.
