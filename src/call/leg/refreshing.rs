@@ -49,8 +49,8 @@ impl Leg {
         }
     }
 
-    /// The terms of our 2xx to an INVITE or UPDATE; `Err`: how the request is refused instead, be it
-    /// for a body that is no session description (RFC 3261 §8.2.3).
+    /// The terms of our 2xx to an INVITE or UPDATE; `Err`: how the request is refused instead, be
+    /// it for a body that is no session description (RFC 3261 §8.2.3).
     pub(super) fn terms(
         &self,
         site: &Site<'_>,
