@@ -76,11 +76,11 @@ fn extensions(config: &Config, findings: &mut Vec<Finding>) {
                 let text = "an empty password lets everyone in; write one";
                 findings.push(error(&[&path[..], &["password"]].concat(), text));
             }
-            Some(password) if password == id.as_str() => {
-                let text = "the number itself is what intruders try first; write another password";
-                findings.push(warning(&[&path[..], &["password"]].concat(), text));
+            Some(password) => {
+                if let Some(text) = weakness(id.as_str(), password) {
+                    findings.push(warning(&[&path[..], &["password"]].concat(), text));
+                }
             }
-            Some(_) => {}
         }
         if extension.ring_timeout < Duration::from_secs(1) {
             let text = "the phone could not be answered; write \"1s\" or more";
@@ -88,6 +88,31 @@ fn extensions(config: &Config, findings: &mut Vec<Finding>) {
         }
     }
 }
+
+/// Why a password is soon guessed by who scans for phones, if it is.
+fn weakness(id: &str, password: &str) -> Option<&'static str> {
+    let lower = password.to_ascii_lowercase();
+    if lower.replace(id, "").is_empty() {
+        return Some("the number itself is what intruders try first; write another password");
+    }
+    if TRIED_FIRST.contains(&lower.replace(id, "").as_str()) {
+        return Some("every list of passwords to try has this one; write another");
+    }
+    let is_number = password.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number && password.len() < DIGITS_MIN {
+        return Some("so few digits are soon tried out; write letters too, or 12 digits");
+    }
+    (password.chars().count() < LETTERS_MIN)
+        .then_some("so short a password is soon guessed; write 8 characters or more")
+}
+
+/// What intruders try before all else, apart from the number.
+const TRIED_FIRST: [&str; 9] = [
+    "admin", "changeme", "default", "p@ssw0rd", "passw0rd", "password", "qwerty", "secret", "voip",
+];
+/// The shortest password that is not warned of, and the shortest of digits alone.
+const LETTERS_MIN: usize = 8;
+const DIGITS_MIN: usize = 12;
 
 /// Names of ringing tones that would break the header which they stand in.
 fn alerts(config: &Config, findings: &mut Vec<Finding>) {
