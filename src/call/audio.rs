@@ -162,6 +162,11 @@ impl Audio {
         self.codecs = codecs;
     }
 
+    /// From here on nothing is offered or agreed that is not encrypted.
+    pub fn must_be_encrypted(&mut self) {
+        self.sealing.security = Security::Required;
+    }
+
     /// From here on the peer is told what `ear` can hear; it is to hear what the peer says.
     pub fn want_ear(&mut self, ear: Ear) {
         (self.noise, self.opus) = (ear.noise, ear.opus);

@@ -85,9 +85,10 @@ impl Call {
             self.fail(now, site, HungUpBy::Switch, (404, 1, "no_such_queue"), out);
             return;
         };
-        let is_too_plain = |call: &Self| {
-            let party = call.legs.get(&call.party);
-            config.srtp == Some(Srtp::Required) && !party.is_some_and(leg::Leg::is_encrypted)
+        let is_too_plain = |call: &mut Self| {
+            let party = call.legs.get_mut(&call.party);
+            config.srtp == Some(Srtp::Required)
+                && !party.is_some_and(leg::Leg::insists_on_encryption)
         };
         if is_too_plain(self) {
             return self.fail(now, site, HungUpBy::Switch, NOT_ENCRYPTED, out);

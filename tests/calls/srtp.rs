@@ -121,6 +121,36 @@ fn a_queue_may_require_encryption() {
     assert!(!world.has(is_queued), "he was never in the line");
 }
 
+/// A caller who leaves the offer to us (RFC 3264 §4) is offered encryption alone; what he answers
+/// in the clear ends the call before anybody rings.
+#[test]
+fn a_queue_that_requires_encryption_offers_it_to_who_offers_nothing() {
+    let site = SITE.replace("[queues.idle]", "[queues.idle]\nsrtp = \"required\"");
+    for (sealing, answered) in [(ENCRYPTED, true), (("RTP/AVP", ""), false)] {
+        let mut world = World::new(&site);
+        for name in ["1003", "1004", "1005"] {
+            world.set(name, |phone| {
+                phone.manner = Manner::Answers(Duration::from_secs(1));
+                phone.sealing = ENCRYPTED;
+            });
+        }
+        world.set("1001", |phone| phone.sealing = sealing);
+        world.act("1001", |phone, now| phone.dial(now, "601", ""));
+        if answered {
+            let seat = crate::queue::rung(&mut world);
+            world.until("they talk", |world| world.talk("1001", seat));
+            world.hang_up("1001");
+        }
+        world.until("the call has ended", |world| world.ends().len() == 1);
+        world.close();
+
+        let offer = &world.phone("1001").line().remote_sdp;
+        assert!(offer.contains("RTP/SAVP "), "{offer}");
+        assert!(!offer.contains("RTP/AVP "), "{offer}");
+        assert_eq!(world.has(|fact| matches!(fact, Fact::TalkBegan { .. })), answered);
+    }
+}
+
 /// An answer in the clear to an offer that was not: the phone is hung up on.
 #[test]
 fn a_plain_answer_does_not_undo_encryption() {

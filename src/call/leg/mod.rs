@@ -406,12 +406,17 @@ impl Leg {
         matches!(&self.state, State::Inviting(inviting) if inviting.ringing)
     }
 
-    /// Whether the peer's audio is encrypted, or will be as far as its offer says.
-    pub fn is_encrypted(&self) -> bool {
-        match (self.audio.agreed(), &self.offer) {
-            (Some(agreed), _) => agreed.keys.is_some(),
-            (None, offer) => offer.as_ref().is_some_and(sdp::has_keys),
+    /// Asks for encrypted audio from here on; false if the peer's is in the clear, or will be as far
+    /// as its offer says. A peer that has offered nothing is offered nothing else.
+    pub fn insists_on_encryption(&mut self) -> bool {
+        let is_plain = match (self.audio.agreed(), &self.offer) {
+            (Some(agreed), _) => agreed.keys.is_none(),
+            (None, offer) => offer.as_ref().is_some_and(|offer| !sdp::has_keys(offer)),
+        };
+        if !is_plain {
+            self.audio.must_be_encrypted();
         }
+        !is_plain
     }
 
     /// Whether the peer's offer, if it has made one, has audio that can be answered with `codecs`.
