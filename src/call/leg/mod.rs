@@ -406,8 +406,8 @@ impl Leg {
         matches!(&self.state, State::Inviting(inviting) if inviting.ringing)
     }
 
-    /// Asks for encrypted audio from here on; false if the peer's is in the clear, or will be as far
-    /// as its offer says. A peer that has offered nothing is offered nothing else.
+    /// Asks for encrypted audio from here on; false if the peer's is in the clear, or will be as
+    /// far as its offer says. A peer that has offered nothing is offered nothing else.
     pub fn insists_on_encryption(&mut self) -> bool {
         let is_plain = match (self.audio.agreed(), &self.offer) {
             (Some(agreed), _) => agreed.keys.is_none(),
