@@ -175,6 +175,11 @@ fn line(user: u32) -> String {
 
 /// Registers users at `phones:5060`.
 pub fn register(node: &Daemon, phones: &Place, users: std::ops::Range<u32>) {
+    register_at(node, (phones, 5060), users);
+}
+
+/// As `register`, from a port.
+pub fn register_at(node: &Daemon, (phones, port): (&Place, u16), users: std::ops::Range<u32>) {
     let count = users.end - users.start;
     let lines: Vec<String> = users
         .map(|user| {
@@ -182,7 +187,7 @@ pub fn register(node: &Daemon, phones: &Place, users: std::ops::Range<u32>) {
             format!("{user};[authentication username={user} password={password}];3600")
         })
         .collect();
-    Scenario::quiet("register", phones, 5060, node.sip())
+    Scenario::quiet("register", phones, port, node.sip())
         .users(&lines)
         .calls(count, 100)
         .succeeds(LIMIT);

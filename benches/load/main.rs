@@ -1,5 +1,5 @@
 //! The whole daemon under load, measured from outside:
-//! `cargo xtask load [register|call|queue|relay|crowd|flood]`.
+//! `cargo xtask load [register|call|queue|centre|relay|crowd|flood]`.
 //!
 //! SIPp registers and calls; an RTP generator of ours counts every packet at both ends. What the
 //! daemon costs is the CPU time that the kernel has given to its threads. rtpengine carries the
@@ -13,6 +13,7 @@
 mod support;
 
 mod call;
+mod centre;
 mod crowd;
 mod figures;
 mod flood;
@@ -32,10 +33,11 @@ use figures::Table;
 type Measure = (&'static str, fn(&mut Table));
 
 /// What is measured, by name.
-const MEASURES: [Measure; 6] = [
+const MEASURES: [Measure; 7] = [
     ("register", register::measure),
     ("call", call::measure),
     ("queue", queue::measure),
+    ("centre", centre::measure),
     ("relay", relay::measure),
     ("crowd", crowd::measure),
     ("flood", flood::measure),
@@ -47,7 +49,7 @@ fn main() -> ExitCode {
     let measures: Vec<_> =
         MEASURES.iter().filter(|(name, _)| ["all", name].contains(&which)).collect();
     if measures.is_empty() {
-        eprintln!("cargo xtask load [register|call|queue|relay|crowd|flood]");
+        eprintln!("cargo xtask load [register|call|queue|centre|relay|crowd|flood]");
         return ExitCode::from(2);
     }
     let mut table = Table::default();

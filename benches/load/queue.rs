@@ -63,7 +63,7 @@ fn round(node: &Daemon, phones: &Place, calls: u32, traced: bool) -> (Report, Re
         .patient()
         .start(LIMIT);
     let near = Place::new();
-    let lines: Vec<String> = CALLERS.map(line).collect();
+    let lines: Vec<String> = CALLERS.map(|user| line(user, QUEUE)).collect();
     let callers = kind("caller", &near, 5060, node.sip())
         .users(&lines)
         .dials(QUEUE, node.sip())
@@ -74,14 +74,15 @@ fn round(node: &Daemon, phones: &Place, calls: u32, traced: bool) -> (Report, Re
     (callers, far.succeeds())
 }
 
-fn line(user: u32) -> String {
+/// A caller's line of SIPp's users, who dials `number`.
+pub fn line(user: u32, number: &str) -> String {
     let password = password(user);
-    format!("{user};[authentication username={user} password={password}];{QUEUE}")
+    format!("{user};[authentication username={user} password={password}];{number}")
 }
 
 /// Milliseconds from each caller's INVITE with credentials to the INVITE that an agent got for him:
 /// the first of a caller belongs to the first that shows his number, and so on.
-fn waits(callers: &[Traced], agents: &[Traced]) -> Vec<f64> {
+pub fn waits(callers: &[Traced], agents: &[Traced]) -> Vec<f64> {
     let asked = invites(callers, |it| it.sent && header(it, "CSeq:").starts_with("2 "));
     let mut rung: HashMap<String, VecDeque<i64>> = HashMap::new();
     for (caller, at_us) in invites(agents, |it| !it.sent) {
@@ -109,7 +110,7 @@ fn invites(trace: &[Traced], is_meant: impl Fn(&Traced) -> bool) -> Vec<(String,
 }
 
 /// The text of a header, whose name has its colon.
-fn header<'a>(message: &'a Traced, name: &str) -> &'a str {
+pub fn header<'a>(message: &'a Traced, name: &str) -> &'a str {
     let mut lines = message.text.lines();
     lines.find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim()
 }

@@ -23,7 +23,11 @@ const VERBS: &[(&str, &str, Verb)] = &[
     ("loom", "the model of the ACD's lock-free core", check::loom),
     ("fuzz", "feeds bad input for a minute a target: [TARGET] [SECONDS]", check::fuzz),
     ("bench", "measures the parts: [NAME of a bench]", check::bench),
-    ("load", "measures the whole daemon: [register|call|queue|relay|crowd|flood]", check::load),
+    (
+        "load",
+        "measures the whole daemon: [register|call|queue|centre|relay|crowd|flood]",
+        check::load,
+    ),
 ];
 
 fn main() -> ExitCode {
