@@ -115,7 +115,8 @@ fn parts_benches() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The whole daemon under load: `register`, `call`, `queue`, `centre`, `relay`, `crowd`, `flood`, or all.
+/// The whole daemon under load: `register`, `call`, `queue`, `centre`, `relay`, `crowd`, `flood`,
+/// or all.
 pub fn load(args: &[String]) -> anyhow::Result<()> {
     let Peers { python, .. } = peers::install()?;
     if args.first().is_none_or(|measure| measure == "relay") {
