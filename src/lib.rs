@@ -34,6 +34,8 @@ pub mod route;
 
 pub mod call;
 
+pub mod report;
+
 pub mod switch;
 
 pub mod config;

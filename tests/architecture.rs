@@ -23,13 +23,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("media", &["time", "rng", "id", "sdp", "rtp", "audio"]),
     ("route", &["time", "id", "sdp"]),
     ("call", &["time", "rng", "id", "sip", "sdp", "cdr", "acd", "ivr", "route", "media::control"]),
+    ("report", &["time", "id", "cdr"]),
     ("switch", &["time", "rng", "id", "sip", "sdp", "cdr", "acd", "ivr", "media", "route", "call"]),
     ("config", &["time", "rng", "id", "sdp", "sip", "media", "cdr", "acd", "ivr", "route", "call"]),
     (
         "shell",
         &[
             "time", "rng", "id", "sdp", "rtp", "audio", "sip", "cdr", "acd", "ivr", "media",
-            "route", "call", "switch", "config",
+            "route", "call", "report", "switch", "config",
         ],
     ),
 ];

@@ -11,7 +11,7 @@ use strowger::audio::wav::{Format, Wav};
 use strowger::cdr::config::Config;
 use strowger::cdr::decision::PassedWhy;
 use strowger::cdr::entry::{
-    AgentState, Direction, Entry, Fact, HungUpBy, OrderKind, SupervisorMode, TrunkState,
+    AgentState, Direction, Entry, Fact, HungUpBy, OrderKind, QueueLeft, SupervisorMode, TrunkState,
 };
 use strowger::config::sections::Grpc;
 use strowger::id::{CallId, LegId};
@@ -68,6 +68,32 @@ fn agents_calls_queues_and_phones_are_listed() {
         assert!(table.contains(expected), "{verb}: {table}");
         assert_eq!(site.says(&[verb, "--json"]).lines().count(), 1, "one object a line");
     }
+}
+
+#[test]
+fn queues_are_shown_with_their_service_level() {
+    let site = Site::start();
+    assert!(site.says(&["queues"]).trim_end().ends_with(" -"), "nobody came");
+    let now = Clock::start().wall();
+    for (call, seconds) in [(1, 5), (2, 40)] {
+        let call = Some(CallId::from_u64(call));
+        let came = Wall::from_micros(now.as_micros() - seconds * 1_000_000);
+        let queued = Fact::Queued { queue: "sales".into(), position: 1 };
+        site.ledger.append(Entry { at: came, call, fact: queued });
+        let left = Fact::QueueLeft { queue: "sales".into(), why: QueueLeft::Answered };
+        site.ledger.append(Entry { at: now, call, fact: left });
+    }
+    site.written(4);
+
+    let table = site.says(&["queues"]);
+    assert!(table.trim_end().ends_with("50 %"), "{table}");
+    let json = site.says(&["queues", "--json"]);
+    let queue: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let figures = &queue["lately"];
+    assert_eq!((&figures["offered"], &figures["answered_within"]), (&2.into(), &1.into()));
+    assert_eq!(figures["percent"]["answered"], 50.0, "{json}");
+    assert_eq!(figures["answer_mean"], "22.500s");
+    assert_eq!(queue["service_within"], "20s");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use strowger::cdr::config::Config;
 use strowger::cdr::entry::{Entry, Fact};
 use strowger::config::sections::Http;
+use strowger::shell::clock::Clock;
 use strowger::shell::grpc::handle::{Asked, SwitchHandle};
 use strowger::shell::http::{HttpError, Pages, bind, serve};
 use strowger::shell::ledger::{Ledger, Node};
@@ -114,7 +115,8 @@ impl Site {
         });
         let listener = bind(&http()).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let pages = Pages { ledger: ledger.clone(), switch, metrics: Metrics::default() };
+        let (metrics, clock) = (Metrics::default(), Clock::start());
+        let pages = Pages { ledger: ledger.clone(), switch, metrics, clock };
         tokio::spawn(serve(listener, pages, std::future::pending()));
         Self { _folder: folder, ledger, draining, stuck, address }
     }

@@ -13,8 +13,9 @@ use strowger::cdr::config::Config;
 use strowger::cdr::entry::{Direction, Entry, Fact, HungUpBy, OfferOutcome, QueueLeft};
 use strowger::cdr::fold::NODE_RESTART;
 use strowger::cdr::record::CallRecord;
-use strowger::id::{CallId, LegId};
+use strowger::id::{CallId, LegId, QueueId};
 use strowger::media::control::Recorded;
+use strowger::shell::figures::Terms;
 use strowger::shell::ledger::{Body, Item, Ledger, LedgerError, Node};
 use strowger::time::{Duration, Wall};
 
@@ -52,6 +53,35 @@ fn what_is_announced_is_on_disk() {
     assert_eq!(newest, 1);
     assert_eq!(ledger.page(1).unwrap().len(), 1);
     assert!(ledger.close());
+}
+
+/// What is counted live is what the ledger has: after a restart it is the same.
+#[test]
+fn the_service_level_outlives_a_restart() {
+    let site = Site::new();
+    let ledger = site.open();
+    let sales = QueueId::from("sales");
+    for call in 1..=40 {
+        let came = i64::try_from(call).unwrap() * 60;
+        let queued = Fact::Queued { queue: sales.clone(), position: 1 };
+        ledger.append(at(came, call, queued));
+        let why = if call % 4 == 0 { QueueLeft::Abandoned } else { QueueLeft::Answered };
+        let left = Fact::QueueLeft { queue: sales.clone(), why };
+        ledger.append(at(came + 1 + came % 50, call, left));
+    }
+    wait_for_head(&mut ledger.head(), 80);
+    let live = ledger.service().queue(&sales, second(2500));
+    let quarters = ledger.service().quarters(&sales);
+    assert_eq!((live.today.offered, live.today.answered), (40, 30));
+    assert!(live.lately.offered < 40 && quarters.len() == 3, "{quarters:?}");
+    assert!(ledger.close());
+
+    let again = site.open();
+    let terms = Terms::new(&std::collections::BTreeMap::new(), "UTC");
+    again.count_service(terms, second(2500)).unwrap();
+
+    assert_eq!(again.service().queue(&sales, second(2500)), live);
+    assert_eq!(again.service().quarters(&sales), quarters);
 }
 
 #[test]

@@ -105,6 +105,8 @@ pub struct Queue {
     /// Whether agents' phones are told to answer by themselves (Call-Info `answer-after`). Default
     /// `false`.
     pub auto_answer: bool,
+    /// How soon its callers are to be answered, for its figures.
+    pub service_level: ServiceLevel,
     /// Which calls are recorded. Default `"never"`.
     pub record: Record,
     /// Whether the audio of its calls is encrypted: that of the phones that it rings, unless their
@@ -184,6 +186,27 @@ pub struct Announce {
 impl Default for Announce {
     fn default() -> Self {
         Self { position: false, every: Duration::from_secs(30) }
+    }
+}
+
+/// `[queues.X] service_level`.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServiceLevel {
+    /// Answered within this, a caller was served well. Default `"20s"`.
+    #[serde(with = "crate::time::WithinDay")]
+    pub within: Duration,
+    /// Who hangs up within this did not really want to wait. Default `"5s"`.
+    #[serde(with = "crate::time::WithinDay")]
+    pub short: Duration,
+    /// The share of callers, in percent, that is to be served well; below it an alarm is raised.
+    /// Default: none.
+    pub target: Option<u8>,
+}
+
+impl Default for ServiceLevel {
+    fn default() -> Self {
+        Self { within: Duration::from_secs(20), short: Duration::from_secs(5), target: None }
     }
 }
 
@@ -325,6 +348,10 @@ impl Config {
                 let what = "each step of `widen` must come later than the one before it";
                 faults.push(fault(&["queues", id, "widen"], what.to_owned()));
             }
+        }
+        if queue.service_level.target.is_some_and(|target| !(1..=100).contains(&target)) {
+            let what = "a target is from 1 to 100 percent";
+            faults.push(fault(&["queues", id, "service_level", "target"], what.to_owned()));
         }
         positive(&["queues", id, "ring_timeout"], queue.ring_timeout, faults);
         positive(&["queues", id, "max_wait"], queue.max_wait, faults);

@@ -16,6 +16,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::cdr::entry::TrunkState;
+use crate::id::QueueId;
+use crate::report::service::Level;
+use crate::shell::figures::QueueService;
 use crate::shell::ledger::Health;
 use crate::shell::media::Figures;
 use crate::shell::sip::Counts;
@@ -85,14 +88,14 @@ impl Metrics {
     pub fn page(
         &self,
         status: Option<NodeStatus>,
-        trunks: Vec<TrunkView>,
+        (trunks, queues): (Vec<TrunkView>, Vec<(QueueId, QueueService)>),
         health: Health,
         head: u64,
     ) -> String {
         let mut counted = Registry::with_prefix("strowger");
         self.register(&mut counted);
         let mut held = Registry::with_prefix("strowger");
-        held.register_collector(Box::new(Held { status, trunks, health, head }));
+        held.register_collector(Box::new(Held { status, trunks, queues, health, head }));
         let mut page = String::new();
         encode_registry(&mut page, &held).expect("writing to a String cannot fail");
         encode(&mut page, &counted).expect("writing to a String cannot fail");
@@ -133,6 +136,7 @@ impl Metrics {
 struct Held {
     status: Option<NodeStatus>,
     trunks: Vec<TrunkView>,
+    queues: Vec<(QueueId, QueueService)>,
     health: Health,
     head: u64,
 }
@@ -171,6 +175,7 @@ impl Collector for Held {
             counter(&mut encoder, "notifies", "NOTIFYs sent", status.notifies_total)?;
         }
         self.encode_trunks(&mut encoder)?;
+        self.encode_queues(&mut encoder)?;
         let health = &self.health;
         let waiting = health.waiting as u64;
         gauge(&mut encoder, "switch_up", "1: it answers", u64::from(self.status.is_some()))?;
@@ -224,6 +229,50 @@ impl Held {
     }
 }
 
+impl Held {
+    /// The figures of queues: of callers who came lately, and of today's.
+    fn encode_queues(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        type Count = fn(&QueueService) -> u64;
+        let counts: [(&str, &str, Count); 6] = [
+            ("queue_waiting", "Callers who wait and came lately", |it| it.lately.waiting),
+            ("queue_below_target", "1: the service level is below", |it| u64::from(it.alarm)),
+            ("queue_offered_today", "Callers who came today", |it| it.today.offered),
+            ("queue_answered_today", "Of those: answered", |it| it.today.answered),
+            ("queue_abandoned_today", "Of those: hung up", |it| it.today.abandoned),
+            ("queue_overflowed_today", "Of those: sent on", |it| it.today.overflowed),
+        ];
+        for (name, help, count) in counts {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (queue, service) in &self.queues {
+                let gauge = ConstGauge::new(count(service));
+                gauge.encode(family.encode_family(&[("queue", queue.as_str())])?)?;
+            }
+        }
+        let help = "Shares of callers who came lately";
+        let name = "queue_service_percent";
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (queue, service) in &self.queues {
+            for level in Level::ALL {
+                let Some(percent) = service.lately.level(level) else { continue };
+                let labels = [("queue", queue.as_str()), ("share", level.name())];
+                ConstGauge::new(percent).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        let help = "Waits of callers who came lately";
+        let name = "queue_wait_seconds";
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (queue, service) in &self.queues {
+            for (percent, label) in [(50, "0.5"), (90, "0.9"), (95, "0.95"), (99, "0.99")] {
+                let Some(wait) = service.lately.waits.quantile(percent) else { continue };
+                let labels = [("queue", queue.as_str()), ("quantile", label)];
+                let wait = ConstGauge::new(wait.as_secs_f64());
+                wait.encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
     let gauge = ConstGauge::new(value);
     gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
@@ -237,6 +286,7 @@ fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::service::{Figures, Terms};
     use crate::switch::request::ServerView;
     use crate::time::{Duration, Wall};
 
@@ -247,7 +297,7 @@ mod tests {
         metrics.switch_step.observe(5e-6);
         let status = NodeStatus { calls: 7, calls_total: 9, ..NodeStatus::default() };
 
-        let page = metrics.page(Some(status), vec![trunk()], health(), 12);
+        let page = metrics.page(Some(status), (vec![trunk()], vec![queue()]), health(), 12);
 
         for line in [
             "strowger_calls 7",
@@ -260,6 +310,9 @@ mod tests {
             "strowger_trunk_registered{trunk=\"itsp\"} 0.0",
             "strowger_trunk_calls{trunk=\"itsp\"} 4.0",
             "strowger_trunk_latency_seconds{trunk=\"itsp\"} 0.02",
+            "strowger_queue_offered_today{queue=\"sales\"} 4",
+            "strowger_queue_below_target{queue=\"sales\"} 1",
+            "strowger_queue_service_percent{queue=\"sales\",share=\"answered\"} 75.0",
         ] {
             assert!(page.lines().any(|found| found == line), "{line} is not in\n{page}");
         }
@@ -269,7 +322,7 @@ mod tests {
 
     #[test]
     fn a_switch_that_does_not_answer_is_told() {
-        let page = Metrics::default().page(None, Vec::new(), health(), 12);
+        let page = Metrics::default().page(None, (Vec::new(), Vec::new()), health(), 12);
         assert!(page.contains("strowger_switch_up 0\n"));
         assert!(!page.contains("strowger_calls "));
     }
@@ -291,6 +344,13 @@ mod tests {
             calls_max: 30,
             servers: vec![server(false, 900), server(true, 20)],
         }
+    }
+
+    fn queue() -> (QueueId, QueueService) {
+        let figures = Figures { offered: 4, answered: 4, answered_within: 3, ..Figures::default() };
+        let today = figures.clone();
+        let terms = Terms::default();
+        ("sales".into(), QueueService { terms, lately: figures, today, alarm: true })
     }
 
     fn health() -> Health {

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod clock;
 pub mod driver;
 pub mod entropy;
+pub mod figures;
 pub mod grpc;
 pub mod http;
 pub mod ledger;

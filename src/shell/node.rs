@@ -23,6 +23,7 @@ use crate::rng::Rng;
 use crate::shell::board::Board;
 use crate::shell::clock::Clock;
 use crate::shell::driver::{self, Ends, Orders};
+use crate::shell::figures::{Live, Terms};
 use crate::shell::grpc::handle::{Asked, SwitchHandle};
 use crate::shell::http::{self, HttpError, Pages};
 use crate::shell::ledger::{self, Ledger, LedgerError};
@@ -101,6 +102,7 @@ impl Node {
         let recordings = recordings_folder(&config)?;
         let keyring = keyring(&config, &recordings)?;
         let ledger = open_ledger(&config, clock.clone(), &keyring)?;
+        ledger.count_service(terms(&config), clock.wall())?;
         let grpc_server = grpc::Listener::bind(&config.grpc).await?;
         let http_server = http::bind(&config.http).await?;
         let (media_sender, media_events) = bounded(MEDIA_EVENTS_MAX);
@@ -138,7 +140,7 @@ impl Node {
         let switch = handle(orders.clone(), reload_sender);
         let (stop, stopped) = watch::channel(false);
         let sweeper = sweeper(&config, &clock, &ledger, (&archive, growing));
-        let reloaded = (orders.clone(), tls, archive.keyring.clone());
+        let reloaded = (orders.clone(), tls, archive.keyring.clone(), ledger.service().clone());
         let servers = vec![
             tokio::spawn(sweep(sweeper, clock.clone())),
             tokio::spawn(reload_on_demand(config, reread, reloaded, reloads)),
@@ -168,14 +170,15 @@ impl Node {
         stopped: &watch::Receiver<bool>,
     ) {
         let (ledger, switch, until) = (self.ledger.clone(), self.switch.clone(), stopped.clone());
+        let told = clock.clone();
         self.servers.push(tokio::spawn(async move {
-            if let Err(error) = grpc.serve(ledger, switch, clock, archive, board, when(until)).await
+            if let Err(error) = grpc.serve(ledger, switch, told, archive, board, when(until)).await
             {
                 tracing::error!(%error, "gRPC ended");
             }
         }));
         let (ledger, switch) = (self.ledger.clone(), self.switch.clone());
-        let pages = Pages { ledger, switch, metrics };
+        let pages = Pages { ledger, switch, metrics, clock: clock.clone() };
         let until = stopped.clone();
         self.servers.push(tokio::spawn(async move {
             if let Err(error) = http::serve(http, pages, when(until)).await {
@@ -231,7 +234,7 @@ fn handle(orders: Orders, reloads: mpsc::Sender<oneshot::Sender<Reload>>) -> Swi
 async fn reload_on_demand(
     started: Config,
     mut reread: Reread,
-    (orders, tls, keyring): (Orders, Tls, Keyring),
+    (orders, tls, keyring, service): (Orders, Tls, Keyring, Live),
     mut asked: mpsc::Receiver<oneshot::Sender<Reload>>,
 ) {
     let mut version = 1;
@@ -245,6 +248,7 @@ async fn reload_on_demand(
                 }
                 Ok(()) if orders.plan(config.plan(version + 1), config.secrets()) => {
                     version += 1;
+                    service.agree(terms(&config));
                     // Against what was started: a restart that is due stays due.
                     let changes = Changes::between(&started, &config);
                     let restart_for = changes.restart.into_iter().map(str::to_owned).collect();
@@ -387,6 +391,11 @@ fn complete(path: &Path, keyring: &Keyring) -> Option<Recorded> {
         fault: Some("cut off with the process".to_owned()),
         gaps: margin::read(path),
     })
+}
+
+/// What the figures of queues go by.
+fn terms(config: &Config) -> Terms {
+    Terms::new(&config.acd.queues, &config.node.zone)
 }
 
 fn open_ledger(config: &Config, clock: Clock, keyring: &Keyring) -> Result<Ledger, LedgerError> {

@@ -31,3 +31,4 @@ mod speech;
 mod transfers;
 mod trunks;
 mod volume;
+mod watching;

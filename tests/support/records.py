@@ -63,12 +63,26 @@ def main():
     parser.add_argument("--max-in-flight", type=int, default=0)
     parser.add_argument("--records-only", action="store_true")
     parser.add_argument("--health", action="store_true", help="ask grpc.health.v1 and end")
+    parser.add_argument("--watch", action="store_true", help="Events.Watch instead")
+    parser.add_argument("--facts", default="", help="Records.Facts of this call instead")
     options = parser.parse_args()
     channel = grpc.insecure_channel(options.node)
     if options.health:
         health = Service(channel, "grpc.health.v1.Health")
         show_health = json_format.MessageToDict(health.call("Check", {}))
         print(json.dumps(show_health), flush=True)
+        return 0
+    if options.watch or options.facts:
+        name, method, fields = ("Events", "Watch", {})
+        if options.facts:
+            name, method, fields = ("Records", "Facts", {"call_id": options.facts})
+        try:
+            for change in Service(channel, f"strowger.v1.{name}").call(method, fields, stream=True):
+                told = json_format.MessageToDict(change, preserving_proto_field_name=True)
+                print(json.dumps(told), flush=True)
+        except grpc.RpcError as error:
+            print(json.dumps({"error": error.code().name, "details": error.details()}), flush=True)
+            return 1
         return 0
     records = Service(channel, "strowger.v1.Records")
     wanted = {"consumer": options.consumer, "start": start(options.start)}

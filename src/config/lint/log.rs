@@ -60,9 +60,9 @@ const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 /// The name that everything of ours logs under.
 const OURS: &str = "strowger";
 /// The modules of the library.
-const MODULES: [&str; 16] = [
+const MODULES: [&str; 17] = [
     "time", "rng", "id", "rtp", "sdp", "audio", "sip", "cdr", "acd", "ivr", "media", "route",
-    "call", "switch", "config", "shell",
+    "call", "report", "switch", "config", "shell",
 ];
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ use crossbeam_queue::ArrayQueue;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
+use crate::id::QueueId;
+use crate::shell::figures::Live;
 use crate::shell::grpc::handle::{AskError, SwitchHandle};
 use crate::switch::request::{Reply, Request, Subject, View};
 use crate::time::Duration;
@@ -87,9 +89,16 @@ impl Board {
     }
 
     /// Keeps the table up to date. Never ends.
-    pub async fn run(self, switch: SwitchHandle) {
+    pub async fn run(self, switch: SwitchHandle, service: Live) {
         loop {
-            self.0.wake.notified().await;
+            tokio::select! {
+                () = self.0.wake.notified() => {}
+                queues = service.news() => {
+                    self.touch(queues);
+                    sleep(PAUSE).await;
+                    continue;
+                }
+            }
             let wanted = self.0.wanted.load(SeqCst);
             if let Err(error) = self.look(&switch).await {
                 tracing::debug!(%error, "nothing is told to those who watch");
@@ -100,6 +109,15 @@ impl Board {
             }
             sleep(PAUSE).await;
         }
+    }
+
+    /// Has it told that the figures of queues have changed.
+    fn touch(&self, queues: BTreeSet<QueueId>) {
+        let mut table = self.table();
+        for queue in queues {
+            table.touch(&Subject::Queue(queue));
+        }
+        self.0.version.send_replace(table.version());
     }
 
     /// Takes over how things are that have changed.

@@ -60,6 +60,18 @@ impl Table {
         self.forget();
     }
 
+    /// Notes that something that belongs to a thing has changed, if the thing is there.
+    pub fn touch(&mut self, subject: &Subject) {
+        let Some(thing) = self.things.get_mut(subject).filter(|thing| thing.view.is_some()) else {
+            return;
+        };
+        self.order.remove(&thing.version);
+        self.version += 1;
+        thing.version = self.version;
+        thing.changes += 1;
+        self.order.insert(self.version, subject.clone());
+    }
+
     /// Notes how everything is: what is not among these is gone.
     pub fn set_all(&mut self, views: Vec<View>) {
         let there: BTreeSet<Subject> = views.iter().map(View::subject).collect();
@@ -191,6 +203,9 @@ mod tests {
         table.set(name("a"), Some(queue("a", 3)));
         table.set(name("b"), Some(queue("b", 2)));
         assert_eq!(shown(&watcher.next(&table)), ["a 3"], "what did not change is not told");
+        table.touch(&name("a"));
+        table.touch(&name("c"));
+        assert_eq!(shown(&watcher.next(&table)), ["a 3"], "and who is not there cannot be touched");
         table.set(name("b"), None);
         table.set(name("c"), None);
         assert_eq!(shown(&watcher.next(&table)), ["b gone"], "who was never there is not told");

@@ -290,7 +290,7 @@ fn sound(legs: &[proto::CallLeg]) -> [String; 3] {
 
 fn queues_table(found: &[proto::Queue], _: &Shown<'_>) -> String {
     let headings =
-        ["QUEUE", "NUMBER", "STRATEGY", "WAITING", "LONGEST", "LOGGED IN", "FREE", "BUSY"];
+        ["QUEUE", "NUMBER", "STRATEGY", "WAITING", "LONGEST", "LOGGED IN", "FREE", "BUSY", "LEVEL"];
     let mut table = Table::new(headings);
     for queue in found {
         table.row([
@@ -302,9 +302,18 @@ fn queues_table(found: &[proto::Queue], _: &Shown<'_>) -> String {
             queue.agents_logged_in.to_string(),
             queue.agents_available.to_string(),
             queue.agents_busy.to_string(),
+            service_level(queue),
         ]);
     }
     table.text()
+}
+
+/// The share of callers who were served well lately, marked if that is too little.
+fn service_level(queue: &proto::Queue) -> String {
+    let lately = queue.lately.as_ref();
+    let percent = lately.and_then(|lately| lately.percent.get("offered_less_short"));
+    let mark = if queue.below_target { " BELOW TARGET" } else { "" };
+    percent.map_or_else(|| "-".to_owned(), |percent| format!("{percent:.0} %{mark}"))
 }
 
 fn callers_table(found: &[proto::WaitingCaller], _: &Shown<'_>) -> String {

@@ -11,7 +11,6 @@ use super::{agents, calls, phones, queues, trunks};
 use crate::id::CallId;
 use crate::shell::board::table::{Step, Watcher};
 use crate::shell::board::{Board, WATCHERS_MAX, Watch};
-use crate::shell::clock::Clock;
 use crate::shell::proto::events_server::Events;
 use crate::shell::proto::{self, WatchKind, change::What};
 use crate::switch::request::{Subject, View};
@@ -23,7 +22,8 @@ const NAMES_MAX: usize = 1000;
 
 pub struct Service {
     pub board: Board,
-    pub clock: Clock,
+    /// What tells queues with their figures.
+    pub queues: queues::Service,
 }
 
 #[tonic::async_trait]
@@ -38,7 +38,7 @@ impl Events for Service {
         let full = || Status::resource_exhausted(format!("{WATCHERS_MAX} watch already"));
         let watch = self.board.watch().await.ok_or_else(full)?;
         let (out, changes) = mpsc::channel(UNTAKEN_MAX);
-        tokio::spawn(tell(watch, filter, self.clock.clone(), out));
+        tokio::spawn(tell(watch, filter, self.queues.clone(), out));
         Ok(Response::new(ReceiverStream::new(changes)))
     }
 }
@@ -47,7 +47,7 @@ impl Events for Service {
 async fn tell(
     mut watch: Watch,
     filter: Filter,
-    clock: Clock,
+    queues: queues::Service,
     out: mpsc::Sender<Result<proto::Change, Status>>,
 ) {
     let mut watcher = Watcher::new(move |subject: &Subject| filter.wants(subject));
@@ -60,8 +60,8 @@ async fn tell(
             }
         }
         for step in steps {
-            let mut change = change(step);
-            change.time = Some(time(clock.wall()));
+            let mut change = change(step, &queues);
+            change.time = Some(time(queues.clock.wall()));
             if out.send(Ok(change)).await.is_err() {
                 return;
             }
@@ -69,7 +69,7 @@ async fn tell(
     }
 }
 
-fn change(step: Step) -> proto::Change {
+fn change(step: Step, with_figures: &queues::Service) -> proto::Change {
     let (what, merged) = match step {
         Step::Began => (What::SnapshotBegan(proto::SnapshotBegan {}), 0),
         Step::Done => (What::SnapshotDone(proto::SnapshotDone {}), 0),
@@ -79,7 +79,7 @@ fn change(step: Step) -> proto::Change {
                 View::Agent(view) => What::Agent(agents::agent(view)),
                 View::Call(view) => What::Call(calls::call(view)),
                 View::Phone(view) => What::Phone(phones::phone(view)),
-                View::Queue(view) => What::Queue(queues::queue(view)),
+                View::Queue(view) => What::Queue(with_figures.queue(view)),
                 View::Trunk(view) => What::Trunk(trunks::trunk(view)),
             };
             (what, merged)

@@ -127,8 +127,10 @@ impl Listener {
         let (reporter, health) = tonic_health::server::health_reporter();
         let compiled = "the contract was compiled with the program";
         let records = records::Service::new(ledger.clone(), clock.clone());
-        let events = events::Service { board: board.clone(), clock: clock.clone() };
-        let looks = board.run(switch.clone());
+        let service = ledger.service().clone();
+        let looks = board.clone().run(switch.clone(), service.clone());
+        let queues = queues::Service { switch: switch.clone(), service, clock: clock.clone() };
+        let events = events::Service { board, queues: queues.clone() };
         let recordings = recordings::Service::new(ledger.clone(), clock, archive);
         let node = node::Service { switch: switch.clone(), ledger: ledger.clone() };
         let router = server
@@ -159,9 +161,7 @@ impl Listener {
             .add_service(proto::conferences_server::ConferencesServer::new(conferences::Service {
                 switch: switch.clone(),
             }))
-            .add_service(proto::queues_server::QueuesServer::new(queues::Service {
-                switch: switch.clone(),
-            }))
+            .add_service(proto::queues_server::QueuesServer::new(queues))
             .add_service(proto::phones_server::PhonesServer::new(phones::Service {
                 switch: switch.clone(),
             }))

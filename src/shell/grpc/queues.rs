@@ -4,12 +4,19 @@ use tonic::{Request, Response, Status};
 
 use super::convert::{duration, name, time};
 use super::handle::{SwitchHandle, unexpected};
+use crate::id::QueueId;
+use crate::report::service::{Figures, Level};
+use crate::shell::clock::Clock;
+use crate::shell::figures::Live;
 use crate::shell::proto;
 use crate::shell::proto::queues_server::Queues;
 use crate::switch::request::{self, CallerView, QueueView, Reply};
 
+#[derive(Clone)]
 pub struct Service {
     pub switch: SwitchHandle,
+    pub service: Live,
+    pub clock: Clock,
 }
 
 #[tonic::async_trait]
@@ -20,11 +27,29 @@ impl Queues for Service {
     ) -> Result<Response<proto::ListQueuesResponse>, Status> {
         match self.switch.ask(request::Request::Queues).await? {
             Reply::Queues(queues) => {
-                let queues = queues.into_iter().map(queue).collect();
+                let queues = queues.into_iter().map(|view| self.queue(view)).collect();
                 Ok(Response::new(proto::ListQueuesResponse { queues }))
             }
             other => Err(unexpected(&other)),
         }
+    }
+
+    async fn list_quarters(
+        &self,
+        request: Request<proto::ListQuartersRequest>,
+    ) -> Result<Response<proto::ListQuartersResponse>, Status> {
+        let queue: QueueId = request.into_inner().queue.as_str().into();
+        let asked = request::Request::Callers { queue: queue.clone(), most: 0 };
+        match self.switch.ask(asked).await? {
+            Reply::Callers(..) => {}
+            other => return Err(unexpected(&other)), // there is no such queue
+        }
+        let quarters = self.service.quarters(&queue).into_iter();
+        let quarters = quarters.map(|(began, figures)| proto::Quarter {
+            begin_time: Some(time(began)),
+            figures: Some(service_figures(&figures)),
+        });
+        Ok(Response::new(proto::ListQuartersResponse { quarters: quarters.collect() }))
     }
 
     async fn list_callers(
@@ -67,7 +92,47 @@ fn caller(view: CallerView) -> proto::WaitingCaller {
     }
 }
 
-pub fn queue(view: QueueView) -> proto::Queue {
+impl Service {
+    /// A queue with its figures of this moment.
+    pub fn queue(&self, view: QueueView) -> proto::Queue {
+        let service = self.service.queue(&view.queue, self.clock.wall());
+        proto::Queue {
+            lately: Some(service_figures(&service.lately)),
+            today: Some(service_figures(&service.today)),
+            below_target: service.alarm,
+            service_within: Some(duration(service.terms.within)),
+            service_target: service.terms.target.map(u32::from),
+            ..queue(view)
+        }
+    }
+}
+
+fn service_figures(figures: &Figures) -> proto::ServiceFigures {
+    let level = |level: &Level| Some((level.name().to_owned(), figures.level(*level)?));
+    let quantile = |percent| figures.waits.quantile(percent).map(duration);
+    proto::ServiceFigures {
+        offered: figures.offered,
+        answered: figures.answered,
+        answered_within: figures.answered_within,
+        abandoned: figures.abandoned,
+        abandoned_within: figures.abandoned_within,
+        abandoned_short: figures.abandoned_short,
+        overflowed: figures.overflowed,
+        moved: figures.moved,
+        cut_off: figures.cut_off,
+        waiting: figures.waiting,
+        waiting_beyond: figures.waiting_beyond,
+        percent: Level::ALL.iter().filter_map(level).collect(),
+        answer_mean: figures.answer_mean().map(duration),
+        wait_p50: quantile(50),
+        wait_p90: quantile(90),
+        wait_p95: quantile(95),
+        wait_p99: quantile(99),
+        wait_longest: (figures.waits.count() > 0).then(|| duration(figures.waits.longest())),
+    }
+}
+
+fn queue(view: QueueView) -> proto::Queue {
     proto::Queue {
         queue: view.queue.to_string(),
         number: view.number,
@@ -77,5 +142,6 @@ pub fn queue(view: QueueView) -> proto::Queue {
         agents_logged_in: view.agents_logged_in,
         agents_available: view.agents_available,
         agents_busy: view.agents_busy,
+        ..proto::Queue::default()
     }
 }

@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 use crate::config::sections::Http;
+use crate::shell::clock::Clock;
 use crate::shell::grpc::handle::SwitchHandle;
 use crate::shell::ledger::Ledger;
 use crate::shell::metrics::Metrics;
@@ -34,6 +35,7 @@ pub struct Pages {
     pub ledger: Ledger,
     pub switch: SwitchHandle,
     pub metrics: Metrics,
+    pub clock: Clock,
 }
 
 /// Takes the address.
@@ -109,7 +111,8 @@ async fn metrics(State(pages): State<Pages>) -> impl IntoResponse {
         Ok(Ok(_) | Err(_)) | Err(_) => Vec::new(),
     };
     let head = *pages.ledger.head().borrow();
-    let page = pages.metrics.page(status, trunks, pages.ledger.health(), head);
+    let queues = pages.ledger.service().queues(pages.clock.wall());
+    let page = pages.metrics.page(status, (trunks, queues), pages.ledger.health(), head);
     ([(header::CONTENT_TYPE, OPEN_METRICS)], page)
 }
 

@@ -30,6 +30,7 @@ use crate::cdr::entry::Entry;
 use crate::cdr::record::CallRecord;
 use crate::id::CallId;
 use crate::media::control::Recorded;
+use crate::shell::figures::{Live, Terms};
 use crate::shell::limited::{LimitedSender, limited};
 use crate::time::{Duration, Wall};
 use place::Place;
@@ -38,6 +39,9 @@ use writer::{Job, Order, Writer};
 /// Rows and bytes of text that are read at once.
 const PAGE_ROWS_MAX: usize = 500;
 const PAGE_BYTES_MAX: usize = 1 << 20;
+
+/// What is counted of the past: two days.
+const HISTORY_US: i64 = 2 * 24 * 60 * 60 * 1_000_000;
 
 /// Orders of gRPC clients that wait for the writer; one more waits in its own task.
 const ORDERS_MAX: usize = 256;
@@ -72,6 +76,7 @@ struct Shared {
     state: Arc<State>,
     /// Connections that nobody uses at the moment.
     readers: Mutex<Vec<Connection>>,
+    service: Live,
     writer: Mutex<Option<JoinHandle<()>>>,
     /// When the node is last known to have lived before this start.
     last_alive: Option<Wall>,
@@ -138,7 +143,7 @@ impl Ledger {
         let (jobs, jobs_in) = limited(config.entries_max);
         let (orders, orders_in) = bounded(ORDERS_MAX);
         let (head_out, head) = watch::channel(end.sequence);
-        let state = Arc::new(State::default());
+        let (state, service) = (Arc::new(State::default()), Live::default());
         state.running.store(true, Relaxed);
         let writer = Writer {
             db,
@@ -151,6 +156,7 @@ impl Ledger {
             orders: orders_in,
             head: head_out,
             state: Arc::clone(&state),
+            service: service.clone(),
             _lock: lock,
         };
         let thread = std::thread::Builder::new()
@@ -166,6 +172,7 @@ impl Ledger {
             head,
             state,
             readers: Mutex::default(),
+            service,
             writer: Mutex::new(Some(thread)),
             last_alive,
         };
@@ -294,6 +301,24 @@ impl Ledger {
     /// If the disk cannot be read.
     pub fn record(&self, call: CallId) -> Result<Option<(u64, CallRecord)>, LedgerError> {
         self.read(|db| store::record_of(db, call, &self.shared.node))
+    }
+
+    /// The service level of queues, of what is durable.
+    pub fn service(&self) -> &Live {
+        &self.shared.service
+    }
+
+    /// Counts the callers of queues of the last two days. To be called before anything is
+    /// appended; what comes later is counted as soon as it is durable.
+    ///
+    /// # Errors
+    ///
+    /// If the disk cannot be read.
+    pub fn count_service(&self, terms: Terms, now: Wall) -> Result<(), LedgerError> {
+        let service = self.service();
+        service.agree(terms);
+        let from = self.first_since(Wall::from_micros(now.as_micros() - HISTORY_US))?;
+        self.read(|db| store::visits(db, from, &mut |entry| service.count(entry, now)))
     }
 
     /// The facts of a call after the sequence `after`, in order, a bounded number; none if there

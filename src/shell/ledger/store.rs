@@ -214,6 +214,23 @@ pub fn facts_of(
     Ok(facts)
 }
 
+/// The entries about callers in queues from `from` on, in order, each given to `count`.
+pub fn visits(
+    db: &Connection,
+    from: u64,
+    count: &mut dyn FnMut(&Entry),
+) -> Result<(), LedgerError> {
+    let mut query = db.prepare_cached(
+        "SELECT body FROM entries WHERE sequence >= ?1 AND record = 0 \
+         AND instr(body, '\"fact\":\"queue') > 0 ORDER BY sequence",
+    )?;
+    let mut rows = query.query([place(from)])?;
+    while let Some(row) = rows.next()? {
+        count(&serde_json::from_str(row.get_ref(0)?.as_str().map_err(broken)?)?);
+    }
+    Ok(())
+}
+
 /// When the oldest entry that is kept happened; none in an empty ledger.
 pub fn oldest(db: &Connection) -> Result<Option<Wall>, LedgerError> {
     let mut query = db.prepare_cached("SELECT at FROM entries ORDER BY sequence LIMIT 1")?;

@@ -15,6 +15,7 @@ use super::store::{self, End};
 use super::{LedgerError, State};
 use crate::cdr::config::Config;
 use crate::cdr::entry::Entry;
+use crate::shell::figures::Live;
 use crate::time::{Duration, Wall};
 
 /// How often the ledger looks for what is too old.
@@ -68,6 +69,8 @@ pub struct Writer {
     pub orders: Receiver<Order>,
     pub head: watch::Sender<u64>,
     pub state: Arc<State>,
+    /// Counts what is durable.
+    pub service: Live,
     /// Keeps other processes out as long as the writer lives.
     pub _lock: File,
 }
@@ -217,6 +220,11 @@ impl Writer {
         self.state.appended.fetch_add(entries as u64, Relaxed);
         self.state.waiting.fetch_sub(batch.jobs.len(), Relaxed);
         self.state.commits.fetch_add(1, Relaxed);
+        for job in &batch.jobs {
+            if let Job::Entry(entry) = job {
+                self.service.count(entry, began);
+            }
+        }
         let took = (self.clock)().since(began).as_micros();
         self.state.commit_us.fetch_add(u64::try_from(took).unwrap_or(u64::MAX), Relaxed);
         for (order, answer) in batch.orders.drain(..).zip(answers) {

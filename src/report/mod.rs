@@ -1,0 +1,4 @@
+//! Figures folded from ledger entries, the same live and afterwards.
+
+pub mod service;
+pub mod waits;

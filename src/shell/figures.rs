@@ -1,0 +1,176 @@
+//! The service level of queues, live: the ledger's writer counts what it has made durable.
+//!
+//! Who reads waits for the writer, or the writer for him, for some microseconds; the Switch waits
+//! for neither. An alarm is raised and taken back in the log, and told to whoever watches.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::tz::TimeZone;
+use tokio::sync::Notify;
+use tracing::{info, warn};
+
+use crate::acd::config::Queue;
+use crate::cdr::entry::Entry;
+use crate::id::QueueId;
+use crate::report::service::{self, Figures, Level, Service, lately};
+use crate::time::Wall;
+
+/// What the configuration says about figures.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    queues: BTreeMap<QueueId, service::Terms>,
+    zone: TimeZone,
+}
+
+impl Terms {
+    /// `zone` is the node's: its days begin at midnight there.
+    pub fn new(queues: &BTreeMap<QueueId, Queue>, zone: &str) -> Self {
+        let terms = |queue: &Queue| {
+            let level = queue.service_level;
+            service::Terms { within: level.within, short: level.short, target: level.target }
+        };
+        let queues = queues.iter().map(|(id, queue)| (id.clone(), terms(queue))).collect();
+        Self { queues, zone: TimeZone::get(zone).unwrap_or(TimeZone::UTC) }
+    }
+}
+
+/// The figures of all queues; clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Live(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    wake: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    service: Service,
+    terms: Option<Terms>,
+    /// Queues whose figures have changed since somebody was told.
+    news: BTreeSet<QueueId>,
+}
+
+/// How well a queue serves its callers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueueService {
+    pub terms: service::Terms,
+    /// Callers who came in this quarter of an hour or the one before.
+    pub lately: Figures,
+    /// Callers who came since midnight.
+    pub today: Figures,
+    /// The target is missed.
+    pub alarm: bool,
+}
+
+impl Live {
+    /// Takes over a configuration.
+    pub fn agree(&self, terms: Terms) {
+        let mut state = self.state();
+        state.service.agree(terms.queues.clone().into_iter().collect());
+        state.terms = Some(terms);
+    }
+
+    /// Counts what has become durable.
+    pub fn count(&self, entry: &Entry, now: Wall) {
+        let mut state = self.state();
+        let Some(queue) = state.service.apply(entry) else { return };
+        if let Some(alarm) = state.service.judge(&queue, now) {
+            let level = state.service.figures(&queue, lately(now), now).level(ALARMING);
+            let percent = level.unwrap_or_default().round();
+            match alarm {
+                true => warn!(%queue, percent, "service level below the target"),
+                false => info!(%queue, percent, "service level as it should be"),
+            }
+        }
+        state.news.insert(queue);
+        self.0.wake.notify_one();
+    }
+
+    /// Waits until figures have changed: those of these queues.
+    pub async fn news(&self) -> BTreeSet<QueueId> {
+        self.0.wake.notified().await;
+        std::mem::take(&mut self.state().news)
+    }
+
+    /// A queue at this moment.
+    pub fn queue(&self, queue: &QueueId, now: Wall) -> QueueService {
+        let state = self.state();
+        let zone = state.terms.as_ref().map(|terms| &terms.zone);
+        QueueService {
+            terms: state.service.terms_of(queue),
+            lately: state.service.figures(queue, lately(now), now),
+            today: state.service.figures(queue, midnight(now, zone), now),
+            alarm: state.service.misses_target(queue),
+        }
+    }
+
+    /// Every configured queue at this moment.
+    pub fn queues(&self, now: Wall) -> Vec<(QueueId, QueueService)> {
+        let known: Vec<QueueId> = {
+            let state = self.state();
+            let terms = state.terms.iter();
+            terms.flat_map(|terms| terms.queues.keys().cloned()).collect()
+        };
+        known.into_iter().map(|queue| (queue.clone(), self.queue(&queue, now))).collect()
+    }
+
+    /// The quarters of an hour of a queue, the oldest first.
+    pub fn quarters(&self, queue: &QueueId) -> Vec<(Wall, Figures)> {
+        self.state().service.quarters(queue)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// When the day of `now` began.
+fn midnight(now: Wall, zone: Option<&TimeZone>) -> Wall {
+    let began = jiff::Timestamp::from_microsecond(now.as_micros()).ok().and_then(|at| {
+        let day = at.to_zoned(zone.cloned().unwrap_or(TimeZone::UTC)).start_of_day().ok()?;
+        Some(Wall::from_micros(day.timestamp().as_microsecond()))
+    });
+    began.unwrap_or(now)
+}
+
+/// The share that `target` is about.
+const ALARMING: Level = Level::OfferedLessShort;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cdr::entry::{Fact, QueueLeft};
+    use crate::id::CallId;
+    use crate::time::Duration;
+
+    #[test]
+    fn a_day_begins_at_midnight_of_the_node() {
+        let noon = "2026-11-30T04:00:00Z".parse::<jiff::Timestamp>().unwrap();
+        let shanghai = TimeZone::get("Asia/Shanghai").unwrap();
+        let now = Wall::from_micros(noon.as_microsecond());
+
+        assert_eq!(now.since(midnight(now, Some(&shanghai))), Duration::from_secs(12 * 3600));
+        assert_eq!(now.since(midnight(now, None)), Duration::from_secs(4 * 3600));
+    }
+
+    #[tokio::test]
+    async fn what_is_counted_is_news_once() {
+        let live = Live::default();
+        let call = Some(CallId::from_u64(1));
+        let at = |seconds: i64| Wall::from_micros(seconds * 1_000_000);
+        let queue = || QueueId::from("sales");
+        let queued = Fact::Queued { queue: queue(), position: 1 };
+        live.count(&Entry { at: at(1), call, fact: queued }, at(1));
+        let left = Fact::QueueLeft { queue: queue(), why: QueueLeft::Answered };
+        live.count(&Entry { at: at(9), call, fact: left }, at(9));
+
+        assert_eq!(live.news().await, [queue()].into());
+        let figures = live.queue(&queue(), at(10));
+        assert_eq!((figures.lately.offered, figures.today.answered_within), (1, 1));
+        assert!(!figures.alarm);
+        assert_eq!(live.quarters(&queue()).len(), 1);
+    }
+}
