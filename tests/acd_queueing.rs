@@ -115,6 +115,78 @@ fn each_caller_waits_exactly_as_long_as_the_line_before_him_makes_him() {
     }
 }
 
+/// Time-dependent priorities (L. Kleinrock 1964): callers of the two queues of an agent age at the
+/// rates of their weights, and wait on average as long as that makes them.
+#[test]
+fn weights_of_queues_share_the_wait_as_theory_says() {
+    for (number, (weights, loads)) in
+        (200..).zip([([1, 3], [0.4, 0.4]), ([1, 10], [0.6, 0.2]), ([2, 3], [0.3, 0.55])])
+    {
+        let rate = |class: usize| f64::from(weights[class]);
+        let load = loads[0] + loads[1];
+        let fcfs = load * TALK / (1.0 - load);
+        let ratio = 1.0 - rate(0) / rate(1);
+        let slow = fcfs / (1.0 - loads[1] * ratio);
+        let theory = [slow, fcfs - loads[0] * slow * ratio];
+
+        let mut hall = Hall::of(1, Strategy::MostIdle, number, &weights);
+        hall.share = loads[0] / load;
+        let size = 2 * batch(load, INFINITE);
+        hall.goes_on(load / TALK, INFINITE, ((1 + BATCHES) * size) as u64);
+        for class in [0, 1] {
+            let of_class = |batch: &[(CallId, f64)]| {
+                let own = batch.iter().filter(|(call, _)| hall.class[call] == class);
+                let waits: Vec<f64> = own.map(|(_, waited)| *waited).collect();
+                waits.iter().sum::<f64>() / waits.len() as f64
+            };
+            let waits: Vec<(CallId, f64)> =
+                hall.decided.iter().map(|(call, (waited, _))| (*call, *waited)).collect();
+            let Seen { mean, error } = Seen::of(waits[size..].chunks_exact(size).map(of_class));
+            let what = format!(
+                "weights {weights:?}, loads {loads:?}: class {class} waits {mean:.1} ± {:.1}, \
+                 theory says {:.1}",
+                T_99 * error,
+                theory[class]
+            );
+            println!("{what}");
+            assert!((mean - theory[class]).abs() <= T_9999 * error, "{what}");
+        }
+    }
+}
+
+/// The bound that docs/queues.md gives: nobody is served before a caller who has waited less than
+/// the ratio of their weights of that one's wait.
+#[test]
+fn nobody_is_passed_over_beyond_the_bound_of_the_weights() {
+    let weights = [1, 4];
+    let mut hall = Hall::of(3, Strategy::MostIdle, 300, &weights);
+    hall.share = 0.5;
+    hall.goes_on(3.0 * 0.97 / TALK, INFINITE, 20_000);
+    // When each was rung, in the order of time.
+    let mut rung: Vec<(f64, f64, usize)> = hall
+        .decided
+        .iter()
+        .map(|(call, (waited, _))| {
+            let came = hall.facts[call].0 as f64 / 1e6;
+            (came + waited, came, hall.class[call])
+        })
+        .collect();
+    rung.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut passed = 0;
+    for (at, (_, came, class)) in rung.iter().enumerate() {
+        // Who is rung before him though he came later has waited so much at least.
+        for (when, other, of) in &rung[at.saturating_sub(500)..at] {
+            let ratio = f64::from(weights[*class]) / f64::from(weights[*of]);
+            let least = (when - came) * ratio;
+            if other > came && when > came {
+                passed += 1;
+                assert!(when - other >= least - 1e-3, "{other} before {came} at {when}");
+            }
+        }
+    }
+    assert!(passed > 1_000, "hardly anybody was passed over: {passed}");
+}
+
 #[test]
 fn nobody_works_much_more_than_another() {
     let spread = |strategy| {
@@ -233,10 +305,13 @@ enum Event {
     HangsUp(CallId, AgentId),
 }
 
-/// A queue, its agents and its callers, in virtual time.
+/// Queues, their agents and their callers, in virtual time.
 struct Hall {
     acd: Acd,
-    queue: QueueId,
+    queues: Vec<QueueId>,
+    /// The share of the calls that come to the first queue, if there are two; and where each came.
+    share: f64,
+    class: BTreeMap<CallId, usize>,
     rng: Rng,
     now: Instant,
     coming: BinaryHeap<Reverse<(Instant, u64, Event)>>,
@@ -256,13 +331,23 @@ struct Hall {
 
 impl Hall {
     fn new(agents: u32, strategy: Strategy, seed: u64) -> Self {
+        Self::of(agents, strategy, seed, &[1])
+    }
+
+    /// A hall with a queue of each of the weights.
+    fn of(agents: u32, strategy: Strategy, seed: u64, weights: &[u8]) -> Self {
         let ids: Vec<AgentId> = (0..agents).map(|n| format!("a{n:03}").as_str().into()).collect();
-        let queue = Queue { members: ids.clone(), strategy, ..Queue::default() };
+        let queue = |(at, weight): (usize, &u8)| {
+            let weight = Some(*weight);
+            let queue = Queue { members: ids.clone(), strategy, weight, ..Queue::default() };
+            (QueueId::from(at.to_string().as_str()), queue)
+        };
+        let queues: BTreeMap<_, _> = weights.iter().enumerate().map(queue).collect();
         let long = Duration::from_secs(24 * 60 * 60);
         let acd = Settings { callers_max: 100_000, max_wait: long, ..Settings::default() };
         let config = Config {
             acd,
-            queues: [(QueueId::from("q"), queue)].into(),
+            queues: queues.clone(),
             agents: ids.iter().map(|id| (id.clone(), Agent::default())).collect(),
         };
         let (acd, mut out) = (Acd::new(), Vec::new());
@@ -275,7 +360,9 @@ impl Hall {
         }
         Self {
             acd,
-            queue: "q".into(),
+            queues: queues.into_keys().collect(),
+            share: 1.0,
+            class: BTreeMap::new(),
             rng: Rng::from_number(seed),
             now: Instant::START,
             coming: BinaryHeap::new(),
@@ -340,7 +427,10 @@ impl Hall {
                         self.plan(patience, Event::GivesUp(call));
                     }
                     let ask = Ask { entered: at, ..Ask::default() };
-                    self.acd.enter(at, call, &self.queue, ask, &mut out).expect("there is room");
+                    let class = if self.queues.len() == 1 { 0 } else { self.class_by_chance() };
+                    self.class.insert(call, class);
+                    let queue = &self.queues[class];
+                    self.acd.enter(at, call, queue, ask, &mut out).expect("there is room");
                 }
                 Event::GivesUp(call) => {
                     if let Some(came) = self.waiting.remove(&call) {
@@ -356,6 +446,11 @@ impl Hall {
             self.carry_out(out);
         }
         assert!(self.waiting.is_empty(), "nobody is forgotten");
+    }
+
+    fn class_by_chance(&mut self) -> usize {
+        let even = (self.rng.u64() >> 11) as f64 / (1_u64 << 53) as f64;
+        usize::from(even >= self.share)
     }
 
     /// Every phone that rings is answered at once.

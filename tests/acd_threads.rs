@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use strowger::acd::config::{Agent, Config, Queue, Strategy};
-use strowger::acd::{Acd, Ask, Change, Outcome, Output, State};
+use strowger::acd::config::{Absence, Agent, Config, Queue, Strategy};
+use strowger::acd::{Acd, Ask, Change, Favourite, Outcome, Output, State};
 use strowger::id::{AgentId, CallId, QueueId};
 use strowger::rng::Rng;
 use strowger::time::{Duration, Instant};
@@ -32,7 +32,8 @@ const ROUNDS: u64 = 8;
 const THREADS: u64 = 4;
 const STEPS: u32 = 1_500;
 const AGENTS: u32 = 6;
-const QUEUES: u32 = 3;
+const QUEUES: u32 = 4;
+const PROGRESSIVE: Strategy = Strategy::RingProgressively;
 
 struct World {
     acd: Acd,
@@ -61,11 +62,14 @@ impl World {
         for _ in 0..STEPS {
             let now = self.now();
             let agent = id(rng.below(AGENTS));
-            match rng.below(16) {
+            match rng.below(17) {
                 0..=3 => {
                     let call = CallId::from_u64(now.as_micros());
                     let queue: QueueId = rng.below(QUEUES).to_string().as_str().into();
-                    let ask = Ask { entered: now, ..Ask::default() };
+                    let (wait, outsider) = (Duration::from_secs(1), true);
+                    let favourite = Favourite { agent: id(rng.below(AGENTS)), wait, outsider };
+                    let favourite = (rng.below(4) == 0).then_some(favourite);
+                    let ask = Ask { entered: now, favourite, ..Ask::default() };
                     if self.acd.enter(now, call, &queue, ask, &mut out).is_ok() {
                         mine.insert(call);
                     }
@@ -98,18 +102,15 @@ impl World {
                     let config = &self.configs[rng.below(2) as usize];
                     self.acd.configure(now, config, &mut out);
                 }
+                16 => {
+                    let some = rng.below(1 + mine.len() as u32) as usize;
+                    if let Some(call) = mine.iter().nth(some) {
+                        let credit = Duration::from_secs(u64::from(rng.below(60)));
+                        self.acd.prioritise(now, *call, credit, &mut out);
+                    }
+                }
                 what => {
-                    let extension = format!("seat-{agent}").as_str().into();
-                    let change = match (what, rng.below(5)) {
-                        (13, 0) => Change::Logout,
-                        (13, 1) => Change::Away { reason: "break".into() },
-                        (13, 2) => Change::Reachable(false),
-                        (13, 3) => Change::BusyElsewhere(true),
-                        (_, 0 | 1) => Change::Login { extension },
-                        (_, 2) => Change::Reachable(true),
-                        (_, 3) => Change::BusyElsewhere(false),
-                        _ => Change::Available,
-                    };
+                    let change = whim(&mut rng, what, &agent);
                     let _ = self.acd.change(now, &agent, change, &mut out);
                 }
             }
@@ -126,6 +127,8 @@ impl World {
 
     /// With nothing in progress: nobody is lost, nothing is claimed twice or for nobody.
     fn holds(&self) {
+        // Nobody waits for one agent alone any more.
+        self.acd.tick(self.now() + Duration::from_secs(2), &mut vec![]);
         let agents = self.acd.agents();
         let mut rings: BTreeMap<CallId, u32> = BTreeMap::new();
         for agent in agents.iter().filter(|agent| agent.state == State::Ringing) {
@@ -165,6 +168,21 @@ impl World {
     }
 }
 
+/// What comes into an agent's mind; `what` is from 13 on.
+fn whim(rng: &mut Rng, what: u32, agent: &AgentId) -> Change {
+    let extension = format!("seat-{agent}").as_str().into();
+    match (what, rng.below(5)) {
+        (13, 0) => Change::Logout,
+        (13, 1) => Change::Away { reason: "break".into() },
+        (13, 2) => Change::Reachable(false),
+        (13, 3) => Change::BusyElsewhere(true),
+        (_, 0 | 1) => Change::Login { extension },
+        (_, 2) => Change::Reachable(true),
+        (_, 3) => Change::BusyElsewhere(false),
+        _ => Change::Available,
+    }
+}
+
 fn config(variant: u32) -> Config {
     let mut config = Config::default();
     config.acd.ring_timeout = Duration::from_secs(5);
@@ -172,14 +190,21 @@ fn config(variant: u32) -> Config {
     config.acd.wrap_up = Duration::from_millis(200);
     config.agents = (0..AGENTS).map(|agent| (id(agent), Agent::default())).collect();
     for (number, strategy) in
-        (0..).zip([Strategy::MostIdle, Strategy::RingAll, Strategy::RoundRobin])
+        (0..).zip([Strategy::MostIdle, Strategy::RingAll, Strategy::RoundRobin, PROGRESSIVE])
     {
-        let members = (0..4).map(|member| id((number * 2 + member + variant) % AGENTS)).collect();
-        let queue = Queue { strategy, members, callers_max: Some(20), ..Queue::default() };
+        let members: Vec<_> =
+            (0..4).map(|member| id((number * 2 + member + variant) % AGENTS)).collect();
+        let mut queue = Queue { strategy, members, callers_max: Some(20), ..Queue::default() };
+        queue.weight = Some(1 + number as u8);
+        queue.ring_next = Some(Duration::from_millis(500));
+        queue.tiers = [(queue.members[1].clone(), 2), (queue.members[3].clone(), 3)].into();
         config.queues.insert(number.to_string().as_str().into(), queue);
     }
     config.queues.get_mut("2").expect("inserted").on_empty =
         Some("hangup:480".parse().expect("a target"));
+    config.queues.get_mut("3").expect("inserted").on_empty =
+        Some("hangup:480".parse().expect("a target"));
+    config.queues.get_mut("3").expect("inserted").empty_leave = [Absence::Away].into();
     config
 }
 

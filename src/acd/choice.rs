@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 use super::config::Strategy;
 use super::core::Acd;
 use super::line::Caller;
-use super::roster::{Needs, Queue, Roster};
+use super::roster::{Member, Needs, Queue, Roster};
 use super::step::mix;
 use crate::id::SkillId;
 
@@ -27,31 +27,51 @@ pub struct Choice<'a> {
     wish: Wish<'a>,
     /// How many phones ring for him.
     offers: u32,
+    /// The tiers that serve him.
+    tiers: u64,
 }
+
+/// How good an agent is for a caller, whoever's turn it is: the least is the best. His tier, what
+/// he lacks of the preferred skills, and what is missing to the greatest proficiency.
+type Class = (u32, u32, u32);
 
 impl<'a> Choice<'a> {
     pub fn new(acd: &'a Acd, roster: &'a Roster, caller: &'a Caller, offers: u32) -> Self {
         let queue = &roster.queues[caller.queue as usize];
-        Self { acd, roster, queue, caller, wish: Wish::of(caller, queue), offers }
+        let wish = Wish::of(caller, queue);
+        let tiers = queue.open_tiers(wish.tiers(), &acd.logged_in);
+        Self { acd, roster, queue, caller, wish, offers, tiers }
     }
 
     /// The agent to be rung next, if anybody able is free.
     pub fn best(&self) -> Option<u32> {
+        if let Some(favourite) = self.caller.favourite() {
+            return Some(favourite).filter(|agent| self.is_possible(*agent));
+        }
         self.by_few_looks().or_else(|| self.by_every_look())
     }
 
     /// The best, if `LOOKS` are enough to know him.
     fn by_few_looks(&self) -> Option<u32> {
-        match self.queue.strategy {
+        if self.queue.strategy == Strategy::Skills {
+            return None;
+        }
+        match self.queue.order {
             Strategy::MostIdle => self.longest_idle(),
-            Strategy::Linear | Strategy::RingAll => self.next_in_turn(0),
+            Strategy::Linear => self.next_in_turn(0),
             Strategy::RoundRobin => {
                 let last = self.last_place();
                 let turns = &self.queue.turns;
                 self.next_in_turn(turns.partition_point(|(place, _)| Some(*place) <= last))
             }
             Strategy::Random => self.by_dice(),
-            Strategy::FewestCalls | Strategy::LeastTalk | Strategy::Skills => None,
+            Strategy::FewestCalls
+            | Strategy::LeastBusy
+            | Strategy::LeastTalk
+            | Strategy::RingAll
+            | Strategy::RingProgressively
+            | Strategy::RoundRobinTalk
+            | Strategy::Skills => None,
         }
     }
 
@@ -67,7 +87,7 @@ impl<'a> Choice<'a> {
             is_right
         });
         let mut agents = listed.map(|entry| entry.value().1);
-        agents.find(|agent| self.queue.has_member(*agent) && self.is_first_hand(*agent))
+        agents.find(|agent| self.is_first_hand(*agent))
     }
 
     /// The first free one from a turn on.
@@ -77,44 +97,45 @@ impl<'a> Choice<'a> {
         turns.into_iter().find(|agent| self.is_first_hand(*agent))
     }
 
-    /// Anyone: throws until the dice show somebody who is free, so that each is as likely.
+    /// Anyone: throws until the dice show somebody who is free, so that each is as likely as his
+    /// weight says.
     fn by_dice(&self) -> Option<u32> {
         let turns = &self.queue.turns;
         let throw = || {
+            let dice = self.acd.dice();
             // The upper half of the product lies evenly below `len`.
-            let at = (u128::from(self.acd.dice()) * turns.len() as u128) >> 64;
+            let at = (u128::from(dice) * turns.len() as u128) >> 64;
             turns.get(at as usize).map(|(_, agent)| *agent)
         };
-        (0..LOOKS).filter_map(|_| throw()).find(|agent| self.is_first_hand(*agent))
+        let is_his = |agent: &u32| {
+            let most = u64::from(self.queue.weight_max);
+            most == 1 || {
+                let weight = self.queue.member(*agent).map_or(0, |member| member.weight);
+                self.acd.dice() % most < u64::from(weight)
+            }
+        };
+        let mut thrown = (0..LOOKS).filter_map(|_| throw()).filter(is_his);
+        thrown.find(|agent| self.is_first_hand(*agent))
     }
 
     /// The best of all, each free member looked at once: the cost grows with the free agents, not
     /// with the busy.
     fn by_every_look(&self) -> Option<u32> {
         let last_place = self.last_place();
-        let dice = match self.queue.strategy {
+        let dice = match self.queue.order {
             Strategy::Random => self.acd.dice(),
             _ => 0,
         };
         let mut best = None;
-        for (agent, place) in self.queue.members_in(&self.acd.free) {
-            if !self.is_possible(agent) {
+        for member in self.queue.members_in(&self.acd.free) {
+            let agent = member.agent;
+            if member.tiers & self.tiers == 0 || !self.is_possible(agent) {
                 continue;
             }
-            let seat = self.acd.seats.at(agent);
-            let rank = match self.queue.strategy {
-                Strategy::FewestCalls => (u64::from(seat.calls.load(Ordering::Relaxed)), 0),
-                Strategy::LeastTalk => (seat.talked.load(Ordering::Relaxed), 0),
-                Strategy::Linear | Strategy::RingAll => (0, place),
-                Strategy::MostIdle => (seat.idle_since.at().as_micros(), agent),
-                Strategy::Random => (mix(dice ^ u64::from(agent)), 0),
-                Strategy::RoundRobin => {
-                    let wrapped = last_place.is_some_and(|last| place <= last);
-                    (u64::from(wrapped), place)
-                }
-                Strategy::Skills => (0, u32::MAX - self.wish.proficiency(self.roster, agent)),
-            };
-            let key = (self.caller.has_tried(agent), rank, seat.idle_since.at(), place);
+            let rank = self.rank(member, last_place, dice);
+            let idle_since = self.acd.seats.at(agent).idle_since.at();
+            let has_tried = self.caller.has_tried(agent);
+            let key = (has_tried, self.class(member), rank, idle_since, member.place);
             if best.as_ref().is_none_or(|(least, _)| key < *least) {
                 best = Some((key, agent));
             }
@@ -122,27 +143,82 @@ impl<'a> Choice<'a> {
         best.map(|(_, agent)| agent)
     }
 
+    /// Whose turn it is by the queue's order: the least is the next.
+    fn rank(&self, member: &Member, last_place: Option<u32>, dice: u64) -> (u64, u32) {
+        let seat = self.acd.seats.at(member.agent);
+        let share = |dealt: u64| dealt.saturating_mul(SHARE) / u64::from(member.weight);
+        match self.queue.order {
+            Strategy::FewestCalls => (share(seat.calls.load(Ordering::Relaxed).into()), 0),
+            Strategy::LeastBusy => (ascending(seat.load() - f64::from(member.weight).log2()), 0),
+            Strategy::LeastTalk => (share(seat.talked.load(Ordering::Relaxed)), 0),
+            Strategy::Linear
+            | Strategy::RingAll
+            | Strategy::RingProgressively
+            | Strategy::Skills => (0, member.place),
+            Strategy::MostIdle => (seat.idle_since.at().as_micros(), member.agent),
+            Strategy::Random => {
+                // The first of alarm clocks that ring at random, each at the rate of its weight.
+                let even =
+                    ((mix(dice ^ u64::from(member.agent)) >> 11) + 1) as f64 * 2_f64.powi(-53);
+                (ascending(-even.ln() / f64::from(member.weight)), 0)
+            }
+            Strategy::RoundRobin => {
+                let wrapped = last_place.is_some_and(|last| member.place <= last);
+                (u64::from(wrapped), member.place)
+            }
+            Strategy::RoundRobinTalk => (seat.turn(), 0),
+        }
+    }
+
+    fn class(&self, member: &Member) -> Class {
+        let tier = (member.tiers & self.tiers).trailing_zeros();
+        let lacks = match self.queue.strategy {
+            Strategy::Skills => u32::MAX - self.wish.proficiency(self.roster, member.agent),
+            _ => 0,
+        };
+        (tier, self.wish.shortfall(self.roster, member.agent), lacks)
+    }
+
     /// The place of the agent who was rung last.
     fn last_place(&self) -> Option<u32> {
         // Acquire: pairs with the store in `Step::rings`.
-        self.queue.place_of(self.queue.line.last_rung.load(Ordering::Acquire))
+        let last = self.queue.line.last_rung.load(Ordering::Acquire);
+        self.queue.member(last).map(|member| member.place)
     }
 
-    /// Whether a member is free, able, and may be rung.
+    /// Whether an agent is free, able, and may be rung.
     fn is_possible(&self, agent: u32) -> bool {
         self.acd.seats.at(agent).word.load().is_free()
             && (self.offers == 0 || !self.caller.has_tried(agent))
             && self.wish.is_met_by(self.roster, agent)
     }
 
-    /// As `is_possible`, and he has not refused the caller since everybody able had.
+    /// Whether an agent is such that nobody can be better for the caller: free, able, not one who
+    /// refused him since everybody able had, of the first tier, with all that is preferred.
     fn is_first_hand(&self, agent: u32) -> bool {
-        self.acd.free.contains(agent) && !self.caller.has_tried(agent) && self.is_possible(agent)
+        self.acd.free.contains(agent)
+            && !self.caller.has_tried(agent)
+            && self.queue.member(agent).is_some_and(|it| it.tiers & self.first_tier() != 0)
+            && self.is_possible(agent)
+            && self.wish.shortfall(self.roster, agent) == 0
     }
+
+    /// The lowest of the tiers that serve the caller.
+    fn first_tier(&self) -> u64 {
+        self.tiers & self.tiers.wrapping_neg()
+    }
+}
+
+/// Whole numbers in the order of these.
+fn ascending(number: f64) -> u64 {
+    let bits = number.to_bits();
+    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
 }
 
 /// Agents that are looked at before all are.
 const LOOKS: usize = 32;
+/// What one dealt by weight counts, so that a hundredth of it is still a number.
+const SHARE: u64 = 1_000;
 
 /// What a caller needs at this moment.
 pub enum Wish<'a> {
@@ -164,6 +240,12 @@ impl<'a> Wish<'a> {
         roster.agents[agent as usize].is_able(needs, step)
     }
 
+    /// The tiers that are due.
+    pub fn tiers(&self) -> u64 {
+        let (needs, step) = self.parts();
+        needs.tiers(step)
+    }
+
     pub fn proficiency(&self, roster: &Roster, agent: u32) -> u32 {
         let (needs, step) = self.parts();
         roster.agents[agent as usize].proficiency(needs, step)
@@ -174,6 +256,10 @@ impl<'a> Wish<'a> {
         let (needs, step) = self.parts();
         let (skill, needed, has) = roster.agents[agent as usize].lacking(needs, step)?;
         Some((roster.skill(skill)?, needed, has))
+    }
+
+    fn shortfall(&self, roster: &Roster, agent: u32) -> u32 {
+        roster.agents[agent as usize].shortfall(self.parts().0)
     }
 
     fn parts(&self) -> (&Needs, usize) {

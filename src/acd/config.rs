@@ -1,7 +1,7 @@
 //! `[acd]`, `[queues.X]` and `[agents.X]` of the configuration, and what no schema can find in
 //! them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Deserialize;
@@ -43,8 +43,27 @@ pub struct Settings {
     #[serde(with = "crate::time::WithinDay")]
     pub refusal_pause: Duration,
     /// Whether an agent who lets a call ring out is set away with the reason `no-answer`; never
-    /// done in a `ring-all` queue, where nobody is called in person. Default `true`.
+    /// done where several phones ring, and nobody is called in person. Default `true`.
     pub rona: bool,
+    /// From when on an agent counts as idle, for `most-idle`. Default `"wrap-up"`.
+    pub idle_from: IdleFrom,
+    /// How long it is remembered who talked with a caller last. Default `"30d"`.
+    #[serde(with = "crate::time::WithinYears")]
+    pub last_agent_keep: Duration,
+    /// Callers of whom that is remembered; one more takes the place of him whose talk is the
+    /// longest ago. Default 100,000.
+    pub last_agent_max: u32,
+}
+
+/// From when on an agent counts as idle.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum IdleFrom {
+    /// From the end of his call: after-call work is idle time.
+    Call,
+    /// From the end of his after-call work.
+    #[default]
+    WrapUp,
 }
 
 impl Default for Settings {
@@ -57,6 +76,9 @@ impl Default for Settings {
             max_wait: Duration::from_secs(1800),
             refusal_pause: Duration::from_secs(5),
             rona: true,
+            idle_from: IdleFrom::default(),
+            last_agent_keep: Duration::from_secs(30 * 86_400),
+            last_agent_max: 100_000,
         }
     }
 }
@@ -69,13 +91,40 @@ pub struct Queue {
     pub number: Option<String>,
     /// Which of the free agents is rung. Default `"most-idle"`.
     pub strategy: Strategy,
+    /// Which of the best is rung if `strategy` is `skills`, which is the next if it is
+    /// `ring-progressively`. Default `"most-idle"`, and `"linear"`.
+    pub then: Option<Strategy>,
+    /// With `ring-progressively`: how long phones ring before one more does. Default `"10s"`.
+    #[serde(with = "crate::time::WithinDay")]
+    pub ring_next: Option<Duration>,
+    /// How fast its callers age, from 1 to 100: of the callers of all queues that an agent serves
+    /// the next is he whose wait, times this, is the longest. Default 1.
+    pub weight: Option<u8>,
+    /// By how much its callers are taken to have come earlier than they did. Default `"0s"`.
+    #[serde(with = "crate::time::WithinDay")]
+    pub priority: Duration,
     /// The agents who serve it, in the order that `linear` and `round-robin` follow. Default: those
     /// who have `skills`.
     pub members: Vec<AgentId>,
     /// In place of `members`: everyone with at least these levels serves it. Default: none.
     pub skills: BTreeMap<SkillId, u8>,
-    /// How the demand on agents sinks while a caller waits, in order of `after`. Default: it does
-    /// not.
+    /// What an agent had better be able to do, at levels from 1 to 10: of the free and able those
+    /// are rung first who lack the fewest levels, and `strategy` chooses among these. Keeps nobody
+    /// from being rung. Default: nothing.
+    pub prefer: BTreeMap<SkillId, u8>,
+    /// What share of the calls members take, from 1 to 100, where `strategy` deals out shares:
+    /// `fewest-calls`, `least-busy`, `least-talk`, `random`, `round-robin-talk`. Default: the
+    /// agent's own `weight`.
+    pub weights: BTreeMap<AgentId, u8>,
+    /// Members who are rung only when no member of a lower tier is free: 2 to 10; everyone else is
+    /// in tier 1. Default: none.
+    pub tiers: BTreeMap<AgentId, u8>,
+    /// How long a caller waits for each tier before the next one is rung too; for a tier of which
+    /// nobody is logged in he does not. Default `"0s"`.
+    #[serde(with = "crate::time::WithinDay")]
+    pub tier_wait: Duration,
+    /// How the demand on agents sinks, or who serves a caller beside or in place of the others,
+    /// while he waits; in order of `after`. Default: nothing changes.
     pub widen: Vec<Widen>,
     /// How long an agent's phone rings. Default: `[acd] ring_timeout`.
     #[serde(with = "crate::time::WithinDay")]
@@ -91,6 +140,16 @@ pub struct Queue {
     pub callers_max: Option<u32>,
     /// Whether a missed call sets the agent away. Default: `[acd] rona`.
     pub rona: Option<bool>,
+    /// From when on an agent counts as idle after a call of it. Default: `[acd] idle_from`.
+    pub idle_from: Option<IdleFrom>,
+    /// How long a caller waits for the agent who owns him (`owns`) before anybody else is rung.
+    /// Default: he does not.
+    #[serde(with = "crate::time::WithinDay")]
+    pub owner_wait: Option<Duration>,
+    /// How long a caller waits for the agent who talked with him last, if that one serves the
+    /// queue, before anybody else is rung. Default: he does not.
+    #[serde(with = "crate::time::WithinDay")]
+    pub last_agent_wait: Option<Duration>,
     /// Played once to the caller, while the agent's phone already rings. Default: none.
     pub greeting: Option<PromptId>,
     /// Whether the greeting is played to its end before the two are joined. Default `false`.
@@ -113,12 +172,24 @@ pub struct Queue {
     /// account requires it anyway; with `"required"` that of its callers too, or they are refused.
     /// Default: as each account says.
     pub srtp: Option<Srtp>,
+    /// How long a caller who hung up while he waited keeps his place, if he calls again from the
+    /// same number. Default: he does not.
+    #[serde(with = "crate::time::WithinDay")]
+    pub place_kept: Option<Duration>,
+    /// Where a caller who waits goes by pressing a key of his phone: `0` to `9`, `"*"`, `"#"`.
+    /// Default: no key does anything.
+    pub keys: BTreeMap<String, Target>,
     /// Where a caller goes who finds `callers_max` waiting. Default: `486 Busy Here`.
     pub on_full: Option<Target>,
     /// Where a caller goes after `max_wait`. Default: he is hung up.
     pub on_timeout: Option<Target>,
     /// Where callers go while nobody is logged in. Default: they wait.
     pub on_empty: Option<Target>,
+    /// Which members count as logged out for a caller who comes, beside those who are, and those of
+    /// `empty_leave`. Default: none.
+    pub empty_join: BTreeSet<Absence>,
+    /// Which members count as logged out for callers who wait. Default: none.
+    pub empty_leave: BTreeSet<Absence>,
 }
 
 /// How a free agent is chosen.
@@ -127,6 +198,9 @@ pub struct Queue {
 pub enum Strategy {
     /// Who answered the fewest calls since the node started.
     FewestCalls,
+    /// Who had the least work lately: talk and after-call work, which count half as much after
+    /// each half hour.
+    LeastBusy,
     /// Who talked least since the node started.
     LeastTalk,
     /// The first free one in the order of `members`.
@@ -138,26 +212,69 @@ pub enum Strategy {
     Random,
     /// All free ones at once; the first to answer has the call.
     RingAll,
+    /// One, after a while one more, and so on, while the phones before ring on; the first to answer
+    /// has the call.
+    RingProgressively,
     /// The next free one after the one that was rung last, in the order of `members`.
     RoundRobin,
+    /// Who has talked least; who comes to work, or back, begins level with the one who has talked
+    /// least of those who are there.
+    RoundRobinTalk,
     /// Who has the highest levels in the skills that the call needs; among equals the most idle.
     Skills,
 }
 
 impl Strategy {
+    /// Whether it says who is next among agents who are equally good.
+    pub const fn is_order(self) -> bool {
+        !matches!(self, Self::RingAll | Self::RingProgressively | Self::Skills)
+    }
+
+    /// Whether several phones may ring for one caller.
+    pub const fn rings_many(self) -> bool {
+        matches!(self, Self::RingAll | Self::RingProgressively)
+    }
+
+    /// Whether it deals calls out by the agents' weights.
+    pub const fn deals_shares(self) -> bool {
+        matches!(
+            self,
+            Self::FewestCalls
+                | Self::LeastBusy
+                | Self::LeastTalk
+                | Self::Random
+                | Self::RoundRobinTalk
+        )
+    }
+
     /// As the configuration writes it, such as `most-idle`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::FewestCalls => "fewest-calls",
+            Self::LeastBusy => "least-busy",
             Self::LeastTalk => "least-talk",
             Self::Linear => "linear",
             Self::MostIdle => "most-idle",
             Self::Random => "random",
             Self::RingAll => "ring-all",
+            Self::RingProgressively => "ring-progressively",
             Self::RoundRobin => "round-robin",
+            Self::RoundRobinTalk => "round-robin-talk",
             Self::Skills => "skills",
         }
     }
+}
+
+/// How a member who is logged in can be absent.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[serde(rename_all = "kebab-case")]
+pub enum Absence {
+    /// Away, for whatever reason.
+    Away,
+    /// In a call, a private one too, or in after-call work; not while his phone rings.
+    Busy,
+    /// No phone is registered where he sits.
+    Unreachable,
 }
 
 /// One step of `widen`.
@@ -167,9 +284,27 @@ pub struct Widen {
     /// How long the caller has waited when the step is taken.
     #[serde(with = "crate::time::WithinDay")]
     pub after: Duration,
-    /// The levels that are enough from then on; 0 demands the skill no longer. Skills that are not
-    /// named stay as they were.
+    /// The levels that are enough from then on; 0 demands the skill no longer.
+    #[serde(default)]
     pub skills: BTreeMap<SkillId, u8>,
+    /// Who serves the caller from then on, if able; rung when nobody is free who served him before.
+    #[serde(default)]
+    pub members: Vec<AgentId>,
+    /// Whether the step adds to what held before, or replaces it. Default `"add"`.
+    #[serde(default)]
+    pub mode: Mode,
+}
+
+/// What a step of `widen` does to what held before it.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Skills that are not named stay demanded, and those who served the caller still do.
+    #[default]
+    Add,
+    /// Of the skills only those that are named, and those that the call itself asks for, are
+    /// demanded; and if the step names members, only they serve the caller.
+    Replace,
 }
 
 /// `[queues.X] announce`.
@@ -229,7 +364,7 @@ pub enum Srtp {
 }
 
 /// `[agents.X]`: a person who answers queue calls.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Agent {
     /// What people call him. Default: the id.
@@ -242,6 +377,26 @@ pub struct Agent {
     pub login: Login,
     /// What he can do, at levels from 1 to 10. Default: nothing in particular.
     pub skills: BTreeMap<SkillId, u8>,
+    /// What share of the calls he takes, from 1 to 100: of two agents the one with twice the weight
+    /// gets twice the calls, or talks twice as long. Default 1.
+    pub weight: u8,
+    /// The numbers of the callers who belong to him: as phones show them, or with `+` and their
+    /// country. Default: none.
+    pub owns: Vec<String>,
+}
+
+impl Default for Agent {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            pin: None,
+            extension: None,
+            login: Login::default(),
+            skills: BTreeMap::new(),
+            weight: 1,
+            owns: Vec::new(),
+        }
+    }
 }
 
 /// How an agent logs in.
@@ -304,12 +459,25 @@ impl Config {
         ] {
             positive(&["acd", key], Some(wait), &mut faults);
         }
+        let mut owned = BTreeMap::new();
         for (id, agent) in &self.agents {
             let id = id.as_str();
             levels(&["agents", id, "skills"], &agent.skills, 1, &mut faults);
+            if !(1..=WEIGHT_MAX).contains(&agent.weight) {
+                let what = format!("write a weight from 1 to {WEIGHT_MAX}");
+                faults.push(fault(&["agents", id, "weight"], what));
+            }
             if agent.login == Login::Auto && agent.extension.is_none() {
                 let what = "`login = \"auto\"` needs a fixed seat; write `extension = \"…\"`";
                 faults.push(fault(&["agents", id, "login"], what.to_owned()));
+            }
+            for number in &agent.owns {
+                if let Some(what) = owned.insert(number, id).map_or_else(
+                    || is_unusable(number),
+                    |other| Some(format!("`{number}` belongs to agent `{other}` too; keep one")),
+                ) {
+                    faults.push(fault(&["agents", id, "owns"], what));
+                }
             }
             if agent.pin.as_ref().is_some_and(|pin| !is_pin(pin.as_str())) {
                 let what = "a PIN has 3 to 16 digits";
@@ -327,35 +495,88 @@ impl Config {
             let what = "`members` and `skills` exclude each other; keep one";
             faults.push(fault(&["queues", id, "skills"], what.to_owned()));
         }
-        for (at, member) in queue.members.iter().enumerate() {
-            let what = if !self.agents.contains_key(member) {
-                format!("there is no agent `{member}`; add `[agents.{member}]` or leave him out")
-            } else if queue.members[..at].contains(member) {
-                format!("agent `{member}` is named twice")
-            } else {
-                continue;
-            };
-            faults.push(fault(&["queues", id, "members"], what));
-        }
+        self.members(&["queues", id, "members"], &queue.members, faults);
         levels(&["queues", id, "skills"], &queue.skills, 1, faults);
-        for (step, before) in queue
-            .widen
-            .iter()
-            .zip(std::iter::once(Duration::ZERO).chain(queue.widen.iter().map(|step| step.after)))
-        {
-            levels(&["queues", id, "widen"], &step.skills, 0, faults);
+        levels(&["queues", id, "prefer"], &queue.prefer, 1, faults);
+        self.shares(&["queues", id, "weights"], queue, (&queue.weights, 1, WEIGHT_MAX), faults);
+        self.shares(&["queues", id, "tiers"], queue, (&queue.tiers, 2, TIERS_MAX), faults);
+        let has_next = matches!(queue.strategy, Strategy::RingProgressively | Strategy::Skills);
+        if queue.then.is_some_and(|then| !has_next || !then.is_order()) {
+            let what = "`then` says which agent is next for `skills` and `ring-progressively`: \
+                        \"most-idle\", \"round-robin\", …";
+            faults.push(fault(&["queues", id, "then"], what.to_owned()));
+        }
+        positive(&["queues", id, "ring_next"], queue.ring_next, faults);
+        let mut before = Duration::ZERO;
+        for (at, step) in queue.widen.iter().enumerate() {
+            let key = ["queues", id, "widen", &at.to_string()];
+            levels(&[&key[..], &["skills"]].concat(), &step.skills, 0, faults);
+            self.members(&[&key[..], &["members"]].concat(), &step.members, faults);
+            if step.skills.is_empty() && step.members.is_empty() {
+                let what = "the step changes nothing; write `skills` or `members`";
+                faults.push(fault(&key, what.to_owned()));
+            }
             if step.after <= before {
                 let what = "each step of `widen` must come later than the one before it";
-                faults.push(fault(&["queues", id, "widen"], what.to_owned()));
+                faults.push(fault(&[&key[..], &["after"]].concat(), what.to_owned()));
             }
+            before = step.after;
         }
         if queue.service_level.target.is_some_and(|target| !(1..=100).contains(&target)) {
             let what = "a target is from 1 to 100 percent";
             faults.push(fault(&["queues", id, "service_level", "target"], what.to_owned()));
         }
+        if queue.widen.len() > STEPS_MAX {
+            let what = format!("at most {STEPS_MAX} steps are possible");
+            faults.push(fault(&["queues", id, "widen"], what));
+        }
+        if queue.weight.is_some_and(|weight| !(1..=WEIGHT_MAX).contains(&weight)) {
+            let what = format!("write a weight from 1 to {WEIGHT_MAX}");
+            faults.push(fault(&["queues", id, "weight"], what));
+        }
+        positive(&["queues", id, "place_kept"], queue.place_kept, faults);
+        for key in queue.keys.keys().filter(|key| !is_key(key)) {
+            let what = format!("`{key}` is no key of a phone; write one of 0 to 9, \"*\" or \"#\"");
+            faults.push(fault(&["queues", id, "keys", key], what));
+        }
+        positive(&["queues", id, "owner_wait"], queue.owner_wait, faults);
+        positive(&["queues", id, "last_agent_wait"], queue.last_agent_wait, faults);
         positive(&["queues", id, "ring_timeout"], queue.ring_timeout, faults);
         positive(&["queues", id, "max_wait"], queue.max_wait, faults);
         positive(&["queues", id, "announce", "every"], Some(queue.announce.every), faults);
+    }
+
+    /// Who is named among the members, but does not exist or is there already.
+    fn members(&self, key: &[&str], members: &[AgentId], faults: &mut Vec<Fault>) {
+        for (at, member) in members.iter().enumerate() {
+            if !self.agents.contains_key(member) {
+                faults.push(fault(key, no_agent(member)));
+            } else if members[..at].contains(member) {
+                faults.push(fault(key, format!("agent `{member}` is named twice")));
+            }
+        }
+    }
+
+    /// What is said of members one by one, in numbers from `least` to `most`.
+    fn shares(
+        &self,
+        key: &[&str],
+        queue: &Queue,
+        (shares, least, most): (&BTreeMap<AgentId, u8>, u8, u8),
+        faults: &mut Vec<Fault>,
+    ) {
+        for (member, share) in shares {
+            if !self.agents.contains_key(member) {
+                faults.push(fault(key, no_agent(member)));
+            } else if !queue.members.is_empty() && !queue.members.contains(member) {
+                let what = format!("agent `{member}` is no member; add him to `members`");
+                faults.push(fault(key, what));
+            }
+            if !(least..=most).contains(share) {
+                let what = format!("`{member}` has {share}; write a number from {least} to {most}");
+                faults.push(fault(key, what));
+            }
+        }
     }
 
     /// How long the phone of an agent rings for `queue`.
@@ -366,6 +587,16 @@ impl Config {
     /// How long the after-call work of a call from `queue` lasts.
     pub fn wrap_up(&self, queue: &Queue) -> Duration {
         queue.wrap_up.unwrap_or(self.acd.wrap_up)
+    }
+
+    /// Who among the best agents of `queue` is rung: its strategy, but that of equals for `skills`.
+    pub fn order(&self, queue: &Queue) -> Strategy {
+        match queue.strategy {
+            Strategy::RingAll => Strategy::Linear,
+            Strategy::RingProgressively => queue.then.unwrap_or(Strategy::Linear),
+            Strategy::Skills => queue.then.unwrap_or_default(),
+            strategy => strategy,
+        }
     }
 
     /// How long a caller waits in `queue`.
@@ -380,12 +611,39 @@ impl Config {
 
     /// Whether a missed call from `queue` sets the agent away.
     pub fn rona(&self, queue: &Queue) -> bool {
-        queue.strategy != Strategy::RingAll && queue.rona.unwrap_or(self.acd.rona)
+        !queue.strategy.rings_many() && queue.rona.unwrap_or(self.acd.rona)
+    }
+
+    /// How long phones ring for a caller of `queue` before one more does, if only one by one do.
+    pub fn ring_next(&self, queue: &Queue) -> Option<Duration> {
+        let is_progressive = queue.strategy == Strategy::RingProgressively;
+        is_progressive.then(|| queue.ring_next.unwrap_or(Duration::from_secs(10)))
+    }
+
+    /// From when on an agent counts as idle after a call of `queue`.
+    pub fn idle_from(&self, queue: &Queue) -> IdleFrom {
+        queue.idle_from.unwrap_or(self.acd.idle_from)
     }
 }
 
 fn fault(key: &[&str], what: String) -> Fault {
     Fault { key: key.iter().map(|&part| part.to_owned()).collect(), what }
+}
+
+/// What is wrong with a caller's number, if anything is.
+fn is_unusable(number: &str) -> Option<String> {
+    let digits = number.strip_prefix('+').unwrap_or(number);
+    let is_one = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+    (!is_one).then(|| format!("`{number}` is no number; write digits, as in \"+8613800138000\""))
+}
+
+/// Whether phones have such a key.
+fn is_key(key: &str) -> bool {
+    matches!(key.as_bytes(), [b'0'..=b'9' | b'*' | b'#'])
+}
+
+fn no_agent(id: &AgentId) -> String {
+    format!("there is no agent `{id}`; add `[agents.{id}]` or leave him out")
 }
 
 fn positive(key: &[&str], wait: Option<Duration>, faults: &mut Vec<Fault>) {
@@ -415,6 +673,12 @@ pub const AGENTS_MAX: usize = 10_240;
 pub const QUEUES_MAX: usize = 4_096;
 /// The highest level of a skill.
 pub const LEVEL_MAX: u8 = 10;
+/// The last tier of a queue.
+pub const TIERS_MAX: u8 = 10;
+/// The largest share of an agent, and weight of a queue.
+pub const WEIGHT_MAX: u8 = 100;
+/// Steps that `widen` can have.
+pub const STEPS_MAX: usize = 50;
 
 #[cfg(test)]
 mod tests {

@@ -6,15 +6,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use crossbeam_skiplist::SkipSet;
+use crossbeam_skiplist::{SkipMap, SkipSet};
 
+use super::choice::Wish;
 use super::chunks::Chunks;
-use super::config::{AGENTS_MAX, Config, Strategy};
-use super::event::{Outcome, Output, Refusal, Withdrawn};
-use super::line::{Caller, Callers, Line, Place};
+use super::config::{AGENTS_MAX, Config, IdleFrom};
+use super::event::{Favourite, Outcome, Output, Refusal, Withdrawn};
+use super::line::{Caller, Callers, NOBODY, Place};
 use super::matching::{self, Again, Answer, Floor as _, rested};
 use super::roster::{Needs, Roster};
 use super::seat::Seat;
@@ -35,6 +36,8 @@ pub struct Acd {
     pub(super) idle: SkipSet<(Instant, u32)>,
     pub(super) logged_in: Bits,
     pub(super) callers: Callers,
+    /// The callers who wait for one agent, by him.
+    pub(super) favoured: SkipMap<(u32, u64), Arc<Caller>>,
     pub(super) timers: SkipSet<(Instant, Timer)>,
     /// Who sits where.
     pub(super) seated: crossbeam_skiplist::SkipMap<ExtensionId, u32>,
@@ -60,6 +63,10 @@ pub struct Ask {
     pub priority_credit: Duration,
     /// What the agent must be able to do, beside what the queue demands.
     pub skills: BTreeMap<SkillId, u8>,
+    /// What the agent had better be able to do, beside what the queue prefers.
+    pub prefer: BTreeMap<SkillId, u8>,
+    /// Who is to have him before anybody else.
+    pub favourite: Option<Favourite>,
     /// Since when he has waited, also in other queues: his seniority.
     pub entered: Instant,
     /// Since when he has waited in this queue, if he comes back to it: `max_wait` and widening go
@@ -83,6 +90,7 @@ impl Acd {
             idle: SkipSet::new(),
             logged_in: Bits::new(AGENTS_MAX),
             callers: Callers::new(),
+            favoured: SkipMap::new(),
             timers: SkipSet::new(),
             seated: crossbeam_skiplist::SkipMap::new(),
             tickets: AtomicU64::new(0),
@@ -149,7 +157,7 @@ impl Acd {
         let roster = self.roster.load_full();
         let number = roster.queue_number(queue).ok_or(Refusal::Empty)?;
         let served = &roster.queues[number as usize];
-        if served.is_deserted(&self.logged_in) {
+        if self.is_deserted(served, &served.empty_join) {
             return Err(Refusal::Empty);
         }
         if !served.line.admit(served.callers_max) {
@@ -159,33 +167,18 @@ impl Acd {
             served.line.release();
             return Err(Refusal::Full);
         };
-        let many = served.strategy == Strategy::RingAll;
-        let line: Arc<Line> = served.line.clone();
-        let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
-        let place = Place::new(ask.entered, ask.priority_credit, ticket);
-        let entered = ask.here_since.unwrap_or(now);
-        let caller = Arc::new(Caller {
-            call,
-            queue: number,
-            line: line.clone(),
-            place,
-            slot,
-            word: CallWord::new(),
-            cap: if many { AGENTS_MAX as u32 } else { 1 },
-            offered: many.then(|| Bits::new(AGENTS_MAX)),
-            tried: std::sync::OnceLock::new(),
-            entered,
-            until: entered + served.max_wait,
-            skills: ask.skills,
-            needs: ArcSwapOption::empty(),
-            step: AtomicUsize::new(0),
-            overdue: AtomicBool::new(false),
-            due: AtomicU64::new(u64::MAX),
-        });
+        let caller = self.caller(&roster, (call, number, slot), now, ask);
         self.fit(&roster, &caller);
         self.schedule(now, &caller);
+        if let Some(favourite) = caller.favourite()
+            && Wish::of(&caller, served).is_met_by(&roster, favourite)
+        {
+            self.favoured.insert((favourite, caller.ticket), caller.clone());
+        } else {
+            self.release(&caller);
+        }
         self.callers.insert(&caller);
-        let position = line.position(place);
+        let position = caller.line.position(caller.place());
 
         // Pairs with the fences in `configure` and `Step::empty`: whoever has swapped the roster or
         // logged out the last agent finds the caller, or it is seen here.
@@ -195,15 +188,59 @@ impl Acd {
             self.fit(&current, &caller);
         }
         let mut step = Step::new(self, now, out);
-        let deserted = current.queues[number as usize].is_deserted(&self.logged_in);
+        let served = &current.queues[number as usize];
+        let deserted = self.is_deserted(served, &served.empty_join);
         if deserted && step.close(&caller, |_| true) {
             step.finish();
             return Err(Refusal::Empty);
+        }
+        if caller.favourite().is_some_and(|favourite| !self.can_come(favourite)) {
+            self.release(&caller); // he has gone meanwhile, or he sees the caller
         }
         step.ask_why(&caller);
         step.later(Again::Caller(caller));
         step.finish();
         Ok(position)
+    }
+
+    /// Who enters a queue, before anybody knows of him.
+    fn caller(
+        &self,
+        roster: &Roster,
+        (call, queue, slot): (CallId, u32, u32),
+        now: Instant,
+        ask: Ask,
+    ) -> Arc<Caller> {
+        let served = &roster.queues[queue as usize];
+        let entered = ask.here_since.unwrap_or(now);
+        let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
+        let favourite = ask.favourite.and_then(|it| self.favourite_of(roster, served, it));
+        let (favourite, wait) = favourite.unwrap_or((NOBODY, Duration::ZERO));
+        Arc::new(Caller {
+            call,
+            queue,
+            line: served.line.clone(),
+            ticket,
+            arrival: ask.entered,
+            effective: Place::new(ask.entered, ask.priority_credit, ticket).effective(),
+            slot,
+            word: CallWord::new(),
+            cap: AtomicU32::new(served.rings_at_once()),
+            ring_next: served.ring_next,
+            favourite: AtomicU32::new(favourite),
+            favourite_until: entered + wait,
+            more_at: AtomicU64::new(u64::MAX),
+            offered: served.strategy.rings_many().then(|| Bits::new(AGENTS_MAX)),
+            tried: std::sync::OnceLock::new(),
+            entered,
+            until: entered + served.max_wait,
+            skills: ask.skills,
+            prefer: ask.prefer,
+            needs: ArcSwapOption::empty(),
+            step: AtomicUsize::new(0),
+            overdue: AtomicBool::new(false),
+            due: AtomicU64::new(u64::MAX),
+        })
     }
 
     /// The caller is gone or goes elsewhere: withdraws every offer.
@@ -262,7 +299,25 @@ impl Acd {
     /// A caller's place from 1, if he waits.
     pub fn position(&self, call: CallId) -> Option<u32> {
         let caller = self.callers.by_call(call)?;
-        Some(caller.line.position(caller.place))
+        Some(caller.line.position(caller.place()))
+    }
+
+    /// Takes a caller who waits for one who came earlier by `credit`, whatever credit he had: his
+    /// place from 1 then.
+    pub fn prioritise(
+        &self,
+        now: Instant,
+        call: CallId,
+        credit: Duration,
+        out: &mut Vec<Output>,
+    ) -> Option<u32> {
+        let caller = self.callers.by_call(call)?;
+        self.callers.move_to(&caller, Place::new(caller.arrival, credit, caller.ticket));
+        let position = caller.line.position(caller.place());
+        let mut step = Step::new(self, now, out);
+        step.later(Again::Caller(caller)); // who searched meanwhile has overlooked him
+        step.finish();
+        Some(position)
     }
 
     /// When to call `tick`, if nothing else changes a deadline before.
@@ -298,6 +353,7 @@ impl Acd {
     pub(super) fn forget(&self, caller: &Caller) {
         let due = Instant::from_micros(caller.due.swap(u64::MAX, Ordering::AcqRel));
         self.timers.remove(&(due, Timer::Caller(caller.call)));
+        self.release(caller);
         self.callers.remove(caller);
     }
 
@@ -308,22 +364,26 @@ impl Acd {
 
     /// Works out what a caller needs who asked for something in particular.
     fn fit(&self, roster: &Roster, caller: &Caller) {
-        if !caller.skills.is_empty() {
+        if !caller.skills.is_empty() || !caller.prefer.is_empty() {
             let queue = &roster.queues[caller.queue as usize];
-            let needs: Needs = roster.needs(queue, &caller.skills);
+            let needs: Needs = roster.needs(queue, &caller.skills, &caller.prefer);
             caller.needs.store(Some(Arc::new(needs)));
         }
     }
 
     /// Sets a caller's step and next deadline by the time he has waited.
-    fn schedule(&self, now: Instant, caller: &Caller) {
+    pub(super) fn schedule(&self, now: Instant, caller: &Caller) {
         let roster = self.roster.load();
         let own = caller.needs.load_full();
         let needs = own.as_deref().unwrap_or(&roster.queues[caller.queue as usize].needs);
         let step = needs.step(now.since(caller.entered));
         caller.step.store(step, Ordering::Release); // pairs with the load in `Wish::of`
         let widened = needs.next_after(step).map_or(Instant::NEVER, |after| caller.entered + after);
-        let due = if caller.is_overdue() { Instant::NEVER } else { widened.min(caller.until) };
+        // Acquire: pairs with the store in `Caller::rung_at`.
+        let more = Instant::from_micros(caller.more_at.load(Ordering::Acquire));
+        let favoured = caller.favourite().map_or(Instant::NEVER, |_| caller.favourite_until);
+        let due = widened.min(caller.until).min(more).min(favoured);
+        let due = if caller.is_overdue() { Instant::NEVER } else { due };
         // AcqRel: pairs with the swap in `forget`.
         let before = caller.due.swap(due.as_micros(), Ordering::AcqRel);
         let timer = Timer::Caller(caller.call);
@@ -369,6 +429,7 @@ impl Step<'_> {
                 return false;
             }
             caller.mark_tried(agent);
+            self.acd.release_from(caller, agent);
             self.seat(agent).set_reason(Some(REASON_NO_ANSWER.to_owned()));
             let away = word.to(Phase::Away, 0);
             if matching::refuse(self, agent, caller, word, away) {
@@ -386,6 +447,7 @@ impl Step<'_> {
                 return false;
             }
             caller.mark_tried(agent);
+            self.acd.release_from(caller, agent);
             let paused = word.to(Phase::Available, 0).with(PAUSED, true);
             if matching::refuse(self, agent, caller, word, paused) {
                 self.stopped(agent, caller, word, paused, why);
@@ -415,8 +477,8 @@ impl Step<'_> {
 
     fn hung_up(&mut self, roster: &Roster, call: CallId, agent: u32) {
         let seat = self.seat(agent);
-        let wrap_up = roster.queues.get(seat.queue.load(Ordering::Acquire) as usize);
-        let wrap_up = wrap_up.map_or(Duration::ZERO, |queue| queue.wrap_up);
+        let queue = roster.queues.get(seat.queue.load(Ordering::Acquire) as usize);
+        let wrap_up = queue.map_or(Duration::ZERO, |queue| queue.wrap_up);
         let (before, after) = loop {
             let word = seat.word.load();
             if word.phase() != Phase::OnCall || seat.call() != call {
@@ -433,6 +495,8 @@ impl Step<'_> {
         };
         let talk = self.now.since(seat.since.at());
         seat.talked.fetch_add(talk.as_micros() as u64, Ordering::Relaxed);
+        let member = queue.and_then(|queue| queue.member(agent));
+        seat.add_turn(talk, member.map_or(1, |member| member.weight));
         seat.idle_since.set(self.now);
         if after.phase() == Phase::WrapUp {
             seat.wrap_up_max.set(self.now + roster.settings.wrap_up_max.max(wrap_up));
@@ -487,10 +551,21 @@ impl Step<'_> {
         let swapped = self.seat(agent).word.swap(word, next).is_ok();
         if swapped {
             self.disarm(agent, word);
-            self.seat(agent).idle_since.set(self.now);
+            self.idles(agent);
             self.settled_down(agent, word, next);
         }
         swapped
+    }
+
+    /// He is idle from this moment on, unless his after-call work was idle time.
+    pub(super) fn idles(&self, agent: u32) {
+        let seat = self.seat(agent);
+        let queue = seat.queue.load(Ordering::Acquire) as usize; // pairs with `answered`
+        let roster = self.acd.roster.load();
+        let from = roster.queues.get(queue).map_or(IdleFrom::WrapUp, |queue| queue.idle_from);
+        if from == IdleFrom::WrapUp {
+            seat.idle_since.set(self.now);
+        }
     }
 
     /// A caller's deadline has come: he needs less, or has waited long enough.
@@ -502,11 +577,15 @@ impl Step<'_> {
             self.expire(caller);
             return;
         }
+        caller.more_rings(self.now);
+        if self.now >= caller.favourite_until {
+            self.acd.release(caller);
+        }
         let before = caller.step.load(Ordering::Acquire); // pairs with the store in `schedule`
         self.acd.schedule(self.now, caller);
         let step = caller.step.load(Ordering::Acquire);
         if step > before {
-            self.widened(caller, step);
+            self.widened(caller, before, step);
         }
         self.later(Again::Caller(caller.clone()));
     }

@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::survey::Survey;
 use super::word::Phase;
 use crate::id::{AgentId, CallId, ExtensionId, QueueId, SkillId};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// What the ACD asks of its owner, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +45,18 @@ pub enum Output {
     Widened { call: CallId, queue: QueueId, step: u32, skills: BTreeMap<SkillId, u8> },
     /// The phone must stop ringing.
     Withdraw { call: CallId, agent: AgentId, why: Withdrawn },
+}
+
+/// An agent who is to have a caller before anybody else: who talked with him last, or to whom he
+/// belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Favourite {
+    pub agent: AgentId,
+    /// How long he is waited for, from the caller's entering the queue. He is not waited for while
+    /// he could not come: logged out, away, without a phone.
+    pub wait: Duration,
+    /// Whether he may have the caller though he is no member of the queue.
+    pub outsider: bool,
 }
 
 /// Why an offer is withdrawn.

@@ -1,12 +1,16 @@
 //! The waiting line of a queue, and the callers in it.
 //!
 //! A line is ordered by *effective arrival*, arrival − priority credit: one key gives priority,
-//! ageing and first-come-first-served at once, over all queues that an agent serves. A caller keeps
-//! his place while phones ring for him. Anyone removes any entry in O(log n). Nobody is passed over
-//! by a caller who came later than the largest credit after him, unless for want of skills.
+//! ageing and first-come-first-served at once. Over the queues that an agent serves the next is
+//! whose wait since then, times the weight of his queue, is the longest. A caller keeps his place
+//! while phones ring for him. Anyone removes any entry in O(log n).
+//!
+//! Between queues of equal weights nobody is passed over by a caller who came later than the
+//! largest credit after him, unless for want of skills; between others, by nobody who has waited
+//! less than their weights' ratio of his own wait (`docs/queues.md`).
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
@@ -16,6 +20,7 @@ use crossbeam_skiplist::SkipMap;
 use super::chunks::Chunks;
 use super::config::AGENTS_MAX;
 use super::roster::Needs;
+use super::sync::publish;
 use super::word::{Bits, CallWord};
 use crate::id::{CallId, SkillId};
 use crate::time::{Duration, Instant};
@@ -32,6 +37,18 @@ impl Place {
         let arrival = i64::try_from(arrival.as_micros()).unwrap_or(i64::MAX);
         let credit = i64::try_from(credit.as_micros()).unwrap_or(i64::MAX);
         Self { effective: arrival.saturating_sub(credit), ticket }
+    }
+
+    /// The effective arrival, as a caller keeps it.
+    pub fn effective(self) -> AtomicI64 {
+        AtomicI64::new(self.effective)
+    }
+
+    /// The turn of who is at this place in a queue of this weight: of all queues the least is next.
+    pub fn turn(self, now: Instant, weight: u8) -> (i64, Self) {
+        let now = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
+        let waited = now.saturating_sub(self.effective);
+        (waited.saturating_mul(i64::from(weight)).saturating_neg(), self)
     }
 }
 
@@ -88,12 +105,25 @@ pub struct Caller {
     pub call: CallId,
     pub queue: u32,
     pub line: Arc<Line>,
-    pub place: Place,
+    /// The order of entering.
+    pub ticket: u64,
+    /// Since when he counts as waiting, without credit.
+    pub arrival: Instant,
+    /// His effective arrival, in microseconds.
+    pub effective: AtomicI64,
     pub slot: u32,
     pub word: CallWord,
     /// How many phones may ring for him at once.
-    pub cap: u32,
-    /// Everyone who was ever rung for him, if `cap` is more than one.
+    pub cap: AtomicU32,
+    /// How long phones ring before one more may, if it is not all at once.
+    pub ring_next: Option<Duration>,
+    /// The agent who is waited for before anybody else is rung; `NOBODY` if none is.
+    pub favourite: AtomicU32,
+    /// Until when he is waited for.
+    pub favourite_until: Instant,
+    /// When one more phone may ring, in microseconds.
+    pub more_at: AtomicU64,
+    /// Everyone who was ever rung for him, if several phones may ring.
     pub offered: Option<Bits>,
     /// Who refused or missed him since everybody able had.
     pub tried: OnceLock<Bits>,
@@ -103,6 +133,7 @@ pub struct Caller {
     pub until: Instant,
     /// What he asked for; empty if nothing in particular.
     pub skills: BTreeMap<SkillId, u8>,
+    pub prefer: BTreeMap<SkillId, u8>,
     /// What he needs, if not what everyone in the queue needs.
     pub needs: ArcSwapOption<Needs>,
     /// The step of the needs that he is at.
@@ -114,6 +145,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    pub fn place(&self) -> Place {
+        // Acquire: pairs with the swap in `Callers::move_to`.
+        Place { effective: self.effective.load(Ordering::Acquire), ticket: self.ticket }
+    }
+
     pub fn has_tried(&self, agent: u32) -> bool {
         self.tried.get().is_some_and(|tried| tried.contains(agent))
     }
@@ -132,10 +168,45 @@ impl Caller {
         }
     }
 
+    /// Who alone may be rung for him at this moment, if somebody is waited for.
+    pub fn favourite(&self) -> Option<u32> {
+        let agent = self.favourite.load(Ordering::Acquire); // pairs with `Acd::release`
+        (agent != NOBODY).then_some(agent)
+    }
+
+    /// How many phones may ring for him at once.
+    pub fn cap(&self) -> u32 {
+        self.cap.load(Ordering::Acquire) // pairs with the change in `more_rings`
+    }
+
+    /// Lets one more phone ring, if as many ring as may and it is time.
+    pub fn more_rings(&self, now: Instant) {
+        let at = self.more_at.load(Ordering::Acquire); // pairs with `rung_at`
+        if now.as_micros() < at || at == u64::MAX {
+            return;
+        }
+        // AcqRel: pairs with `rung_at`; a phone that begins to ring meanwhile keeps its own time.
+        let swapped =
+            self.more_at.compare_exchange(at, u64::MAX, Ordering::AcqRel, Ordering::Acquire);
+        if swapped.is_ok() && self.word.offers().is_some_and(|offers| offers >= self.cap()) {
+            self.cap.fetch_add(1, Ordering::AcqRel); // pairs with `cap`
+        }
+    }
+
+    /// A phone begins to ring: one more may after a while. Whether the caller is due for that.
+    pub fn rung_at(&self, now: Instant) -> bool {
+        let Some(next) = self.ring_next else { return false };
+        self.more_at.store((now + next).as_micros(), Ordering::Release); // pairs with `more_rings`
+        true
+    }
+
     pub fn is_overdue(&self) -> bool {
         self.overdue.load(Ordering::Acquire) // pairs with the store in `tick`
     }
 }
+
+/// In place of an agent's number.
+pub const NOBODY: u32 = u32::MAX;
 
 /// Where callers are found by the slot that an agent's word names, and by their call.
 #[derive(Debug)]
@@ -168,13 +239,31 @@ impl Callers {
     /// Makes a caller known: by slot, by call, and last in the line.
     pub fn insert(&self, caller: &Arc<Caller>) {
         self.slots.at(caller.slot).store(Some(caller.clone()));
-        self.calls.insert(caller.call, caller.clone());
-        caller.line.callers.insert(caller.place, caller.clone());
+        caller.line.callers.insert(caller.place(), caller.clone());
+        self.calls.insert(caller.call, caller.clone()); // last: only who is in line can be moved
+    }
+
+    /// Moves a caller to another place in his line. Whoever searches meanwhile may overlook him:
+    /// he must be looked at again.
+    pub fn move_to(&self, caller: &Arc<Caller>, place: Place) {
+        // AcqRel: pairs with itself and with `Caller::place`; moves follow one another.
+        let effective = caller.effective.swap(place.effective, Ordering::AcqRel);
+        let former = Place { effective, ..place };
+        if former == place {
+            return;
+        }
+        caller.line.callers.insert(place, caller.clone());
+        caller.line.callers.remove(&former);
+        publish();
+        // Who was forgotten meanwhile was removed from where he was then; who was moved on, too.
+        if caller.word.offers().is_none() || caller.place() != place {
+            caller.line.callers.remove(&place);
+        }
     }
 
     /// Forgets a caller whose word is decided and for whom nobody is claimed.
     pub fn remove(&self, caller: &Caller) {
-        caller.line.callers.remove(&caller.place);
+        caller.line.callers.remove(&caller.place());
         caller.line.release();
         self.calls.remove(&caller.call);
         self.slots.at(caller.slot).store(None);

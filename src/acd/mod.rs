@@ -10,6 +10,7 @@
 //! config    [acd], [queues.X], [agents.X]          word      agent word, call word, sets of bits
 //! roster    the configuration, compiled            matching  the protocol over the words
 //! line      callers in order of effective arrival  step      one change: what it makes possible
+//! favourite an agent whom a caller waits for before anybody else is rung
 //! seat      what is known of an agent              core      callers come, are answered, leave
 //! choice    which of the free agents is rung       people    agents log in, go away, come back
 //! snapshot  for wallboards              survey    why an agent was chosen, or nobody was
@@ -31,6 +32,7 @@ mod choice;
 mod chunks;
 mod core;
 mod event;
+mod favourite;
 mod line;
 mod matching;
 mod people;
@@ -43,10 +45,16 @@ mod sync;
 mod word;
 
 #[cfg(test)]
+mod distribution_tests;
+#[cfg(test)]
+mod hall;
+#[cfg(test)]
+mod line_tests;
+#[cfg(test)]
 mod tests;
 
 pub use config::Config;
 pub use core::{Acd, Ask};
-pub use event::{Change, ChangeError, Outcome, Output, Refusal, State, Withdrawn};
+pub use event::{Change, ChangeError, Favourite, Outcome, Output, Refusal, State, Withdrawn};
 pub use snapshot::{AgentSnapshot, CallerSnapshot, QueueFigures, QueueLoad, QueueSnapshot};
 pub use survey::{Passed, PassedOver, Survey};

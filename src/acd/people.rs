@@ -4,12 +4,15 @@
 //! Out:      `Output::Agent`, and what the change does to offers and callers.
 //! Not here: what calls do to agents (`core`).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::config::{Absence, Strategy};
 use super::core::Acd;
 use super::event::{Change, ChangeError, Output, Withdrawn};
 use super::matching::{self, Again, Floor as _};
+use super::roster::{Member, Queue};
 use super::step::{Step, is_logged_in};
 use super::sync::publish;
 use super::word::{Agent, BREAK, BUSY, LEAVING, PAUSED, Phase, REACHABLE};
@@ -59,6 +62,24 @@ impl Acd {
     }
 }
 
+impl Acd {
+    /// Whether callers of a queue must go elsewhere, when members who are absent so do not count.
+    pub(super) fn is_deserted(&self, queue: &Queue, absence: &BTreeSet<Absence>) -> bool {
+        let is_absent =
+            |member: &Member| is_absent(self.seats.at(member.agent).word.load(), absence);
+        let mut there = queue.members_in(&self.logged_in);
+        !queue.present || queue.on_empty && !there.any(|member| !is_absent(member))
+    }
+}
+
+fn is_absent(word: Agent, absence: &BTreeSet<Absence>) -> bool {
+    absence.iter().any(|absence| match absence {
+        Absence::Away => word.phase() == Phase::Away,
+        Absence::Busy => matches!(word.phase(), Phase::OnCall | Phase::WrapUp) || word.has(BUSY),
+        Absence::Unreachable => !word.has(REACHABLE),
+    })
+}
+
 impl Step<'_> {
     fn come_back(&mut self, agent: u32) -> Result<(), ChangeError> {
         let (from, _) = self.shift(agent, |word| match word.phase() {
@@ -73,7 +94,7 @@ impl Step<'_> {
             Phase::Available | Phase::Reserved | Phase::Ringing => Ok(word),
         })?;
         if from.phase() == Phase::WrapUp {
-            self.seat(agent).idle_since.set(self.now);
+            self.idles(agent);
         }
         Ok(())
     }
@@ -93,7 +114,7 @@ impl Step<'_> {
             }
         })?;
         if from.phase() == Phase::WrapUp {
-            self.seat(agent).idle_since.set(self.now);
+            self.idles(agent);
         }
         if from.phase() == Phase::Away {
             self.announce(agent, from.phase().into(), to.phase().into()); // another reason
@@ -246,10 +267,36 @@ impl Step<'_> {
         if is_logged_in(from) != is_logged_in(to) {
             self.presence(agent);
         }
+        self.disappoint(agent, to);
+        self.leaves(agent, to);
         if from.is_free() && !to.is_free() {
             matching::hide(self, agent);
+        } else if to.is_free()
+            && matches!(from.phase(), Phase::LoggedOut | Phase::Away | Phase::Available)
+        {
+            self.begins_level(agent);
         }
         self.later(Again::Agent(agent));
+    }
+
+    /// Who comes to work has no talk to catch up with: his turn is no earlier than that of those
+    /// who are there.
+    fn begins_level(&self, agent: u32) {
+        let roster = self.acd.roster.load();
+        for &queue in &roster.agents[agent as usize].queues {
+            let queue = &roster.queues[queue as usize];
+            if queue.order != Strategy::RoundRobinTalk {
+                continue;
+            }
+            let is_there = |member: &&Member| {
+                let word = self.seat(member.agent).word.load();
+                member.agent != agent && word.has(REACHABLE) && word.phase() != Phase::Away
+            };
+            let there = queue.members_in(&self.acd.logged_in).filter(is_there);
+            if let Some(least) = there.map(|member| self.seat(member.agent).turn()).min() {
+                self.seat(agent).begin_turn_at(least);
+            }
+        }
     }
 
     /// Makes the set of those who are logged in, and the seats, agree with an agent's word.
@@ -277,6 +324,34 @@ impl Step<'_> {
         let roster = self.acd.roster.load_full();
         for &queue in &roster.agents[agent as usize].queues {
             self.empty(queue);
+            self.next_tier(&roster.queues[queue as usize], agent);
+        }
+    }
+
+    /// Looks for those of the next tier, if the last of his own has logged out.
+    fn next_tier(&mut self, queue: &Queue, agent: u32) {
+        let tiers = queue.tiers_of(agent);
+        if !queue.is_tiered || tiers == 0 || queue.line.len() == 0 {
+            return;
+        }
+        publish(); // pairs with the fence in `settle`: he is seen to be out, or the caller here
+        let mut left = queue.members_in(&self.acd.logged_in);
+        if left.any(|other| other.tiers & tiers != 0) {
+            return;
+        }
+        for entry in queue.line.callers.iter() {
+            self.later(Again::Caller(Arc::clone(entry.value())));
+        }
+    }
+
+    /// Sends callers elsewhere whose queue an agent was the last to serve.
+    pub fn leaves(&mut self, agent: u32, to: Agent) {
+        let roster = self.acd.roster.load_full();
+        for &number in &roster.agents[agent as usize].queues {
+            let queue = &roster.queues[number as usize];
+            if queue.on_empty && is_absent(to, &queue.empty_leave) {
+                self.empty(number);
+            }
         }
     }
 
@@ -285,7 +360,7 @@ impl Step<'_> {
         let roster = self.acd.roster.load_full();
         let queue = &roster.queues[queue as usize];
         publish(); // pairs with the fence in `enter`
-        if queue.line.len() == 0 || !queue.is_deserted(&self.acd.logged_in) {
+        if queue.line.len() == 0 || !self.acd.is_deserted(queue, &queue.empty_leave) {
             return;
         }
         for entry in queue.line.callers.iter() {

@@ -7,7 +7,7 @@ use arc_swap::ArcSwapOption;
 
 use super::word::AgentWord;
 use crate::id::{CallId, ExtensionId};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// An agent: the word decides, the rest follows it.
 ///
@@ -28,6 +28,10 @@ pub struct Seat {
     pub calls: AtomicU32,
     /// Microseconds talked since the node started.
     pub talked: AtomicU64,
+    /// Talk dealt to him by weight, in thousandths of microseconds; see `begin_turn_at`.
+    turn: AtomicU64,
+    /// The work of late, as the bits of its logarithm; see `worked`.
+    load: AtomicU64,
     /// The queue of his call or wrap-up.
     pub queue: AtomicU32,
     call: AtomicU64,
@@ -45,6 +49,8 @@ impl Seat {
             wrap_up_max: Moment::default(),
             calls: AtomicU32::new(0),
             talked: AtomicU64::new(0),
+            turn: AtomicU64::new(0),
+            load: AtomicU64::new(f64::NEG_INFINITY.to_bits()),
             queue: AtomicU32::new(0),
             call: AtomicU64::new(0),
             reason: ArcSwapOption::empty(),
@@ -59,6 +65,53 @@ impl Seat {
 
     pub fn set_call(&self, call: CallId) {
         self.call.store(call.as_u64(), Ordering::Release); // pairs with `call`
+    }
+
+    /// What he was dealt so far, by which `round-robin-talk` takes turns.
+    pub fn turn(&self) -> u64 {
+        self.turn.load(Ordering::Relaxed)
+    }
+
+    /// Adds a talk, as a share of his weight.
+    pub fn add_turn(&self, talk: Duration, weight: u8) {
+        let share = (talk.as_micros() as u64).saturating_mul(1_000) / u64::from(weight);
+        self.turn.fetch_add(share, Ordering::Relaxed);
+    }
+
+    /// Brings him up to `least`, what the others had at least while he was not there.
+    pub fn begin_turn_at(&self, least: u64) {
+        self.turn.fetch_max(least, Ordering::Relaxed);
+    }
+
+    /// Adds the time since `since` to the work of late.
+    ///
+    /// Work counts half as much after each `HALF_LIFE`. In place of letting all work decay, later
+    /// work is weighed more, by `2^(t / HALF_LIFE)`; and of the sum its logarithm is kept, which
+    /// does not grow without bounds. So agents compare as their loads do, at any moment.
+    pub fn worked(&self, now: Instant) {
+        let half_lives = |at: Instant| at.as_micros() as f64 / HALF_LIFE.as_micros() as f64;
+        let (from, to) = (half_lives(self.since.at()), half_lives(now));
+        if to <= from {
+            return;
+        }
+        let more = to + (1.0 - (from - to).exp2()).log2();
+        let add = |before: u64| {
+            let before = f64::from_bits(before);
+            let (less, most) = if before < more { (before, more) } else { (more, before) };
+            Some((most + (1.0 + (less - most).exp2()).log2()).to_bits())
+        };
+        let _ = self.load.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add); // never `None`
+    }
+
+    /// The logarithm (base 2) of the work of late; minus infinity if there was none.
+    pub fn load(&self) -> f64 {
+        f64::from_bits(self.load.load(Ordering::Relaxed))
+    }
+
+    /// The work of late at this moment: what was done in the last half life counts up to its whole.
+    pub fn work(&self, now: Instant) -> Duration {
+        let decayed = (self.load() - now.as_micros() as f64 / HALF_LIFE.as_micros() as f64).exp2();
+        HALF_LIFE.mul_f64((decayed / std::f64::consts::LN_2).clamp(0.0, 1e6))
     }
 
     pub fn reason(&self) -> Option<String> {
@@ -78,6 +131,9 @@ impl Seat {
         self.extension.store(Some(Arc::new(extension)));
     }
 }
+
+/// After this time work counts half as much.
+const HALF_LIFE: Duration = Duration::from_secs(1800);
 
 /// A moment that any thread reads and writes.
 #[derive(Debug, Default)]

@@ -8,6 +8,7 @@ use super::config::Strategy;
 use super::core::Acd;
 use super::event::State;
 use super::line::Line;
+use super::roster::Member;
 use super::word::{Agent, BREAK, BUSY, LEAVING, PAUSED, Phase, REACHABLE};
 use crate::id::{AgentId, CallId, ExtensionId, QueueId};
 use crate::time::{Duration, Instant};
@@ -133,9 +134,9 @@ impl Acd {
                 let mut agents: Vec<_> = queue
                     .members
                     .iter()
-                    .map(|&agent| {
-                        let id = roster.agents[agent as usize].id.clone();
-                        (id, word(agent).phase().into())
+                    .map(|member| {
+                        let id = roster.agents[member.agent as usize].id.clone();
+                        (id, word(member.agent).phase().into())
                     })
                     .collect();
                 agents.sort();
@@ -143,7 +144,7 @@ impl Acd {
                     queue: queue.id.clone(),
                     strategy: queue.strategy,
                     callers: queue.line.snapshot().collect(),
-                    free: queue.members.iter().filter(|&&agent| word(agent).is_free()).count()
+                    free: queue.members.iter().filter(|member| word(member.agent).is_free()).count()
                         as u32,
                     agents,
                 }
@@ -166,8 +167,8 @@ impl Acd {
             free: 0,
             busy: 0,
         };
-        for &agent in &queue.members {
-            let word = self.seats.at(agent).word.load();
+        for member in &queue.members {
+            let word = self.seats.at(member.agent).word.load();
             let busy = matches!(word.phase(), Phase::Ringing | Phase::OnCall | Phase::WrapUp);
             figures.logged_in += u32::from(word.phase() != Phase::LoggedOut);
             figures.free += u32::from(word.is_free());
@@ -187,7 +188,8 @@ impl Acd {
     pub fn load(&self, queue: &QueueId) -> Option<QueueLoad> {
         let roster = self.roster.load_full();
         let queue = &roster.queues[roster.queue_number(queue)? as usize];
-        let is_there = |&agent: &u32| self.seats.at(agent).word.load().phase() != Phase::LoggedOut;
+        let is_there =
+            |member: &Member| self.seats.at(member.agent).word.load().phase() != Phase::LoggedOut;
         Some(QueueLoad {
             waiting: queue.line.len(),
             callers_max: queue.callers_max,

@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering;
 use super::choice::{Choice, Wish};
 use super::core::{Acd, Timer};
 use super::event::{Output, State, Withdrawn};
-use super::line::Caller;
+use super::line::{Caller, Place};
 use super::matching::{self, Again, Floor, Stop};
-use super::roster::{Queue, Roster};
+use super::roster::{Member, Queue, Roster};
 use super::seat::Seat;
 use super::sync::publish;
 use super::word::{Agent, AgentWord, Bits, CallWord, Phase};
@@ -66,11 +66,17 @@ impl<'a> Step<'a> {
         self.out.push(Output::Decided { call: caller.call, queue, survey });
     }
 
-    /// Says that less is demanded of a caller's agents from now on.
-    pub fn widened(&mut self, caller: &Caller, step: usize) {
+    /// Says that less is demanded of a caller's agents, or that others serve him, from now on; if
+    /// that is so at `stage` of his needs, and was not at the one before.
+    pub fn widened(&mut self, caller: &Caller, before: usize, stage: usize) {
         if self.acd.explains {
             let roster = self.acd.roster.load();
             let queue = &roster.queues[caller.queue as usize];
+            let needs = caller.needs.load_full().unwrap_or_else(|| queue.needs.clone());
+            let step = queue.widened(&needs, stage);
+            if step == queue.widened(&needs, before) {
+                return; // the next tier is due
+            }
             let (queue, skills) = (queue.id.clone(), queue.widening(step));
             let step = step as u32;
             self.out.push(Output::Widened { call: caller.call, queue, step, skills });
@@ -106,10 +112,15 @@ impl<'a> Step<'a> {
     /// Notes that an agent's word was swapped and says so; `reason` is why he is away.
     pub fn moved(&mut self, agent: u32, from: Agent, to: Agent) {
         let (old, new) = (from.phase().into(), to.phase().into());
+        if old != new && matches!(from.phase(), Phase::OnCall | Phase::WrapUp) {
+            self.seat(agent).worked(self.now);
+        }
         self.seat(agent).since.set(self.now);
         if old != new {
             self.announce(agent, old, new);
         }
+        self.disappoint(agent, to);
+        self.leaves(agent, to);
     }
 
     pub fn announce(&mut self, agent: u32, from: State, to: State) {
@@ -162,7 +173,7 @@ impl Floor for Step<'_> {
     }
 
     fn cap(&self, caller: &Arc<Caller>) -> u32 {
-        caller.cap
+        caller.cap()
     }
 
     fn offered<'a>(&'a self, caller: &'a Arc<Caller>) -> Option<&'a Bits> {
@@ -182,7 +193,7 @@ impl Floor for Step<'_> {
 
     fn choose(&self, caller: &Arc<Caller>) -> Option<u32> {
         let offers = caller.word.offers()?;
-        if offers >= caller.cap || caller.is_overdue() {
+        if offers >= caller.cap() || caller.is_overdue() {
             return None;
         }
         let roster = self.acd.roster.load();
@@ -191,24 +202,35 @@ impl Floor for Step<'_> {
 
     fn first(&self, agent: u32, before: Option<&Arc<Caller>>) -> Option<Arc<Caller>> {
         let roster = self.acd.roster.load();
-        let mut first: Option<Arc<Caller>> = None;
+        let weight = |caller: &Caller| roster.queues[caller.queue as usize].weight;
+        let before = before.map(|caller| caller.place().turn(self.now, weight(caller)));
+        let mut first: Option<((i64, Place), Arc<Caller>)> = None;
         for &number in &roster.agents[agent as usize].queues {
             let queue = &roster.queues[number as usize];
             if queue.line.len() == 0 {
                 continue;
             }
-            let end = first.as_ref().or(before).map(|caller| caller.place);
+            let end = first.as_ref().map(|(turn, _)| *turn).or(before);
             for entry in queue.line.callers.iter() {
-                if end.is_some_and(|end| *entry.key() >= end) {
+                let turn = entry.key().turn(self.now, queue.weight);
+                if end.is_some_and(|end| turn >= end) {
                     break;
                 }
-                if wants(&roster, queue, entry.value(), agent) {
-                    first = Some(entry.value().clone());
+                if wants(self.acd, &roster, queue, entry.value(), agent) {
+                    first = Some((turn, entry.value().clone()));
                     break;
                 }
             }
         }
-        first
+        for caller in self.acd.waiting_for(agent) {
+            let turn = caller.place().turn(self.now, weight(&caller));
+            let end = first.as_ref().map(|(turn, _)| *turn).or(before);
+            let queue = &roster.queues[caller.queue as usize];
+            if end.is_none_or(|end| turn < end) && wants(self.acd, &roster, queue, &caller, agent) {
+                first = Some((turn, caller));
+            }
+        }
+        first.map(|(_, caller)| caller)
     }
 
     fn rings(&mut self, agent: u32, caller: &Arc<Caller>, word: Agent) {
@@ -222,6 +244,9 @@ impl Floor for Step<'_> {
         queue.line.last_rung.store(agent, Ordering::Release); // pairs with the load in `choose`
         if caller.has_tried(agent) {
             caller.forget_tried();
+        }
+        if caller.rung_at(self.now) {
+            self.acd.schedule(self.now, caller);
         }
         let expires = self.now + queue.ring_timeout;
         self.arm(agent, word, expires);
@@ -251,18 +276,32 @@ impl Floor for Step<'_> {
     }
 
     fn later(&mut self, again: Again<Arc<Caller>>) {
+        // Of all who become free in one step a caller has the best, not the first looked at.
+        if let Again::Agent(agent) = again
+            && self.seat(agent).word.load().is_free()
+        {
+            self.show(agent);
+        }
         self.again.push_back(again);
     }
 }
 
 /// Whether the caller would take the agent, if that one is free.
-pub fn wants(roster: &Roster, queue: &Queue, caller: &Caller, agent: u32) -> bool {
+pub fn wants(acd: &Acd, roster: &Roster, queue: &Queue, caller: &Caller, agent: u32) -> bool {
     let Some(offers) = caller.word.offers() else { return false };
-    offers < caller.cap
-        && !caller.is_overdue()
-        && (offers == 0 || !caller.has_tried(agent))
-        && queue.has_member(agent)
-        && Wish::of(caller, queue).is_met_by(roster, agent)
+    if offers >= caller.cap() || caller.is_overdue() || offers > 0 && caller.has_tried(agent) {
+        return false;
+    }
+    let wish = Wish::of(caller, queue);
+    if let Some(favourite) = caller.favourite() {
+        return favourite == agent && wish.is_met_by(roster, agent);
+    }
+    let serves = |member: &Member| {
+        !queue.is_tiered
+            || member.tiers & wish.tiers() != 0
+            || member.tiers & queue.open_tiers(wish.tiers(), &acd.logged_in) != 0
+    };
+    queue.member(agent).is_some_and(serves) && wish.is_met_by(roster, agent)
 }
 
 /// Spreads a number over all bits (the finaliser of SplitMix64).

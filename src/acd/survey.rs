@@ -57,6 +57,8 @@ pub enum Passed {
     Behind,
     /// His phone is in use for a call that is not the ACD's, or takes none.
     Busy,
+    /// The caller waits for another agent before anybody else is rung.
+    Favourite,
     LoggedOut,
     OnCall,
     /// He has just refused a call, or could not be reached, and is left alone for a moment.
@@ -65,6 +67,8 @@ pub enum Passed {
     Ringing,
     /// He is not good enough at what the caller needs at this moment.
     Skill,
+    /// The caller has not waited long enough for his tier, or for him; or for too long.
+    Tier,
     /// He has refused or missed this caller already, and others have not.
     Tried,
     /// Logged in; he was not looked at one by one.
@@ -110,8 +114,8 @@ impl Surveyor<'_> {
             named: Vec::new(),
         };
         let free = &self.acd.free;
-        let free_ones = self.queue.members_in(free).map(|(agent, _)| agent);
-        let others = self.queue.members_in(&self.acd.logged_in).map(|(agent, _)| agent);
+        let free_ones = self.queue.members_in(free).map(|member| member.agent);
+        let others = self.queue.members_in(&self.acd.logged_in).map(|member| member.agent);
         let others = others.filter(|agent| !free.contains(*agent));
         let (mut looked, mut seen) = (0, 0);
         for agent in free_ones.chain(others) {
@@ -155,9 +159,9 @@ impl Surveyor<'_> {
     /// Names those who are logged out, if there is room for them.
     fn name_absent(&self, survey: &mut Survey) {
         let room = NAMED_MAX - survey.named.len();
-        let looked = self.queue.members.iter().take(LOOKS);
-        let absent = looked.filter(|agent| !self.acd.logged_in.contains(**agent)).take(room);
-        survey.named.extend(absent.map(|&agent| PassedOver {
+        let looked = self.queue.members.iter().map(|member| member.agent).take(LOOKS);
+        let absent = looked.filter(|agent| !self.acd.logged_in.contains(*agent)).take(room);
+        survey.named.extend(absent.map(|agent| PassedOver {
             agent: self.id(agent),
             why: Passed::LoggedOut,
             standing: None,
@@ -173,6 +177,13 @@ impl Surveyor<'_> {
         }
         if !self.wish.is_met_by(self.roster, agent) {
             return Passed::Skill;
+        }
+        if self.caller.favourite().is_some_and(|favourite| favourite != agent) {
+            return Passed::Favourite;
+        }
+        let tiers = self.queue.open_tiers(self.wish.tiers(), &self.acd.logged_in);
+        if self.queue.member(agent).is_some_and(|member| member.tiers & tiers == 0) {
+            return Passed::Tier;
         }
         match phase {
             Phase::LoggedOut => Passed::LoggedOut,
@@ -200,20 +211,29 @@ impl Surveyor<'_> {
         self.wish.lacking(self.roster, agent)
     }
 
-    /// What the strategy compares: seconds idle (most-idle) or talked (least-talk), calls
-    /// (fewest-calls), the place in the configured order (linear, round-robin), the sum of levels
-    /// (skills); none where it compares nothing.
+    /// What the strategy compares: seconds idle (most-idle), talked (least-talk, round-robin-talk)
+    /// or worked of late (least-busy), calls (fewest-calls), the place in the configured order
+    /// (linear, round-robin), the sum of levels (skills); none where it compares nothing.
     fn standing(&self, agent: u32) -> Option<u64> {
         let seat = self.acd.seats.at(agent);
         match self.queue.strategy {
+            Strategy::RingAll => return None,
+            Strategy::Skills => return Some(self.wish.proficiency(self.roster, agent).into()),
+            _ => {}
+        }
+        match self.queue.order {
             Strategy::FewestCalls => Some(u64::from(seat.calls.load(Ordering::Relaxed))),
+            Strategy::LeastBusy => Some(seat.work(self.now).as_secs()),
             Strategy::LeastTalk => Some(seat.talked.load(Ordering::Relaxed) / 1_000_000),
             Strategy::Linear | Strategy::RoundRobin => {
-                self.queue.place_of(agent).map(|place| u64::from(place) + 1)
+                self.queue.member(agent).map(|member| u64::from(member.place) + 1)
             }
             Strategy::MostIdle => Some(self.now.since(seat.idle_since.at()).as_secs()),
-            Strategy::Random | Strategy::RingAll => None,
-            Strategy::Skills => Some(u64::from(self.wish.proficiency(self.roster, agent))),
+            Strategy::RoundRobinTalk => Some(seat.turn() / 1_000_000_000),
+            Strategy::Random
+            | Strategy::RingAll
+            | Strategy::RingProgressively
+            | Strategy::Skills => None,
         }
     }
 }
@@ -302,7 +322,9 @@ mod tests {
             queue.members.clear();
             queue.skills = [("vpn".into(), 3)].into();
             let after = Duration::from_secs(30);
-            queue.widen = vec![Widen { after, skills: [("vpn".into(), 1)].into() }];
+            let skills = [("vpn".into(), 1)].into();
+            let (members, mode) = (vec![], config::Mode::Add);
+            queue.widen = vec![Widen { after, skills, members, mode }];
         });
         hall.works(0);
         hall.works(1);

@@ -1,11 +1,9 @@
 //! How the ACD behaves, in virtual time and one thread.
 
-use std::collections::BTreeMap;
-
-use super::config::{Agent, Config, Login, Queue, Strategy, Widen};
+use super::config::{Agent, Login, Mode, Queue, Strategy, Widen};
+use super::hall::{Hall, call, most_idle, ring_all, secs, strategy, with};
 use super::*;
-use crate::id::{AgentId, CallId, ExtensionId};
-use crate::time::{Duration, Instant};
+use crate::id::AgentId;
 
 #[test]
 fn the_longest_idle_agent_is_rung_and_wins() {
@@ -337,7 +335,12 @@ fn skills_decide_who_is_able_and_who_is_best() {
 fn demands_sink_while_a_caller_waits() {
     let queue = Queue {
         skills: [("sales".into(), 3)].into(),
-        widen: vec![Widen { after: secs(30), skills: [("sales".into(), 1)].into() }],
+        widen: vec![Widen {
+            after: secs(30),
+            skills: [("sales".into(), 1)].into(),
+            members: vec![],
+            mode: Mode::Add,
+        }],
         ..Queue::default()
     };
     let mut hall = Hall::new(["a"], [("q".into(), queue)].into());
@@ -606,163 +609,4 @@ fn unknown_agents_calls_and_queues_are_refused() {
     hall.leaves(1);
     hall.hangs_up(1, "a");
     assert_eq!(hall.out, []);
-}
-
-fn call(number: u64) -> CallId {
-    CallId::from_u64(number)
-}
-
-fn secs(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
-type Queues = BTreeMap<crate::id::QueueId, Queue>;
-
-fn strategy(strategy: Strategy, members: &[&str]) -> Queues {
-    let members = members.iter().map(|&member| member.into()).collect();
-    [("q".into(), Queue { strategy, members, ..Queue::default() })].into()
-}
-
-fn most_idle(members: &[&str]) -> Queues {
-    strategy(Strategy::MostIdle, members)
-}
-
-fn ring_all(members: &[&str]) -> Queues {
-    strategy(Strategy::RingAll, members)
-}
-
-fn with(mut queues: Queues, change: impl Fn(&mut Queue)) -> Queues {
-    queues.values_mut().for_each(change);
-    queues
-}
-
-/// An ACD with a queue `q`, driven through virtual time.
-struct Hall {
-    acd: Acd,
-    config: Config,
-    now: Instant,
-    out: Vec<Output>,
-    last: BTreeMap<u64, AgentId>,
-    seen: Vec<String>,
-}
-
-impl Hall {
-    fn new<const N: usize>(agents: [&str; N], queues: Queues) -> Self {
-        let agents = agents.iter().map(|&id| (id.into(), Agent::default())).collect();
-        let config = Config { agents, queues, ..Config::default() };
-        let (acd, now, out) = (Acd::new(), Instant::from_micros(1_000_000), vec![]);
-        let mut hall = Self { acd, config, now, out, last: BTreeMap::new(), seen: vec![] };
-        hall.configure();
-        hall
-    }
-
-    fn configure(&mut self) {
-        self.acd.configure(self.now, &self.config, &mut self.out);
-    }
-
-    fn skilled(&mut self, agent: &str, skill: &str, level: u8) {
-        let agent = self.config.agents.get_mut(agent).unwrap();
-        agent.skills.insert(skill.into(), level);
-        self.configure();
-    }
-
-    fn change(&mut self, agent: &str, change: Change) -> Result<(), ChangeError> {
-        self.acd.change(self.now, &agent.into(), change, &mut self.out)
-    }
-
-    fn works(&mut self, agent: &str) {
-        let extension = ExtensionId::from(format!("seat-{agent}").as_str());
-        self.change(agent, Change::Reachable(true)).unwrap();
-        self.change(agent, Change::Login { extension }).unwrap();
-    }
-
-    fn state(&self, agent: &str) -> State {
-        self.acd.agent(&agent.into()).unwrap().state
-    }
-
-    fn calls(&mut self, number: u64) -> Result<u32, Refusal> {
-        self.asks(number, "q", Ask { entered: self.now, ..Ask::default() })
-    }
-
-    fn asks(&mut self, number: u64, queue: &str, ask: Ask) -> Result<u32, Refusal> {
-        self.acd.enter(self.now, call(number), &queue.into(), ask, &mut self.out)
-    }
-
-    fn leaves(&mut self, number: u64) {
-        self.acd.leave(self.now, call(number), &mut self.out);
-    }
-
-    fn ends(&mut self, number: u64, agent: &str, outcome: Outcome) -> bool {
-        self.acd.offer_ended(self.now, call(number), &agent.into(), outcome, &mut self.out)
-    }
-
-    fn answers(&mut self, number: u64, agent: &str) -> bool {
-        self.ends(number, agent, Outcome::Answered)
-    }
-
-    fn hangs_up(&mut self, number: u64, agent: &str) {
-        self.acd.call_ended(self.now, call(number), &agent.into(), &mut self.out);
-    }
-
-    /// The agent comes to work, is called and answers.
-    fn talks(&mut self, number: u64, agent: &str) {
-        self.works(agent);
-        self.calls(number).unwrap();
-        assert!(self.answers(number, agent));
-        self.out.clear();
-    }
-
-    /// `agent` talks in a call while `other` is away for a moment.
-    fn talks_with(&mut self, number: u64, agent: &str, other: &str) {
-        self.change(other, Change::Away { reason: String::new() }).unwrap();
-        self.calls(number).unwrap();
-        assert!(self.answers(number, agent));
-        self.hangs_up(number, agent);
-        self.change(other, Change::Available).unwrap();
-        self.out.retain(
-            |output| !matches!(output, Output::Offer { call: c, .. } if *c == call(number)),
-        );
-    }
-
-    fn answers_last(&mut self, number: u64) {
-        let rung = self.out.iter().rev().find_map(|output| match output {
-            Output::Offer { call: c, agent, .. } if *c == call(number) => Some(agent.clone()),
-            _ => None,
-        });
-        let agent = rung.expect("somebody is rung");
-        assert!(self.answers(number, agent.as_str()));
-        self.last.insert(number, agent);
-    }
-
-    fn hangs_up_last(&mut self, number: u64) {
-        let agent = self.last[&number].clone();
-        self.hangs_up(number, agent.as_str());
-    }
-
-    /// Lets seconds pass, ticking whenever the ACD asked to be.
-    fn pass(&mut self, seconds: u64) {
-        let end = self.now + secs(seconds);
-        while let Some(due) = self.acd.next_tick().filter(|due| *due <= end) {
-            self.now = self.now.max(due);
-            self.acd.tick(self.now, &mut self.out);
-        }
-        self.now = end;
-    }
-
-    /// What phones were told since the last time: `1>a` rings, `1-a why` stops.
-    fn rung(&mut self) -> Vec<String> {
-        let told = self.out.drain(..).filter_map(|output| match output {
-            Output::Offer { call, agent, .. } => Some(format!("{}>{agent}", call.as_u64())),
-            Output::Withdraw { call, agent, why } => {
-                Some(format!("{}-{agent} {why:?}", call.as_u64()))
-            }
-            _ => None,
-        });
-        self.seen = told.collect();
-        self.seen.clone()
-    }
-
-    fn rung_first(&mut self, count: usize) -> Vec<String> {
-        self.rung().into_iter().filter(|told| told.contains('>')).take(count).collect()
-    }
 }

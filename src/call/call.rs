@@ -177,6 +177,12 @@ pub struct Call {
     pub(super) answered: Option<Instant>,
     /// Skills that menus asked for.
     pub(super) skills: BTreeMap<SkillId, u8>,
+    /// What an agent had better be able to do.
+    pub(super) prefer: BTreeMap<SkillId, u8>,
+    /// By how much menus let him come earlier than he did.
+    pub(super) priority: Duration,
+    /// Since when he has waited for an agent, in whatever queue; none before, and once he had one.
+    pub(super) waits_since: Option<Instant>,
     /// Somebody is on his way to where a phone has sent him.
     pub(super) transfer: Option<Transfer>,
     /// How often that has happened.
@@ -291,6 +297,9 @@ impl Call {
             epoch,
             answered: None,
             skills: BTreeMap::new(),
+            prefer: BTreeMap::new(),
+            priority: Duration::ZERO,
+            waits_since: None,
             transfer: None,
             transfers: 0,
             diverted: Vec::new(),
@@ -443,6 +452,11 @@ impl Call {
     /// Whether nothing of the call is left: its record is written, its legs are gone.
     pub fn is_over(&self) -> bool {
         matches!(&self.stage, Stage::Ending(ending) if ending.is_recorded()) && self.legs.is_empty()
+    }
+
+    /// By which the caller is known when he calls again.
+    pub fn caller_number(&self) -> Option<&str> {
+        self.caller.known_by()
     }
 
     pub fn id(&self) -> CallId {

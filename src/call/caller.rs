@@ -70,6 +70,13 @@ impl Caller {
         }
     }
 
+    /// By which he is known when he calls again; none if he shows nothing.
+    pub fn known_by(&self) -> Option<&str> {
+        let number = self.e164.as_deref().unwrap_or(&self.sent);
+        let is_one = |byte: u8| byte.is_ascii_digit() || byte == b'+';
+        Some(number).filter(|number| !number.is_empty() && number.bytes().all(is_one))
+    }
+
     /// The caller as others are shown him.
     pub fn identity(&self) -> Shown {
         let (number, name) = match &self.presented {

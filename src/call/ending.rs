@@ -122,6 +122,7 @@ impl Call {
                     }
                     None => site.acd.leave(now, self.acd_id, site.decided),
                 }
+                self.keep_place(now, site, &waiting);
                 let why = QueueLeft::Abandoned;
                 self.fact(now, out, Fact::QueueLeft { queue, why });
             }

@@ -443,6 +443,8 @@ impl Call {
     /// Takes over what was found out about the one who is served, and his name in the ACD.
     fn inherit(&mut self, from: &mut Self) -> CallId {
         self.skills.extend(std::mem::take(&mut from.skills));
+        self.prefer.extend(std::mem::take(&mut from.prefer));
+        self.priority = self.priority.max(from.priority);
         self.acd_id = from.acd_id;
         self.acd_id
     }

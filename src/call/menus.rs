@@ -41,8 +41,10 @@ impl Call {
                     self.fact(now, out, Fact::Collected { values });
                 }
                 Told::Enter { menu } => self.fact(now, out, Fact::Menu { menu }),
-                Told::Go { target, skills } => {
+                Told::Go { target, skills, prefer, priority } => {
                     self.skills.extend(skills);
+                    self.prefer.extend(prefer);
+                    self.priority = self.priority.max(priority);
                     self.order(Command::Stop { leg: self.party }, out);
                     self.go(now, site, target, out);
                     return;

@@ -18,6 +18,7 @@ mod hall;
 mod identity;
 mod invite;
 mod joining;
+pub mod known;
 mod leg;
 mod legs;
 mod menus;

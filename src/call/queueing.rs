@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::acd::config::Srtp;
-use crate::acd::{self, Ask, Outcome, Withdrawn};
+use crate::acd::config::{Queue, Srtp};
+use crate::acd::{self, Ask, Favourite, Outcome, Withdrawn};
 use crate::call::call::{Call, Output, Stage};
 use crate::call::leg;
 use crate::call::ringing::outcome_of;
@@ -19,8 +19,10 @@ use crate::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Waiting {
     pub queue: QueueId,
-    /// Since when he has waited here: his seniority.
+    /// Since when he has waited here.
     entered: Instant,
+    /// Since when he has waited, also in other queues: his seniority.
+    pub since: Instant,
     /// The agents whose phones ring, with the legs of those phones.
     offers: BTreeMap<AgentId, Offer>,
     /// The agent who has answered while the caller still hears the greeting.
@@ -93,7 +95,8 @@ impl Call {
         if is_too_plain(self) {
             return self.fail(now, site, HungUpBy::Switch, NOT_ENCRYPTED, out);
         }
-        let ask = Ask { skills: self.skills.clone(), entered: now, ..Ask::default() };
+        let ask = self.asks(now, site, (&queue, config));
+        let since = ask.entered;
         let position = match site.acd.enter(now, self.acd_id, &queue, ask, site.decided) {
             Ok(position) => position,
             Err(refusal) => {
@@ -128,6 +131,7 @@ impl Call {
         self.stage = Stage::Waiting(Box::new(Waiting {
             queue,
             entered: now,
+            since,
             offers: BTreeMap::new(),
             winner: None,
             hears,
@@ -318,11 +322,11 @@ impl Call {
             return;
         }
         let Some(winner) = waiting.winner.take() else { return };
-        let (queue, entered) = (waiting.queue.clone(), waiting.entered);
+        let (queue, here, since) = (waiting.queue.clone(), waiting.entered, waiting.since);
+        let config = self.plan.acd.queues.get(&queue).cloned().unwrap_or_default();
         site.acd.call_ended(now, self.acd_id, &winner.agent, site.decided);
         // The caller keeps his seniority: he enters again with the time he first came.
-        let skills = self.skills.clone();
-        let ask = Ask { skills, entered, here_since: Some(entered), ..Ask::default() };
+        let ask = Ask { entered: since, here_since: Some(here), ..self.wishes(&config) };
         match site.acd.enter(now, self.acd_id, &queue, ask, site.decided) {
             Ok(_) => {}
             Err(acd::Refusal::Empty) => {
@@ -332,10 +336,75 @@ impl Call {
         }
     }
 
+    /// Since when the caller counts as waiting: since he came to the first of his queues, or to
+    /// this one before he hung up and called again.
+    fn seniority(&mut self, now: Instant, site: &mut Site<'_>, queue: &QueueId) -> Instant {
+        let number = self.caller.known_by();
+        let back = number.and_then(|number| site.known.come_back(now, number, queue));
+        let since = self.waits_since.into_iter().chain(back).min().unwrap_or(now);
+        self.waits_since = Some(since);
+        since
+    }
+
+    /// The caller hung up while he waited: his place is kept if the queue says so.
+    pub(super) fn keep_place(&self, now: Instant, site: &mut Site<'_>, waiting: &Waiting) {
+        let config = self.plan.acd.queues.get(&waiting.queue);
+        let kept = config.and_then(|config| config.place_kept);
+        if let (Some(kept), Some(number)) = (kept, self.caller.known_by()) {
+            let (queue, since) = (waiting.queue.clone(), waiting.since);
+            site.known.leave(number.to_owned(), queue, since, now + kept);
+        }
+    }
+
+    /// The agent whom the caller is to have before anybody else.
+    fn favourite(&self, now: Instant, site: &Site<'_>, queue: &Queue) -> Option<Favourite> {
+        let numbers = self.caller.e164.iter().chain([&self.caller.sent, &self.caller.number]);
+        let owner = numbers.filter_map(|number| self.plan.owners.get(number)).next();
+        if let (Some(wait), Some(agent)) = (queue.owner_wait, owner) {
+            return Some(Favourite { agent: agent.clone(), wait, outsider: true });
+        }
+        let (number, keep) = (self.caller.known_by()?, self.plan.acd.acd.last_agent_keep);
+        let last = site.known.last_agent(number, self.epoch.wall(now), keep);
+        let (wait, agent) = (queue.last_agent_wait?, last?.clone());
+        Some(Favourite { agent, wait, outsider: false })
+    }
+
+    /// A key of a caller who waits: it may lead out of the queue.
+    pub(super) fn waiting_key(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        digit: char,
+        out: &mut Vec<Output>,
+    ) {
+        let Stage::Waiting(waiting) = &self.stage else { return };
+        let (plan, queue) = (self.plan.clone(), waiting.queue.clone());
+        let config = plan.acd.queues.get(&queue);
+        let target = config.and_then(|queue| queue.keys.get(digit.encode_utf8(&mut [0; 4])));
+        if let Some(target) = target {
+            self.leave_queue_for(now, site, (&queue, QueueLeft::Key), target.clone(), out);
+        }
+    }
+
+    /// How the caller enters a queue.
+    fn asks(&mut self, now: Instant, site: &mut Site<'_>, queue: (&QueueId, &Queue)) -> Ask {
+        let entered = self.seniority(now, site, queue.0);
+        let favourite = self.favourite(now, site, queue.1);
+        Ask { entered, favourite, ..self.wishes(queue.1) }
+    }
+
+    /// What the call asks of a queue.
+    fn wishes(&self, queue: &Queue) -> Ask {
+        let priority_credit = queue.priority + self.priority;
+        let (skills, prefer) = (self.skills.clone(), self.prefer.clone());
+        Ask { skills, prefer, priority_credit, ..Ask::default() }
+    }
+
     /// Joins the caller with the agent who has answered.
     fn connect_agent(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
         let Stage::Waiting(waiting) = self.take_stage() else { return };
         let Waiting { queue, winner: Some(winner), .. } = *waiting else { return };
+        self.waits_since = None;
         self.fact(now, out, Fact::QueueLeft { queue: queue.clone(), why: QueueLeft::Answered });
         let (peer, agent, music) = (winner.leg, Some(winner.agent), Some(queue));
         self.stage = Stage::Talking(Talking { peer, agent, music });
@@ -395,6 +464,24 @@ impl Call {
         why: QueueLeft,
         out: &mut Vec<Output>,
     ) {
+        let plan = self.plan.clone();
+        let target = plan.acd.queues.get(queue).and_then(|queue| match why {
+            QueueLeft::Empty => queue.on_empty.clone(),
+            QueueLeft::Full => queue.on_full.clone(),
+            _ => queue.on_timeout.clone(),
+        });
+        self.leave_queue_for(now, site, (queue, why), target.unwrap_or(Target::Hangup(480)), out);
+    }
+
+    /// The caller leaves the line for a target.
+    fn leave_queue_for(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        (queue, why): (&QueueId, QueueLeft),
+        target: Target,
+        out: &mut Vec<Output>,
+    ) {
         if !matches!(&self.stage, Stage::Waiting(waiting) if waiting.winner.is_none()) {
             return;
         }
@@ -404,13 +491,6 @@ impl Call {
         }
         site.acd.leave(now, self.acd_id, site.decided);
         self.fact(now, out, Fact::QueueLeft { queue: queue.clone(), why });
-        let plan = self.plan.clone();
-        let target = plan.acd.queues.get(queue).and_then(|queue| match why {
-            QueueLeft::Empty => queue.on_empty.clone(),
-            QueueLeft::Full => queue.on_full.clone(),
-            _ => queue.on_timeout.clone(),
-        });
-        let target = target.unwrap_or(Target::Hangup(480));
         let overflowed = Fact::Overflowed { queue: queue.clone(), target: target.clone() };
         self.fact(now, out, overflowed);
         self.go(now, site, target, out);

@@ -11,6 +11,7 @@ use crate::call::config::{Conference, Config, Park};
 use crate::call::guesses::Guesser;
 use crate::call::hall::Halls;
 use crate::call::identity::Shown;
+use crate::call::known::Known;
 use crate::call::park::Lot;
 use crate::call::services::Book;
 use crate::call::trunk::{Lines, Trunk};
@@ -49,6 +50,8 @@ pub struct Plan {
     pub emergency: Emergency,
     pub extensions: BTreeMap<ExtensionId, Extension>,
     pub ivr: IvrConfig,
+    /// The agents to whom callers belong, by their numbers.
+    pub owners: HashMap<String, AgentId>,
     pub lamps: LampsConfig,
     pub locale: Locale,
     pub menus: Arc<Menus>,
@@ -165,6 +168,8 @@ pub struct Site<'a> {
     pub decided: &'a mut Vec<acd::Output>,
     /// Who is in which conference.
     pub halls: &'a mut Halls,
+    /// What is known of callers.
+    pub known: &'a mut Known,
     /// The trunks as they are at this moment.
     pub lines: &'a mut Lines,
     /// The places where calls are parked.

@@ -37,7 +37,7 @@ pub struct Chosen {
     pub agent: AgentId,
     /// What the strategy compares: seconds idle (`most-idle`) or talked (`least-talk`), calls
     /// (`fewest-calls`), the place in the order (`linear`, `round-robin`), the sum of levels
-    /// (`skills`).
+    /// (`skills`), seconds dealt (`round-robin-talk`) or worked of late (`least-busy`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standing: Option<u64>,
 }
@@ -73,6 +73,8 @@ pub enum PassedWhy {
     Behind,
     /// His phone is in use for a call that is not the queues', or takes none.
     Busy,
+    /// The caller waits for another agent before anybody else is rung.
+    Favourite,
     LoggedOut,
     OnCall,
     /// He has just refused a call, or could not be reached, and is left alone for a moment.
@@ -81,6 +83,8 @@ pub enum PassedWhy {
     Ringing,
     /// He is not good enough at what the caller needs at this moment.
     Skill,
+    /// The caller has not waited long enough for his tier, or for him; or for too long.
+    Tier,
     /// He has refused or missed this caller already, and others have not.
     Tried,
     /// Logged in, and not looked at one by one.

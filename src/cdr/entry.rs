@@ -615,6 +615,8 @@ pub enum QueueLeft {
     Empty,
     /// `callers_max` are waiting.
     Full,
+    /// He pressed a key that leads out.
+    Key,
     /// Somebody else waits on in his place, in the call that this one was joined with.
     Moved,
     NodeRestart,

@@ -88,7 +88,7 @@ pub fn value(message: &str, written: Written<'_>, path: &[String]) -> String {
         };
     };
     let secret = path.last().is_some_and(|key| SECRETS.contains(&key.as_str()));
-    let is_level = path.iter().any(|key| key == "skills") && expected == "u8";
+    let is_level = path.iter().any(|key| key == "skills" || key == "prefer") && expected == "u8";
     let expected = if is_level { "a level" } else { expected };
     let text = if secret && !written.text.is_empty() { "…" } else { written.text };
     unexpected(expected, Written { text, ..written }, path)

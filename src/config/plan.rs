@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use crate::acd::config::Agent;
 use crate::call::{Plan, Settings};
 use crate::config::Config;
-use crate::id::ExtensionId;
+use crate::id::{AgentId, ExtensionId};
 use crate::sip::digest::{self, Secret};
 use crate::sip::registrar;
 use crate::time::Epoch;
@@ -19,6 +20,9 @@ impl Config {
                 seats.entry(extension.clone()).or_default().push(id.clone());
             }
         }
+        let owns = |(id, agent): (&AgentId, &Agent)| {
+            agent.owns.iter().map(|number| (number.clone(), id.clone())).collect::<Vec<_>>()
+        };
         Plan {
             version,
             access: self.compile_access(),
@@ -34,6 +38,7 @@ impl Config {
             lamps: self.lamps.clone(),
             locale: self.node.locale,
             menus: self.menus.clone(),
+            owners: self.acd.agents.iter().flat_map(owns).collect(),
             park: self.park.clone(),
             routes: self.compile_routes(),
             seats,

@@ -37,7 +37,7 @@ impl Default for Config {
 pub struct Menu {
     /// Heard after a key that is not in `keys`, before the prompt again. Default `"invalid"`.
     pub invalid: PromptId,
-    /// Where each key leads: a target, or `{ target, skills, set }`. Keys are `0` to `9`, `"*"`
+    /// Where each key leads: a target, or a table, see `Key`. Keys are `0` to `9`, `"*"`
     /// and `"#"`. Default: none.
     pub keys: BTreeMap<Digit, Key>,
     /// Heard when no key was pressed in time, before the prompt again. Default `"no-input"`.
@@ -117,13 +117,24 @@ pub struct Key {
     pub target: Target,
     /// Skills that the call asks of an agent, beside those of the queue; levels 1 to 10.
     pub skills: BTreeMap<SkillId, u8>,
+    /// Skills that an agent had better have; levels 1 to 10.
+    pub prefer: BTreeMap<SkillId, u8>,
+    /// By how much the caller is taken to have come earlier than he did, in queues.
+    #[serde(with = "crate::time::WithinDay")]
+    pub priority: Duration,
     /// Data put on the call, such as `topic = "vpn"`; it stands in the call's record.
     pub set: BTreeMap<String, String>,
 }
 
 impl From<Target> for Key {
     fn from(target: Target) -> Self {
-        Self { target, skills: BTreeMap::new(), set: BTreeMap::new() }
+        Self {
+            target,
+            skills: BTreeMap::new(),
+            prefer: BTreeMap::new(),
+            priority: Duration::ZERO,
+            set: BTreeMap::new(),
+        }
     }
 }
 
@@ -140,7 +151,9 @@ impl<'de> Visitor<'de> for KeyVisitor {
     type Value = Key;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a target such as \"queue:sales\", or { target, skills, set }")
+        f.write_str(
+            "a target such as \"queue:sales\", or { target, skills, prefer, priority, set }",
+        )
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Key, E> {
@@ -149,7 +162,8 @@ impl<'de> Visitor<'de> for KeyVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Key, A::Error> {
         let table = KeyTable::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(Key { target: table.target, skills: table.skills, set: table.set })
+        let KeyTable { target, skills, prefer, priority, set } = table;
+        Ok(Key { target, skills, prefer, priority, set })
     }
 }
 
@@ -160,6 +174,10 @@ struct KeyTable {
     target: Target,
     #[serde(default)]
     skills: BTreeMap<SkillId, u8>,
+    #[serde(default)]
+    prefer: BTreeMap<SkillId, u8>,
+    #[serde(default, with = "crate::time::WithinDay")]
+    priority: Duration,
     #[serde(default)]
     set: BTreeMap<String, String>,
 }

@@ -37,7 +37,12 @@ pub enum Output {
     /// The caller entered this menu.
     Enter { menu: MenuId },
     /// The caller leaves the menus for this target; nothing follows. Never a menu.
-    Go { target: Target, skills: BTreeMap<SkillId, u8> },
+    Go {
+        target: Target,
+        skills: BTreeMap<SkillId, u8>,
+        prefer: BTreeMap<SkillId, u8>,
+        priority: Duration,
+    },
     /// The caller pressed a key that the menu has.
     Key { menu: MenuId, digit: char },
     /// Play these one after the other in place of whatever plays; then give `Ended`.
@@ -71,6 +76,10 @@ pub struct Session {
     entered_max: u32,
     /// What the keys pressed so far ask of an agent.
     skills: BTreeMap<SkillId, u8>,
+    /// What an agent had better be able to do.
+    prefer: BTreeMap<SkillId, u8>,
+    /// The greatest priority that a key gave.
+    priority: Duration,
 }
 
 impl Session {
@@ -84,6 +93,8 @@ impl Session {
             entered: 0,
             entered_max: config.menus_max,
             skills: BTreeMap::new(),
+            prefer: BTreeMap::new(),
+            priority: Duration::ZERO,
         }
     }
 
@@ -162,11 +173,13 @@ impl Session {
     fn press(&mut self, now: Instant, key: char, out: &mut Vec<Output>) -> State {
         let menu = self.menus.get(&self.menu);
         let found = Digit::new(key).and_then(|digit| menu?.keys.get(&digit)).cloned();
-        let Some(Key { target, skills, set }) = found else {
+        let Some(Key { target, skills, prefer, priority, set }) = found else {
             return self.fail(now, Failure::WrongKey, out);
         };
         out.push(Output::Key { menu: self.menu.clone(), digit: key });
         self.skills.extend(skills);
+        self.prefer.extend(prefer);
+        self.priority = self.priority.max(priority);
         if !set.is_empty() {
             out.push(Output::Collected(set));
         }
@@ -196,7 +209,9 @@ impl Session {
     }
 
     fn go(&mut self, target: Target, out: &mut Vec<Output>) -> State {
-        out.push(Output::Go { target, skills: mem::take(&mut self.skills) });
+        let (skills, prefer) = (mem::take(&mut self.skills), mem::take(&mut self.prefer));
+        let priority = mem::take(&mut self.priority);
+        out.push(Output::Go { target, skills, prefer, priority });
         Done
     }
 }
@@ -296,7 +311,16 @@ mod tests {
         let out = caller.gets(Pressed('#'));
         let skills = BTreeMap::from([("vpn".into(), 2), ("english".into(), 3)]);
         let target = "queue:support".parse().unwrap();
-        assert_eq!(out.last(), Some(&Output::Go { target, skills }));
+        let priority = Duration::from_secs(60);
+        assert_eq!(
+            out.last(),
+            Some(&Output::Go {
+                target,
+                skills,
+                prefer: BTreeMap::from([("french".into(), 1)]),
+                priority
+            })
+        );
     }
 
     #[test]
@@ -400,8 +424,12 @@ mod tests {
         prompt = "ask"
         on_fail = "queue:sales"
         [sub.keys]
-        "#" = { target = "queue:support", skills = { english = 3 } }
         "*" = "menu:sub"
+        [sub.keys."#"]
+        target = "queue:support"
+        skills = { english = 3 }
+        prefer = { french = 1 }
+        priority = "60s"
         [circle]
         retries = 0
         on_fail = "menu:circle"
@@ -450,7 +478,12 @@ mod tests {
     }
 
     fn goes(target: &str) -> Output {
-        Output::Go { target: target.parse().unwrap(), skills: BTreeMap::new() }
+        Output::Go {
+            target: target.parse().unwrap(),
+            skills: BTreeMap::new(),
+            prefer: BTreeMap::new(),
+            priority: Duration::ZERO,
+        }
     }
 
     fn key(menu: &str, digit: char) -> Output {

@@ -217,7 +217,9 @@ impl Tally {
                 self.abandoned_within += within;
                 self.abandoned_short += u64::from(wait <= terms.short);
             }
-            QueueLeft::Empty | QueueLeft::Full | QueueLeft::TimedOut => self.overflowed += 1,
+            QueueLeft::Empty | QueueLeft::Full | QueueLeft::Key | QueueLeft::TimedOut => {
+                self.overflowed += 1;
+            }
             QueueLeft::Moved => self.moved += 1,
             QueueLeft::NodeRestart => self.cut_off += 1,
         }

@@ -100,6 +100,7 @@ impl Switch {
             acd: &parts.acd,
             decided: &mut self.decided,
             halls: &mut self.halls,
+            known: &mut self.known,
             lines: &mut self.trunks.lines,
             lot: &mut self.lot,
             phones: &parts.registrar,
@@ -161,7 +162,8 @@ impl Switch {
     /// Counts a call that was answered or is over, if it has limits.
     fn count(&mut self, now: Instant, entry: &Entry, out: &mut Vec<Output>) {
         let Some(call) = entry.call else { return };
-        match entry.fact {
+        match &entry.fact {
+            Fact::TalkBegan { agent: Some(agent), .. } => self.meet(call, agent, entry.at, out),
             Fact::Answered => self.limits.answered(call, now),
             Fact::Ended { .. } => {
                 if let Some((extension, day)) = self.limits.ended(now, call) {

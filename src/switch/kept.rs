@@ -7,9 +7,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::acd::Change;
+use crate::call::known::Met;
 use crate::call::services::Services;
 use crate::cdr::entry::AgentState;
-use crate::id::{AgentId, ExtensionId, LegId, TrunkId};
+use crate::id::{AgentId, CallId, ExtensionId, LegId, TrunkId};
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{Method, Name};
 use crate::sip::registrar::StoredBinding;
@@ -18,7 +19,7 @@ use crate::sip::subscription::{StoredSubscription, SubscriptionId};
 use crate::sip::transaction;
 use crate::switch::limits::Day;
 use crate::switch::{Output, Switch};
-use crate::time::Instant;
+use crate::time::{Instant, Wall};
 
 /// An agent's state as it is stored.
 #[derive(Debug, Serialize, Deserialize)]
@@ -67,6 +68,11 @@ pub(super) fn keep_trunk(trunk: &TrunkId, kept: Option<&Kept>) -> Output {
     keep(format!("{TRUNKS}{trunk}"), kept)
 }
 
+/// Stores or (`None`) forgets who talked with a caller last.
+fn keep_met(number: &str, met: Option<&Met>) -> Output {
+    keep(format!("{MET}{number}"), met)
+}
+
 fn keep<T: Serialize>(key: String, value: Option<&T>) -> Output {
     // Plain data with string keys always has a JSON form.
     Output::Store { key, value: value.and_then(|value| serde_json::to_string(value).ok()) }
@@ -109,6 +115,8 @@ impl Switch {
             } else if let Some(trunk) = key.strip_prefix(TRUNKS) {
                 let read = serde_json::from_str(&value);
                 read.map(|kept| self.resume_trunk(now, &trunk.into(), kept, out))
+            } else if let Some(number) = key.strip_prefix(MET) {
+                serde_json::from_str(&value).map(|met| self.remember(now, number, met, out))
             } else if let Some(extension) = key.strip_prefix(LIMITS) {
                 serde_json::from_str(&value).map(|day| self.limits.restore(extension.into(), day))
             } else {
@@ -122,6 +130,30 @@ impl Switch {
         self.carry_out_decisions(now, out);
         self.lamps_of_plan(now, out);
         self.light(now, out);
+    }
+
+    /// An agent talks with a caller, whose next call he may be offered first.
+    pub(super) fn meet(&mut self, call: CallId, agent: &AgentId, at: Wall, out: &mut Vec<Output>) {
+        let plan = &self.plan.acd;
+        let call = self.calls.get(&call);
+        let number = call.and_then(|call| call.caller_number()).map(str::to_owned);
+        let is_wanted = plan.queues.values().any(|queue| queue.last_agent_wait.is_some());
+        let Some(number) = number.filter(|_| is_wanted) else { return };
+        let met = Met { agent: agent.clone(), at };
+        out.push(keep_met(&number, Some(&met)));
+        let forgotten = self.known.meet(number, met, plan.acd.last_agent_max);
+        out.extend(forgotten.map(|number| keep_met(&number, None)));
+    }
+
+    /// Takes up who talked with a caller last, unless it is too long ago.
+    fn remember(&mut self, now: Instant, number: &str, met: Met, out: &mut Vec<Output>) {
+        let settings = self.plan.acd.acd.clone();
+        let forgotten = if self.wall(now).since(met.at) > settings.last_agent_keep {
+            Some(number.to_owned())
+        } else {
+            self.known.meet(number.to_owned(), met, settings.last_agent_max)
+        };
+        out.extend(forgotten.map(|number| keep_met(&number, None)));
     }
 
     /// Tells a phone that its call ended with the last process.
@@ -153,6 +185,7 @@ impl Switch {
 const AGENTS: &str = "agents/";
 const DIALOGS: &str = "dialogs/";
 const LIMITS: &str = "limits/";
+const MET: &str = "met/";
 const PHONES: &str = "phones/";
 const SERVICES: &str = "services/";
 const SUBSCRIPTIONS: &str = "subscriptions/";

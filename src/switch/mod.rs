@@ -30,6 +30,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::acd::{self, Acd};
+use crate::call::known::Known;
 use crate::call::services::Book;
 use crate::call::trunk::Trouble;
 use crate::call::{Call, Guesser, Halls, Lot, Origin, Plan, Ports, Settings};
@@ -168,6 +169,8 @@ pub struct Switch {
     lamps: Lamps,
     /// Who is in which conference.
     halls: Halls,
+    /// What is known of callers.
+    known: Known,
     /// Where calls are parked.
     lot: Lot,
     /// Phones where wrong PINs of agents were dialled.
@@ -222,6 +225,7 @@ impl Switch {
             limits: Limits::default(),
             seekers: HashMap::new(),
             halls: Halls::default(),
+            known: Known::default(),
             lot: Lot::default(),
             pins: Locks::new(PINS_MAX),
             ports: Ports::default(),

@@ -30,8 +30,10 @@ login = "auto"
 [agents.c]
 extension = "1005"
 login = "auto"
+skills = { english = 3 }
 [agents.17]
 pin = "4711"
+owns = ["1002"]
 [queues.idle]
 number = "601"
 members = ["a", "b", "c"]
@@ -63,11 +65,42 @@ announce = { position = true, every = "5s" }
 number = "606"
 members = ["17"]
 on_empty = "prompt:nobody"
+[queues.tiers]
+number = "607"
+members = ["a", "b", "c"]
+tiers = { a = 2, c = 2 }
+tier_wait = "5s"
+widen = [{ after = "15s", members = ["17"] }]
+[queues.known]
+number = "608"
+members = ["a", "b", "c"]
+last_agent_wait = "8s"
+owner_wait = "8s"
+[queues.first]
+number = "609"
+members = ["17"]
+max_wait = "10s"
+on_timeout = "queue:second"
+place_kept = "60s"
+keys = { 0 = "extension:1002", '#' = "queue:second" }
+[queues.second]
+number = "610"
+members = ["17"]
+place_kept = "60s"
+[queues.away]
+number = "611"
+members = ["a", "b", "c"]
+on_empty = "prompt:nobody"
+empty_leave = ["away"]
 [menus.main]
 number = "500"
 prompt = "welcome"
 timeout = "3s"
 retries = 1
 on_fail = "hangup:480"
-keys = { 1 = "extension:1002", 2 = { target = "queue:idle", set = { topic = "tax" } } }
+[menus.main.keys]
+1 = "extension:1002"
+2 = { target = "queue:idle", set = { topic = "tax" } }
+3 = { target = "queue:idle", prefer = { english = 1 } }
+4 = { target = "queue:second", priority = "60s" }
 "#;

@@ -11,11 +11,15 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
-use strowger::acd::config::{Agent, Config, Queue, Settings, Strategy, Widen};
-use strowger::acd::{Acd, Ask, Change, Outcome, Output, Refusal, State};
-use strowger::id::{AgentId, CallId, QueueId, SkillId};
+use strowger::acd::config::{Absence, Strategy};
+use strowger::acd::{Acd, Ask, Change, Favourite, Outcome, Output, Refusal, State};
+use strowger::id::{CallId, SkillId};
 use strowger::rng::Rng;
 use strowger::time::{Duration, Instant};
+
+use site::{PAUSE, SKILLS, Site, Size, Wait, name, number, queue_name, queue_number, seat};
+
+mod site;
 
 #[test]
 fn a_day_of_five_hundred_agents() {
@@ -60,13 +64,6 @@ fn days_that_went_wrong_once() {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Size {
-    agents: usize,
-    queues: usize,
-    calls: u64,
-}
-
 /// What became of everybody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Tally {
@@ -98,6 +95,8 @@ enum Event {
     Reacts(CallId, usize, Instant),
     HangsUp(CallId, usize),
     Whim,
+    /// Somebody gives a caller another priority.
+    Moves,
     Reload,
     Restart,
 }
@@ -119,51 +118,25 @@ struct Caller {
     queue: usize,
     /// Effective arrival, then the order of entering.
     place: (i64, u64),
+    arrival: Instant,
     entered: Instant,
     until: Instant,
-    /// Whether several phones may ring for him: as the queue was when he came.
-    many: bool,
+    /// How many phones may ring for him: as the queue was when he came.
+    cap: usize,
+    /// How long phones ring before one more does, if they do one by one; and since when the last.
+    ring_next: Option<Duration>,
+    last_rung: Option<Instant>,
+    /// The agent who is waited for, and until when.
+    favourite: Option<(usize, Instant)>,
     asks: BTreeMap<SkillId, u8>,
+    prefers: BTreeMap<SkillId, u8>,
     ringing: BTreeSet<usize>,
     tried: BTreeSet<usize>,
 }
 
-/// A configuration, by numbers.
-struct Site {
-    config: Config,
-    queues: Vec<Option<Queue>>,
-    agents: Vec<Option<Agent>>,
-    /// The agents of each queue, and the queues of each agent.
-    members: Vec<Vec<usize>>,
-    serves: Vec<Vec<usize>>,
-}
-
-impl Site {
-    fn new(config: Config, size: Size) -> Self {
-        let queue = |number| config.queues.get(&queue_name(number)).cloned();
-        let queues: Vec<Option<Queue>> = (0..size.queues).map(queue).collect();
-        let of =
-            |queue: &Option<Queue>| queue.iter().flat_map(|q| &q.members).map(number).collect();
-        let members: Vec<Vec<usize>> = queues.iter().map(of).collect();
-        let has = |agent: usize| {
-            move |(queue, members): (usize, &Vec<usize>)| members.contains(&agent).then_some(queue)
-        };
-        let serves = |agent| members.iter().enumerate().filter_map(has(agent)).collect();
-        Self {
-            agents: (0..size.agents)
-                .map(|agent| config.agents.get(&name(agent)).cloned())
-                .collect(),
-            serves: (0..size.agents).map(serves).collect(),
-            members,
-            queues,
-            config,
-        }
-    }
-}
-
 impl Caller {
     fn may_ring_more(&self) -> bool {
-        self.many || self.ringing.is_empty()
+        self.ringing.len() < self.cap
     }
 }
 
@@ -189,13 +162,11 @@ struct Day {
 
 /// Seconds.
 const DAY: u64 = 24 * 60 * 60;
-const PAUSE: Duration = Duration::from_secs(5);
-const SKILLS: [&str; 3] = ["english", "sales", "vpn"];
 
 impl Day {
     fn new(seed: u64, size: Size) -> Self {
         let mut rng = Rng::from_number(seed);
-        let sites = (0..3).map(|_| Site::new(config(&mut rng, size), size)).collect();
+        let sites = (0..3).map(|_| Site::new(&mut rng, size)).collect();
         let person = Person {
             state: State::LoggedOut,
             reachable: false,
@@ -226,6 +197,7 @@ impl Day {
             let at = day.spread(600.0);
             day.plan(at, Event::Whim);
         }
+        day.plan(60.0, Event::Moves);
         for hour in (2..24).step_by(3) {
             day.plan(3600.0 * f64::from(hour), Event::Reload);
         }
@@ -272,6 +244,13 @@ impl Day {
                 self.touch(agent);
             }
         }
+        for caller in self.waiting.values_mut() {
+            let (Some(next), Some(rung)) = (caller.ring_next, caller.last_rung) else { continue };
+            let people = &self.people;
+            let goes_on = |agent: &&usize| people[**agent].rings.is_some_and(|(.., end)| end > due);
+            let ringing = caller.ringing.iter().filter(goes_on).count();
+            caller.cap += usize::from(rung + next == due && ringing >= caller.cap);
+        }
         self.acd.tick(due, &mut self.out);
         self.touched.extend(0..self.size.queues); // demands that sink concern any
         self.hears();
@@ -299,6 +278,7 @@ impl Day {
                 }
             }
             Event::Whim => self.whim(),
+            Event::Moves => self.moves(),
             Event::Reload => {
                 self.site = (self.site + 1) % self.sites.len();
                 self.tally.reloads += 1;
@@ -349,40 +329,18 @@ impl Day {
             self.plan(wait, Event::Comes);
         }
         let queue = self.rng.below(self.size.queues as u32) as usize;
-        let asks = match self.rng.below(20) {
-            0 => [(SkillId::from(SKILLS[self.rng.below(3) as usize]), 3)].into(),
-            _ => BTreeMap::new(),
-        };
-        let credit = Duration::from_secs(if self.rng.below(30) == 0 { 120 } else { 0 });
-        let ask = Ask {
-            priority_credit: credit,
-            skills: asks.clone(),
-            entered: self.now,
-            here_since: None,
-        };
-        let entered = self.acd.enter(self.now, call, &queue_name(queue), ask, &mut self.out);
-        let site = &self.sites[self.site];
-        let Some(config) = &site.queues[queue] else {
+        let ask = self.wishes();
+        let id = queue_name(queue);
+        let entered = self.acd.enter(self.now, call, &id, ask.clone(), &mut self.out);
+        if self.sites[self.site].queues[queue].is_none() {
             assert_eq!(entered, Err(Refusal::Empty), "there is no such queue");
             self.tally.refused += 1;
             return;
-        };
+        }
         match entered {
             Ok(_) => {
-                let arrival = self.now.as_micros() as i64;
-                let place = (arrival - credit.as_micros() as i64, self.tally.offered);
-                let until = self.now + site.config.max_wait(config);
-                let caller = Caller {
-                    queue,
-                    place,
-                    entered: self.now,
-                    until,
-                    many: config.strategy == Strategy::RingAll,
-                    asks,
-                    ringing: BTreeSet::new(),
-                    tried: BTreeSet::new(),
-                };
-                self.lines[queue].insert(place, call);
+                let caller = self.caller(queue, ask);
+                self.lines[queue].insert(caller.place, call);
                 self.waiting.insert(call, caller);
                 self.touched.insert(queue);
                 let patience = self.exponential(240.0);
@@ -391,15 +349,68 @@ impl Day {
             }
             Err(why) => {
                 self.tally.refused += 1;
+                let site = &self.sites[self.site];
+                let config = site.queues[queue].as_ref().expect("looked at above");
                 let full = self.lines[queue].len() >= site.config.callers_max(config) as usize;
-                let is_there = |agent: &usize| self.people[*agent].state != State::LoggedOut;
-                let staffed = site.members[queue].iter().any(is_there);
-                let deserted = config.on_empty.is_some() && !staffed;
+                let causes = config.empty_join.union(&config.empty_leave).copied().collect();
+                let deserted = self.is_deserted(queue, &causes);
                 match why {
                     Refusal::Full => assert!(full),
                     Refusal::Empty => assert!(deserted, "somebody is logged in"),
                 }
             }
+        }
+    }
+
+    /// What somebody asks for.
+    fn wishes(&mut self) -> Ask {
+        let mut skill = |one_of| match self.rng.below(one_of) {
+            0 => [(SkillId::from(SKILLS[self.rng.below(3) as usize]), 3)].into(),
+            _ => BTreeMap::new(),
+        };
+        let (skills, prefer) = (skill(20), skill(10));
+        let dear = self.rng.below(4 * self.size.agents as u32) as usize;
+        let outsider = self.rng.below(2) == 0;
+        let wait = Duration::from_secs(20);
+        let favourite = Favourite { agent: name(dear), wait, outsider };
+        let credit = Duration::from_secs(if self.rng.below(30) == 0 { 120 } else { 0 });
+        Ask {
+            priority_credit: credit,
+            skills,
+            prefer,
+            favourite: (dear < self.size.agents).then_some(favourite),
+            entered: self.now,
+            here_since: None,
+        }
+    }
+
+    /// Somebody who has just entered a queue.
+    fn caller(&self, queue: usize, ask: Ask) -> Caller {
+        let site = &self.sites[self.site];
+        let config = site.queues[queue].as_ref().expect("he is in it");
+        let (asks, prefers) = (ask.skills, ask.prefer);
+        let wait = Wait { queue, waited: Duration::ZERO, asks: &asks, prefers: &prefers };
+        let favourite = ask.favourite.and_then(|favourite| {
+            let dear = number(&favourite.agent);
+            let may = favourite.outsider || site.members[queue].contains(&dear);
+            let may = may && self.can_come(dear) && site.levels(wait, dear).is_some();
+            may.then(|| (dear, self.now + favourite.wait))
+        });
+        let effective = self.now.as_micros() as i64 - ask.priority_credit.as_micros() as i64;
+        Caller {
+            queue,
+            place: (effective, self.tally.offered),
+            arrival: self.now,
+            entered: self.now,
+            until: self.now + site.config.max_wait(config),
+            cap: if config.strategy == Strategy::RingAll { usize::MAX } else { 1 },
+            ring_next: site.config.ring_next(config),
+            last_rung: None,
+            favourite,
+            asks,
+            prefers,
+            ringing: BTreeSet::new(),
+            tried: BTreeSet::new(),
         }
     }
 
@@ -441,7 +452,28 @@ impl Day {
         let caller = self.waiting.get_mut(&call).expect("he waits");
         assert!(caller.ringing.remove(&agent));
         caller.tried.insert(agent);
+        caller.favourite.take_if(|(dear, _)| *dear == agent);
         self.touched.insert(caller.queue);
+    }
+
+    fn moves(&mut self) {
+        let credit = Duration::from_secs(u64::from(self.rng.below(300)));
+        let some = self.rng.below(1 + self.waiting.len() as u32) as usize;
+        if let Some(call) = self.waiting.keys().nth(some).copied() {
+            let caller = self.waiting.get_mut(&call).expect("he waits");
+            self.lines[caller.queue].remove(&caller.place);
+            caller.place.0 = caller.arrival.as_micros() as i64 - credit.as_micros() as i64;
+            self.lines[caller.queue].insert(caller.place, call);
+            let position = self.lines[caller.queue].range(..=caller.place).count() as u32;
+            self.touched.insert(caller.queue);
+            let told = self.acd.prioritise(self.now, call, credit, &mut self.out);
+            assert_eq!(told, Some(position));
+            assert!(self.out.is_empty(), "nobody is free for him");
+        }
+        if self.tally.offered < self.size.calls {
+            let wait = self.exponential(120.0);
+            self.plan(wait, Event::Moves);
+        }
     }
 
     fn whim(&mut self) {
@@ -481,7 +513,42 @@ impl Day {
             Change::Available | Change::Login { .. } => person.paused = None,
             _ => {}
         }
+        self.disappoints(agent);
         self.hears();
+    }
+
+    /// Whether callers go elsewhere, since who is logged in is absent so.
+    fn is_deserted(&self, queue: usize, causes: &BTreeSet<Absence>) -> bool {
+        let is_there = |agent: &usize| {
+            let person = &self.people[*agent];
+            let works = matches!(person.state, State::OnCall | State::WrapUp);
+            let is = |cause| match cause {
+                Absence::Away => person.state == State::Away,
+                Absence::Busy => works || person.busy,
+                Absence::Unreachable => !person.reachable,
+            };
+            person.state != State::LoggedOut && !causes.iter().any(|cause| is(*cause))
+        };
+        let site = &self.sites[self.site];
+        let config = site.queues[queue].as_ref().expect("there is such a queue");
+        config.on_empty.is_some() && !site.members[queue].iter().any(is_there)
+    }
+
+    fn can_come(&self, agent: usize) -> bool {
+        let person = &self.people[agent];
+        !matches!(person.state, State::LoggedOut | State::Away) && person.reachable
+    }
+
+    /// Those who wait for an agent who cannot come wait for whoever can.
+    fn disappoints(&mut self, agent: usize) {
+        if self.can_come(agent) {
+            return;
+        }
+        for caller in self.waiting.values_mut() {
+            if caller.favourite.take_if(|(dear, _)| *dear == agent).is_some() {
+                self.touched.insert(caller.queue);
+            }
+        }
     }
 
     fn touch(&mut self, agent: usize) {
@@ -496,6 +563,8 @@ impl Day {
                     let person = &mut self.people[number(&agent)];
                     assert_eq!(person.state, from, "agent {agent}");
                     person.state = to;
+                    self.disappoints(number(&agent));
+                    let person = &mut self.people[number(&agent)];
                     if to != State::Available {
                         person.paused = None;
                     }
@@ -562,22 +631,44 @@ impl Day {
         assert_eq!(caller.queue, queue);
         assert!(self.wants(call, agent), "agent {agent} is not for call {call}: {caller:?}");
         // Bounded bypass: nobody who would take him comes before.
+        let turn = self.turn(call);
         for queue in &self.sites[self.site].serves[agent] {
-            let mut before = self.lines[*queue].range(..caller.place).map(|(_, call)| *call);
+            let line = self.lines[*queue].values().copied();
+            let mut before = line.take_while(|before| self.turn(*before) < turn);
             let passed = before.find(|before| self.wants(*before, agent));
             let passed = passed.map(|call| &self.waiting[&call]);
             assert!(passed.is_none(), "{passed:?} is passed over by {caller:?} for {agent}");
         }
+        // Of those who are free he is of the best, unless they have refused the caller.
+        let better = self.sites[self.site].members[queue].iter().find(|other| {
+            let is_asked = caller.tried.contains(*other) <= caller.tried.contains(&agent);
+            is_asked
+                && self.is_free(**other)
+                && self.wants(call, **other)
+                && self.class(call, **other) < self.class(call, agent)
+        });
+        assert!(better.is_none(), "{better:?} would be better than {agent} for {caller:?}");
         if caller.tried.contains(&agent) {
             self.waiting.get_mut(&call).expect("he waits").tried.clear();
         }
-        self.waiting.get_mut(&call).expect("he waits").ringing.insert(agent);
+        let caller = self.waiting.get_mut(&call).expect("he waits");
+        caller.ringing.insert(agent);
+        caller.last_rung = Some(self.now);
         self.people[agent].rings = Some((call, self.now, expires));
         self.tally.rings += 1;
         let ring = self.now.as_micros() ^ call.as_u64() << 40 ^ (agent as u64) << 54;
         self.tally.digest = self.tally.digest.rotate_left(5).wrapping_add(ring);
         let reaction = 0.5 + self.spread(7.0);
         self.plan(reaction, Event::Reacts(call, agent, self.now));
+    }
+
+    /// Whose wait, times the weight of his queue, is the longest is next; then who came before.
+    fn turn(&self, call: CallId) -> (i64, (i64, u64)) {
+        let caller = &self.waiting[&call];
+        let queue = self.sites[self.site].queues[caller.queue].as_ref();
+        let weight = queue.and_then(|queue| queue.weight).unwrap_or(1);
+        let waited = self.now.as_micros() as i64 - caller.place.0;
+        (-waited * i64::from(weight), caller.place)
     }
 
     fn is_free(&self, agent: usize) -> bool {
@@ -593,25 +684,27 @@ impl Day {
     /// Whether the caller would take the agent, were he free.
     fn wants(&self, call: CallId, agent: usize) -> bool {
         let caller = &self.waiting[&call];
-        let site = &self.sites[self.site];
-        let Some(queue) = &site.queues[caller.queue] else { return false };
-        let Some(person) = &site.agents[agent] else { return false };
-        let waited = self.now.since(caller.entered);
-        let mut needs = queue.skills.clone();
-        for (skill, level) in &caller.asks {
-            let needed = needs.entry(skill.clone()).or_default();
-            *needed = (*needed).max(*level);
-        }
-        for step in queue.widen.iter().filter(|step| step.after <= waited) {
-            needs.extend(step.skills.clone());
-        }
-        let able = needs
-            .iter()
-            .all(|(skill, level)| person.skills.get(skill).copied().unwrap_or(0) >= *level);
-        able && site.serves[agent].contains(&caller.queue)
+        self.class(call, agent).is_some()
             && caller.may_ring_more()
             && (caller.ringing.is_empty() || !caller.tried.contains(&agent))
             && self.now < caller.until
+    }
+
+    /// How good an agent is for a caller, if able: his tier, and what he lacks of the preferred.
+    fn class(&self, call: CallId, agent: usize) -> Option<(usize, u32)> {
+        let caller = &self.waiting[&call];
+        let wait = Wait {
+            queue: caller.queue,
+            waited: self.now.since(caller.entered),
+            asks: &caller.asks,
+            prefers: &caller.prefers,
+        };
+        let is_there = |agent: usize| self.people[agent].state != State::LoggedOut;
+        if let Some((dear, _)) = caller.favourite.filter(|(_, until)| self.now < *until) {
+            let able = self.sites[self.site].levels(wait, agent);
+            return able.filter(|_| dear == agent).map(|lacks| (0, lacks));
+        }
+        self.sites[self.site].class(wait, agent, is_there)
     }
 
     /// Nobody else is rung for the caller; phones that ring are yet to be stopped.
@@ -632,11 +725,18 @@ impl Day {
     /// What must hold between two steps, where the last one can have changed it.
     fn checks(&mut self) {
         for queue in std::mem::take(&mut self.touched) {
+            for call in self.lines[queue].values() {
+                let favourite = self.waiting[call].favourite;
+                let waits = |dear: usize| self.is_free(dear) && self.wants(*call, dear);
+                assert!(!favourite.is_some_and(|(dear, _)| waits(dear)), "waits for {favourite:?}");
+            }
             let site = &self.sites[self.site];
             if self.lines[queue].is_empty() {
                 continue;
             }
-            assert!(site.queues[queue].is_some(), "somebody waits where no queue is");
+            let config = site.queues[queue].as_ref().expect("somebody waits where no queue is");
+            let left = self.is_deserted(queue, &config.empty_leave);
+            assert!(!left, "somebody waits in queue {queue}, where nobody is");
             let free = site.members[queue].iter().copied().filter(|agent| self.is_free(*agent));
             let free: Vec<usize> = free.collect();
             for (call, agent) in
@@ -683,69 +783,4 @@ impl Day {
     fn exponential(&mut self, mean: f64) -> f64 {
         -mean * (1.0 - self.spread(1.0)).ln()
     }
-}
-
-/// A configuration: who serves what, how, and who can do what.
-fn config(rng: &mut Rng, size: Size) -> Config {
-    let strategies = [
-        Strategy::MostIdle,
-        Strategy::RoundRobin,
-        Strategy::RingAll,
-        Strategy::Linear,
-        Strategy::FewestCalls,
-        Strategy::LeastTalk,
-        Strategy::Random,
-        Strategy::Skills,
-    ];
-    let mut agents = BTreeMap::new();
-    for agent in 0..size.agents {
-        if rng.below(50) == 0 && size.agents > 20 {
-            continue; // not in this one
-        }
-        let skills = SKILLS.map(|skill| (SkillId::from(skill), rng.below(6) as u8));
-        agents.insert(name(agent), Agent { skills: skills.into(), ..Agent::default() });
-    }
-    let mut queues = BTreeMap::new();
-    for queue in 0..size.queues {
-        if rng.below(30) == 0 {
-            continue;
-        }
-        let strategy = strategies[rng.below(8) as usize];
-        let chosen = (0..size.agents).filter(|_| rng.below(size.queues as u32) < 3).map(name);
-        let members: Vec<_> = chosen.filter(|id| agents.contains_key(id)).collect();
-        let mut made = Queue { strategy, members, ..Queue::default() };
-        made.wrap_up = (rng.below(2) == 0).then_some(Duration::from_secs(20));
-        made.max_wait = (rng.below(3) == 0).then_some(Duration::from_secs(90));
-        made.callers_max = (rng.below(4) == 0).then_some(3);
-        made.rona = (strategy == Strategy::RingAll).then_some(false);
-        made.on_empty = (rng.below(2) == 0).then(|| "hangup:486".parse().expect("a target"));
-        if rng.below(4) == 0 && !made.members.is_empty() {
-            made.skills = [(SkillId::from("sales"), 4)].into();
-            let sinks = [(SkillId::from("sales"), 1)].into();
-            made.widen = vec![Widen { after: Duration::from_secs(25), skills: sinks }];
-        }
-        queues.insert(queue_name(queue), made);
-    }
-    let acd = Settings { refusal_pause: PAUSE, ..Settings::default() };
-    Config { acd, queues, agents }
-}
-
-fn name(agent: usize) -> AgentId {
-    format!("{agent:03}").as_str().into()
-}
-
-fn number(agent: &AgentId) -> usize {
-    agent.as_str().parse().expect("as `name` makes it")
-}
-
-fn queue_name(queue: usize) -> QueueId {
-    format!("{queue:02}").as_str().into()
-}
-
-fn queue_number(queue: &QueueId) -> usize {
-    queue.as_str().parse().expect("as `queue_name` makes it")
-}
-
-fn seat(agent: usize) -> strowger::id::ExtensionId {
-    format!("seat-{agent}").as_str().into()
 }

@@ -10,6 +10,7 @@ use crate::call::audio::{Audio, Sealing};
 use crate::call::hall::Halls;
 use crate::call::identity::Manner;
 use crate::call::invite::Dial;
+use crate::call::known::Known;
 use crate::call::leg::{Input, Leg, Output};
 use crate::call::park::Lot;
 use crate::call::services::Book;
@@ -115,6 +116,7 @@ impl Desk {
         let mut site = Site {
             acd: &acd,
             decided: &mut Vec::new(),
+            known: &mut Known::default(),
             lines: &mut Lines::default(),
             halls: &mut Halls::default(),
             lot: &mut Lot::default(),
@@ -169,6 +171,7 @@ impl Desk {
         let mut site = Site {
             acd: &self.acd,
             decided: &mut Vec::new(),
+            known: &mut Known::default(),
             lines: &mut Lines::default(),
             halls: &mut Halls::default(),
             lot: &mut Lot::default(),

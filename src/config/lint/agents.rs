@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::acd::config::{Login, Queue};
+use crate::acd::config::{Login, Queue, Strategy};
 use crate::config::Config;
 use crate::config::problem::{Finding, Severity, error, nearest, warning};
-use crate::id::SkillId;
+use crate::id::{AgentId, SkillId};
 use crate::time::Duration;
 
 pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
@@ -23,7 +23,9 @@ pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
         config.acd.agents.values().flat_map(|agent| agent.skills.keys()).collect();
     for (id, queue) in &config.acd.queues {
         members(config, id.as_str(), queue, findings);
+        idle_keys(config, id.as_str(), queue, findings);
         nobody_has(&["queues", id.as_str(), "skills"], &queue.skills, &skills, findings);
+        nobody_has(&["queues", id.as_str(), "prefer"], &queue.prefer, &skills, findings);
         for (place, step) in queue.widen.iter().enumerate() {
             let path = ["queues", id.as_str(), "widen", &place.to_string(), "skills"];
             nobody_has(&path, &step.skills, &skills, findings);
@@ -31,10 +33,10 @@ pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
     }
     for (id, menu) in config.menus.iter() {
         for (digit, key) in &menu.keys {
-            let path = ["menus", id.as_str(), "keys", &digit.to_string(), "skills"];
-            nobody_has(&path, &key.skills, &skills, findings);
-            for (skill, level) in &key.skills {
-                if !(1..=10).contains(level) {
+            for (name, asked) in [("skills", &key.skills), ("prefer", &key.prefer)] {
+                let path = ["menus", id.as_str(), "keys", &digit.to_string(), name];
+                nobody_has(&path, asked, &skills, findings);
+                for (skill, level) in asked.iter().filter(|(_, level)| !(1..=10).contains(*level)) {
                     let text = format!("`{skill}` is at level {level}; write one from 1 to 10");
                     findings.push(error(&[&path[..], &[skill.as_str()]].concat(), text));
                 }
@@ -45,14 +47,31 @@ pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
 
 /// The last part of the way to the entry `name` of the list or table at `path`.
 fn entry(config: &Config, path: &[String], name: &str) -> Option<String> {
+    let at = |members: &[AgentId]| {
+        members.iter().rposition(|member| member.as_str() == name).map(|at| at.to_string())
+    };
     match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["queues", id, "members"] => {
-            let members = &config.acd.queues.get(id)?.members;
-            members.iter().rposition(|member| member.as_str() == name).map(|at| at.to_string())
+        ["queues", id, "members"] => at(&config.acd.queues.get(id)?.members),
+        ["queues", id, "widen", step, "members"] => {
+            at(&config.acd.queues.get(id)?.widen.get(step.parse::<usize>().ok()?)?.members)
         }
-        ["queues", id, "skills"] => {
+        ["queues", id, table @ ("prefer" | "skills" | "tiers" | "weights")] => {
             let queue = config.acd.queues.get(id)?;
-            queue.skills.contains_key(name).then(|| name.to_owned())
+            let is_there = match table {
+                "prefer" => queue.prefer.contains_key(name),
+                "skills" => queue.skills.contains_key(name),
+                "tiers" => queue.tiers.contains_key(name),
+                _ => queue.weights.contains_key(name),
+            };
+            is_there.then(|| name.to_owned())
+        }
+        ["queues", id, "widen", step, "skills"] => {
+            let step = config.acd.queues.get(id)?.widen.get(step.parse::<usize>().ok()?)?;
+            step.skills.contains_key(name).then(|| name.to_owned())
+        }
+        ["agents", id, "owns"] => {
+            let owns = &config.acd.agents.get(id)?.owns;
+            owns.iter().rposition(|number| number == name).map(|at| at.to_string())
         }
         ["agents", id, "skills"] => {
             let agent = config.acd.agents.get(id)?;
@@ -156,6 +175,37 @@ fn seats(config: &Config, findings: &mut Vec<Finding>) {
             let text = format!("agent `{other}` sits at `{seat}` too; give one another seat");
             findings.push(error(&path, text));
         }
+    }
+}
+
+/// Keys of a queue that have no effect beside the others.
+fn idle_keys(config: &Config, id: &str, queue: &Queue, findings: &mut Vec<Finding>) {
+    let order = config.acd.order(queue);
+    if !queue.weights.is_empty() && !order.deals_shares() {
+        let text = format!(
+            "`{}` does not look at weights; leave them out, or write `strategy = \"random\"`",
+            order.name()
+        );
+        findings.push(warning(&["queues", id, "weights"], text));
+    }
+    let owners = config.acd.agents.values().any(|agent| !agent.owns.is_empty());
+    if queue.owner_wait.is_some() && !owners {
+        let text = "no agent owns a caller; write `owns = [\"…\"]` in [agents.X]";
+        findings.push(warning(&["queues", id, "owner_wait"], text));
+    }
+    for (key, causes) in [("empty_join", &queue.empty_join), ("empty_leave", &queue.empty_leave)] {
+        if !causes.is_empty() && queue.on_empty.is_none() {
+            let text = "callers wait whoever is there; write `on_empty = \"…\"`";
+            findings.push(warning(&["queues", id, key], text));
+        }
+    }
+    if queue.ring_next.is_some() && queue.strategy != Strategy::RingProgressively {
+        let text = "this is for `strategy = \"ring-progressively\"`; leave it out";
+        findings.push(warning(&["queues", id, "ring_next"], text));
+    }
+    if !queue.tier_wait.is_zero() && queue.tiers.is_empty() {
+        let text = "everyone is in tier 1; write `tiers = { AGENT = 2 }`";
+        findings.push(warning(&["queues", id, "tier_wait"], text));
     }
 }
 

@@ -56,6 +56,9 @@ pub(super) fn targets(config: &Config) -> Vec<(Path, &Target)> {
             let path = owned(&["queues", id.as_str(), key]);
             targets.extend(target.iter().map(|target| (path.clone(), target)));
         }
+        for (key, target) in &queue.keys {
+            targets.push((owned(&["queues", id.as_str(), "keys", key]), target));
+        }
     }
     if let Some(target) = &config.park.on_timeout {
         targets.push((owned(&["park", "on_timeout"]), target));

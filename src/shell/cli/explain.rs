@@ -291,7 +291,9 @@ fn ways_out(queue: &Queue) -> impl Iterator<Item = (String, &Target)> {
         ("too many wait", &queue.on_full),
         ("waited too long", &queue.on_timeout),
     ];
-    ways.into_iter().filter_map(|(why, target)| Some((why.to_owned(), target.as_ref()?)))
+    let keys = queue.keys.iter().map(|(key, target)| (format!("key {key}"), target));
+    let ways = ways.into_iter().filter_map(|(why, to)| Some((why.to_owned(), to.as_ref()?)));
+    ways.chain(keys)
 }
 
 #[cfg(test)]

@@ -115,6 +115,7 @@ pub fn queue_left(why: QueueLeft) -> i32 {
         QueueLeft::Answered => proto::QueueLeft::Answered,
         QueueLeft::Empty => proto::QueueLeft::Empty,
         QueueLeft::Full => proto::QueueLeft::Full,
+        QueueLeft::Key => proto::QueueLeft::Key,
         QueueLeft::Moved => proto::QueueLeft::Moved,
         QueueLeft::NodeRestart => proto::QueueLeft::NodeRestart,
         QueueLeft::TimedOut => proto::QueueLeft::TimedOut,
