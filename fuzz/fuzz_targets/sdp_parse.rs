@@ -23,7 +23,9 @@ fuzz_target!(|body: &[u8]| {
     if let Ok((answer, negotiated)) = sdp::answer(&session, &local) {
         assert!(!negotiated.codecs.is_empty());
         assert_ne!(negotiated.remote_rtp.port(), 0);
-        assert_eq!(negotiated.keys.is_some(), answer.contains("a=crypto:"));
+        // A refused stream's formats are repeated, whatever words they are.
+        let has_keys = answer.lines().any(|line| line.starts_with("a=crypto:"));
+        assert_eq!(negotiated.keys.is_some(), has_keys);
         let answer = Session::parse(answer.as_bytes());
         assert_eq!(answer.map(|answer| answer.media.len()), Ok(session.media.len()));
     }
