@@ -147,6 +147,11 @@ fn calls_are_ordered() {
     let refused = site.run(&supervise);
     let told = "strowger: extension 1002 may not supervise agent 17\n";
     assert_eq!(text(&refused.stderr), told);
+    assert_eq!(site.says(&["call", "prioritize", "0000000000000007", "90s"]), "90\n");
+    let refused = site.run(&["call", "prioritize", "0000000000000007", "2d"]);
+    assert_eq!(text(&refused.stderr), "strowger: `credit` is up to a day, not below 0\n");
+    let refused = site.run(&["call", "move", "0000000000000007", "sales"]);
+    assert_eq!(text(&refused.stderr), "strowger: call 0000000000000007 waits in no queue\n");
     assert_eq!(site.says(&["conference", "mute", "0000000000000007-1"]), "");
     assert_eq!(site.says(&["conference", "unmute", "0000000000000007-1"]), "");
     let refused = site.run(&["conference", "kick", "0000000000000007-1"]);
@@ -586,6 +591,8 @@ fn played(asked: Asked) -> bool {
                     AgentChange::Away { reason } => Reply::Agent(agent(AgentState::Away, reason)),
                     _ => Reply::Refused(Refusal::UnknownAgent(id)),
                 },
+                Request::MoveCaller { call, .. } => Reply::Refused(Refusal::NotWaiting(call)),
+                Request::Prioritise { credit, .. } => Reply::Position(credit.as_secs() as u32),
                 Request::HangUp { call, .. } => Reply::Refused(Refusal::UnknownCall(call)),
                 Request::Phones => Reply::Phones(vec![phone()]),
                 Request::Queues => Reply::Queues(vec![queue()]),

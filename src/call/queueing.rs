@@ -9,7 +9,7 @@ use crate::call::leg;
 use crate::call::ringing::outcome_of;
 use crate::call::site::Site;
 use crate::call::talking::Talking;
-use crate::cdr::entry::{Fact, HungUpBy, OfferOutcome, QueueLeft};
+use crate::cdr::entry::{Fact, HungUpBy, OfferOutcome, OrderKind, QueueLeft};
 use crate::id::{AgentId, ExtensionId, LegId, PromptId, QueueId, Target};
 use crate::ivr::speech;
 use crate::media::control::Sound;
@@ -367,6 +367,48 @@ impl Call {
         let last = site.known.last_agent(number, self.epoch.wall(now), keep);
         let (wait, agent) = (queue.last_agent_wait?, last?.clone());
         Some(Favourite { agent, wait, outsider: false })
+    }
+
+    /// Takes the caller who waits for one who came earlier by `credit`: his place then.
+    pub fn prioritise(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        (credit, by): (Duration, String),
+        out: &mut Vec<Output>,
+    ) -> Option<u32> {
+        let Stage::Waiting(waiting) = &self.stage else { return None };
+        let queue = self.plan.acd.queues.get(&waiting.queue);
+        let whole = queue.map_or(Duration::ZERO, |queue| queue.priority) + credit;
+        let position = site.acd.prioritise(now, self.acd_id, whole, site.decided)?;
+        self.priority = credit;
+        let (order, to) = (OrderKind::Prioritise, Some(format!("{}s", credit.as_secs())));
+        self.fact(now, out, Fact::Ordered { order, by, leg: None, to });
+        Some(position)
+    }
+
+    /// Whether there is such a queue for this call.
+    pub fn knows_queue(&self, queue: &QueueId) -> bool {
+        self.plan.acd.queues.contains_key(queue)
+    }
+
+    /// Sends the caller who waits to another queue: whether he waited.
+    pub fn send_to_queue(
+        &mut self,
+        now: Instant,
+        site: &mut Site<'_>,
+        (queue, by): (QueueId, String),
+        out: &mut Vec<Output>,
+    ) -> bool {
+        let Stage::Waiting(waiting) = &self.stage else { return false };
+        if waiting.winner.is_some() {
+            return false; // an agent has answered
+        }
+        let (from, target) = (waiting.queue.clone(), Target::Queue(queue));
+        let (order, to) = (OrderKind::Move, Some(target.to_string()));
+        self.fact(now, out, Fact::Ordered { order, by, leg: None, to });
+        self.leave_queue_for(now, site, (&from, QueueLeft::Sent), target, out);
+        true
     }
 
     /// A key of a caller who waits: it may lead out of the queue.

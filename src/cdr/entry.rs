@@ -509,8 +509,12 @@ pub enum OrderKind {
     Hold,
     /// A leg is sent out of its conference, which ends its call.
     Kick,
+    /// The one who waits goes to another queue, with his seniority.
+    Move,
     /// It is not heard in its conference.
     Mute,
+    /// The one who waits counts as having come so much earlier.
+    Prioritise,
     /// It is not held any more.
     Resume,
     /// An agent is supervised, or in another way than before.
@@ -620,6 +624,8 @@ pub enum QueueLeft {
     /// Somebody else waits on in his place, in the call that this one was joined with.
     Moved,
     NodeRestart,
+    /// Somebody sent him to another queue.
+    Sent,
     /// `max_wait` is over.
     TimedOut,
 }

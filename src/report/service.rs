@@ -217,7 +217,11 @@ impl Tally {
                 self.abandoned_within += within;
                 self.abandoned_short += u64::from(wait <= terms.short);
             }
-            QueueLeft::Empty | QueueLeft::Full | QueueLeft::Key | QueueLeft::TimedOut => {
+            QueueLeft::Empty
+            | QueueLeft::Full
+            | QueueLeft::Key
+            | QueueLeft::Sent
+            | QueueLeft::TimedOut => {
                 self.overflowed += 1;
             }
             QueueLeft::Moved => self.moved += 1,

@@ -55,6 +55,12 @@ impl Switch {
                 });
                 Reply::Seen(seen.collect())
             }
+            Request::MoveCaller { call, queue, by } => {
+                answered(self.order_move(now, (call, queue, by), out))
+            }
+            Request::Prioritise { call, credit, by } => {
+                answered(self.order_priority(now, (call, credit, by), out))
+            }
             Request::Member { leg, order, by } => {
                 answered(self.order_leg(now, (leg, Order::Member(order), by), out))
             }

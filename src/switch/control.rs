@@ -5,11 +5,11 @@
 
 use crate::call::{Call, Caller, Order, OrderError, Ordered, Output as CallOutput};
 use crate::id::Target;
-use crate::id::{CallId, LegId};
+use crate::id::{CallId, LegId, QueueId};
 use crate::route::rules::{Call as Dialled, Dest};
 use crate::switch::request::{Dial, Refusal, Reply};
 use crate::switch::{Output, Switch};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 impl Switch {
     /// Calls a number for an account, whose own phones ring first.
@@ -105,6 +105,40 @@ impl Switch {
             Some(Err(error)) => Err(refusal(leg, order, error)),
             None => Err(Refusal::UnknownLeg(leg)),
         }
+    }
+
+    /// Gives a call that waits another priority.
+    pub(super) fn order_priority(
+        &mut self,
+        now: Instant,
+        (id, credit, by): (CallId, Duration, String),
+        out: &mut Vec<Output>,
+    ) -> Result<Reply, Refusal> {
+        let mut steps = Vec::new();
+        let position = self
+            .with_call(id, |call, site| call.prioritise(now, site, (credit, by), &mut steps))
+            .ok_or(Refusal::UnknownCall(id))?;
+        self.carried_out(now, id, steps, out);
+        position.map(Reply::Position).ok_or(Refusal::NotWaiting(id))
+    }
+
+    /// Sends a call that waits to another queue.
+    pub(super) fn order_move(
+        &mut self,
+        now: Instant,
+        (id, queue, by): (CallId, QueueId, String),
+        out: &mut Vec<Output>,
+    ) -> Result<Reply, Refusal> {
+        let Some(call) = self.calls.get(&id) else { return Err(Refusal::UnknownCall(id)) };
+        if !call.knows_queue(&queue) {
+            return Err(Refusal::UnknownQueue(queue));
+        }
+        let mut steps = Vec::new();
+        let moved =
+            self.with_call(id, |call, site| call.send_to_queue(now, site, (queue, by), &mut steps));
+        self.carried_out(now, id, steps, out);
+        let moved = moved.is_some_and(|moved| moved);
+        if moved { Ok(Reply::Done) } else { Err(Refusal::NotWaiting(id)) }
     }
 
     /// Ends a call.

@@ -30,6 +30,10 @@ pub enum Request {
     Dial(Dial),
     /// Takes no new calls, or takes them again; answered by `Reply::Status`.
     Drain { on: bool },
+    /// Sends a call that waits to another queue; answered by `Reply::Done`.
+    MoveCaller { call: CallId, queue: QueueId, by: String },
+    /// Takes a call that waits for one that came so much earlier; answered by `Reply::Position`.
+    Prioritise { call: CallId, credit: Duration, by: String },
     /// Hangs up every leg of a call, for who is named; answered by `Reply::HungUp`.
     HangUp { call: CallId, by: String },
     /// Puts a leg that talks on hold, or takes it back; answered by `Reply::Done`.
@@ -138,6 +142,8 @@ pub enum Reply {
     Dialled(CallId),
     Done,
     HungUp,
+    /// The place of a call in its queue, from 1.
+    Position(u32),
     Phones(Vec<PhoneView>),
     Queues(Vec<QueueView>),
     Refused(Refusal),
@@ -180,6 +186,8 @@ pub enum Refusal {
     /// A hot-desking agent logged in without naming a phone.
     #[error("agent {0} has no fixed seat; name the extension")]
     NoSeat(AgentId),
+    #[error("call {0} waits in no queue")]
+    NotWaiting(CallId),
     #[error("no phone of extension {0} is registered")]
     NotRegistered(ExtensionId),
     #[error("`{0}` leads nowhere")]

@@ -6,7 +6,8 @@ use crate::site::SITE;
 use crate::world::World;
 use crate::world::in_all_weathers;
 use crate::world::phone::Stage;
-use strowger::cdr::entry::{Fact, QueueLeft};
+use strowger::cdr::entry::{Fact, OrderKind, QueueLeft};
+use strowger::switch::request::{Refusal, Reply, Request};
 use strowger::time::Duration;
 
 #[test]
@@ -144,4 +145,73 @@ fn a_key_can_give_priority() {
 
     assert_eq!(positions(&world, "second"), [1, 1]);
     served_first(&mut world, "1001");
+}
+
+#[test]
+fn somebody_moves_a_caller_up() {
+    let mut world = World::new(SITE);
+    world.dial("1002", "610");
+    world.run(Duration::from_secs(5));
+    waiting(&mut world, "610");
+    let call = waits_last(&world);
+    let prioritise = |world: &mut World, call, credit| {
+        let credit = Duration::from_secs(credit);
+        world.ask(Request::Prioritise { call, credit, by: "boss".to_owned() })
+    };
+    assert_eq!(prioritise(&mut world, call, 4), Reply::Position(2));
+    assert_eq!(prioritise(&mut world, call, 60), Reply::Position(1));
+    let unknown = strowger::id::CallId::from_u64(7);
+    let refused = Reply::Refused(Refusal::UnknownCall(unknown));
+    assert_eq!(prioritise(&mut world, unknown, 60), refused);
+    assert!(world.has(|fact| matches!(
+        fact,
+        Fact::Ordered { order: OrderKind::Prioritise, to: Some(to), .. } if to == "60s"
+    )));
+    served_first(&mut world, "1001");
+}
+
+/// He came before 1002, to another queue.
+#[test]
+fn somebody_sends_a_caller_to_another_queue_with_his_seniority() {
+    let mut world = World::new(SITE);
+    waiting(&mut world, "609");
+    world.run(Duration::from_secs(2));
+    let call = waits_last(&world);
+    world.dial("1002", "610");
+    world.run(Duration::from_secs(1));
+    let send = |world: &mut World, call, queue: &str| {
+        world.ask(Request::MoveCaller { call, queue: queue.into(), by: "boss".to_owned() })
+    };
+    let nowhere = Reply::Refused(Refusal::UnknownQueue("nowhere".into()));
+    assert_eq!(send(&mut world, call, "nowhere"), nowhere);
+    assert_eq!(send(&mut world, call, "second"), Reply::Done);
+
+    assert_eq!(positions(&world, "second"), [1, 1]);
+    assert!(left(&world, QueueLeft::Sent));
+    served_first(&mut world, "1001");
+}
+
+/// Who talks, or hears a menu, waits in no queue.
+#[test]
+fn who_waits_in_no_queue_cannot_be_moved() {
+    let mut world = World::new(SITE);
+    world.dial("1001", "500");
+    world.until("the menu speaks", |world| {
+        world.stage("1001") == Stage::Talking && world.hears_prompt("1001", "welcome")
+    });
+    let Reply::Calls(calls) = world.ask(Request::Calls) else { panic!("calls were asked for") };
+    let (call, by) = (calls[0].call, "boss".to_owned());
+    let refused = Reply::Refused(Refusal::NotWaiting(call));
+    let credit = Duration::from_secs(60);
+    assert_eq!(world.ask(Request::Prioritise { call, credit, by: by.clone() }), refused);
+    let moved = world.ask(Request::MoveCaller { call, queue: "second".into(), by });
+    assert_eq!(moved, refused);
+    world.hang_up("1001");
+    world.close();
+}
+
+/// The last call that entered a queue.
+fn waits_last(world: &World) -> strowger::id::CallId {
+    let queued = |entry: &&strowger::cdr::entry::Entry| matches!(entry.fact, Fact::Queued { .. });
+    world.entries.iter().rev().find(queued).and_then(|entry| entry.call).expect("somebody waits")
 }

@@ -6,6 +6,7 @@ use super::{CallVerb, CliError, ConferenceVerb, LegName, Mode};
 use crate::shell::proto;
 use crate::shell::proto::calls_client::CallsClient;
 use crate::shell::proto::conferences_client::ConferencesClient;
+use crate::shell::proto::queues_client::QueuesClient;
 
 /// Carries out an order; what can be refused is refused with a sentence.
 pub async fn order(verb: CallVerb) -> Result<(), CliError> {
@@ -26,6 +27,18 @@ pub async fn order(verb: CallVerb) -> Result<(), CliError> {
             let client = Client::connect(&place).await?;
             let asked = proto::HoldRequest { leg_id, requested_by };
             CallsClient::new(client.connection).hold(asked).await?;
+        }
+        CallVerb::Move { call: call_id, queue, place } => {
+            let client = Client::connect(&place).await?;
+            let asked = proto::MoveRequest { call_id, queue, requested_by };
+            QueuesClient::new(client.connection).r#move(asked).await?;
+        }
+        CallVerb::Prioritize { call: call_id, credit, place } => {
+            let client = Client::connect(&place).await?;
+            let credit = prost_types::Duration::try_from(credit).ok();
+            let asked = proto::PrioritizeRequest { call_id, credit, requested_by };
+            let placed = QueuesClient::new(client.connection).prioritize(asked).await?;
+            out(&format!("{}\n", placed.into_inner().position))?;
         }
         CallVerb::Pause(LegName { leg: leg_id, place }) => {
             let client = Client::connect(&place).await?;

@@ -166,8 +166,26 @@ pub enum CallVerb {
     },
     /// Put a leg that talks on hold: it hears music
     Hold(LegName),
+    /// Send a caller who waits to another queue, where he keeps his seniority
+    Move {
+        /// The call's id, as `strowger queues QUEUE` shows it
+        call: String,
+        queue: String,
+        #[command(flatten)]
+        place: Where,
+    },
     /// Record nothing of what a leg talks, until `record` or the end of the talk
     Pause(LegName),
+    /// Take a caller who waits for one who came earlier; prints his place in the queue
+    Prioritize {
+        /// The call's id, as `strowger queues QUEUE` shows it
+        call: String,
+        /// By how much earlier, such as `2m`; `0s` for the place by arrival
+        #[arg(value_parser = humantime_serde::re::humantime::parse_duration)]
+        credit: std::time::Duration,
+        #[command(flatten)]
+        place: Where,
+    },
     /// Record it again
     Record(LegName),
     /// Take a leg back from hold

@@ -118,6 +118,7 @@ pub fn queue_left(why: QueueLeft) -> i32 {
         QueueLeft::Key => proto::QueueLeft::Key,
         QueueLeft::Moved => proto::QueueLeft::Moved,
         QueueLeft::NodeRestart => proto::QueueLeft::NodeRestart,
+        QueueLeft::Sent => proto::QueueLeft::Sent,
         QueueLeft::TimedOut => proto::QueueLeft::TimedOut,
     }
     .into()
@@ -150,7 +151,9 @@ pub fn order_kind(order: OrderKind) -> i32 {
         OrderKind::HangUp => proto::OrderKind::HangUp,
         OrderKind::Hold => proto::OrderKind::Hold,
         OrderKind::Kick => proto::OrderKind::Kick,
+        OrderKind::Move => proto::OrderKind::Move,
         OrderKind::Mute => proto::OrderKind::Mute,
+        OrderKind::Prioritise => proto::OrderKind::Prioritize,
         OrderKind::Resume => proto::OrderKind::Resume,
         OrderKind::Supervise => proto::OrderKind::Supervise,
         OrderKind::Transfer => proto::OrderKind::Transfer,

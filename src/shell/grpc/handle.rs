@@ -108,6 +108,7 @@ pub fn refused(refusal: &Refusal) -> Status {
         | Refusal::ExtensionTaken { .. }
         | Refusal::LegState { .. }
         | Refusal::NoSeat(_)
+        | Refusal::NotWaiting(_)
         | Refusal::NotRegistered(_) => Status::failed_precondition(text),
         Refusal::Forbidden { .. } | Refusal::MayNotSupervise { .. } => {
             Status::permission_denied(text)
@@ -134,6 +135,7 @@ pub fn unexpected(reply: &Reply) -> Status {
         | Reply::Dialled(_)
         | Reply::Done
         | Reply::HungUp
+        | Reply::Position(_)
         | Reply::Phones(_)
         | Reply::Queues(_)
         | Reply::Seen(_)

@@ -2,8 +2,9 @@
 
 use tonic::{Request, Response, Status};
 
-use super::convert::{duration, name, time};
+use super::convert::{call_id, duration, name, time};
 use super::handle::{SwitchHandle, unexpected};
+use super::who::who;
 use crate::id::QueueId;
 use crate::report::service::{Figures, Level};
 use crate::shell::clock::Clock;
@@ -11,6 +12,7 @@ use crate::shell::figures::Live;
 use crate::shell::proto;
 use crate::shell::proto::queues_server::Queues;
 use crate::switch::request::{self, CallerView, QueueView, Reply};
+use crate::time::Duration;
 
 #[derive(Clone)]
 pub struct Service {
@@ -70,7 +72,41 @@ impl Queues for Service {
             other => Err(unexpected(&other)),
         }
     }
+
+    async fn prioritize(
+        &self,
+        request: Request<proto::PrioritizeRequest>,
+    ) -> Result<Response<proto::PrioritizeResponse>, Status> {
+        let from = request.remote_addr();
+        let asked = request.into_inner();
+        let (call, by) = (call_id(&asked.call_id)?, who(asked.requested_by, from)?);
+        let credit = Duration::try_from(asked.credit.unwrap_or_default());
+        let credit = credit.ok().filter(|credit| *credit <= CREDIT_MAX);
+        let credit = credit
+            .ok_or_else(|| Status::invalid_argument("`credit` is up to a day, not below 0"))?;
+        match self.switch.ask(request::Request::Prioritise { call, credit, by }).await? {
+            Reply::Position(position) => Ok(Response::new(proto::PrioritizeResponse { position })),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn r#move(
+        &self,
+        request: Request<proto::MoveRequest>,
+    ) -> Result<Response<proto::MoveResponse>, Status> {
+        let from = request.remote_addr();
+        let asked = request.into_inner();
+        let (call, by) = (call_id(&asked.call_id)?, who(asked.requested_by, from)?);
+        let queue = asked.queue.as_str().into();
+        match self.switch.ask(request::Request::MoveCaller { call, queue, by }).await? {
+            Reply::Done => Ok(Response::new(proto::MoveResponse {})),
+            other => Err(unexpected(&other)),
+        }
+    }
 }
+
+/// The greatest priority that somebody can give.
+const CREDIT_MAX: Duration = Duration::from_secs(86_400);
 
 /// Callers that one answer has, and that it has if no number is asked for.
 const CALLERS_MAX: usize = 1000;
