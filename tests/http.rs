@@ -72,7 +72,7 @@ async fn metrics_tell_what_the_node_holds() {
 #[tokio::test]
 async fn a_taken_address_is_an_error_that_names_it() {
     let first = bind(&http()).await.unwrap();
-    let config = Http { listen: first.local_addr().unwrap() };
+    let config = Http { listen: first.local_addr().unwrap(), ..Http::default() };
 
     let error = bind(&config).await.unwrap_err();
 
@@ -134,5 +134,5 @@ impl Site {
 }
 
 fn http() -> Http {
-    Http { listen: "127.0.0.1:0".parse().unwrap() }
+    Http { listen: "127.0.0.1:0".parse().unwrap(), ..Http::default() }
 }

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use thiserror::Error;
 use tracing_subscriber::EnvFilter;
 
 use crate::ivr::speech::Locale;
@@ -146,10 +147,77 @@ impl Default for Grpc {
 pub struct Http {
     /// Where HTTP is served. Default `"127.0.0.1:8080"`.
     pub listen: SocketAddr,
+    /// Where alarms are posted to as JSON, over plain HTTP. Default: nowhere.
+    pub webhook: Option<Webhook>,
 }
 
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)) }
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), webhook: None }
+    }
+}
+
+/// An address for alarms, such as `http://127.0.0.1:9000/alarms`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(try_from = "String")]
+pub struct Webhook {
+    /// Host and port as they are written; the port can be left out.
+    pub authority: String,
+    /// Host and port as they are connected to.
+    pub address: String,
+    /// With its `/`.
+    pub path: String,
+}
+
+impl TryFrom<String> for Webhook {
+    type Error = WebhookError;
+
+    fn try_from(text: String) -> Result<Self, WebhookError> {
+        let rest = text.strip_prefix("http://").ok_or(WebhookError)?;
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+        let bare = authority.strip_prefix('[').and_then(|it| it.split_once(']'));
+        let port = match bare {
+            Some((_, rest)) => rest.strip_prefix(':'),
+            None => authority.split_once(':').map(|(_, port)| port),
+        };
+        let has_host = !authority.is_empty() && !authority.starts_with(':');
+        let is_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+        if !has_host || authority.contains('@') || !is_plain(&text) || !is_port {
+            return Err(WebhookError);
+        }
+        let address = if port.is_some() { authority.into() } else { format!("{authority}:80") };
+        let path = if path.is_empty() { "/".to_owned() } else { path.to_owned() };
+        Ok(Self { authority: authority.to_owned(), address, path })
+    }
+}
+
+/// Why a text is no address for alarms.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("write such as \"http://127.0.0.1:9000/alarms\"; a proxy on this machine can speak TLS")]
+pub struct WebhookError;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_for_alarms_are_plain_http() {
+        let read = |text: &str| Webhook::try_from(text.to_owned());
+        for (text, address, path) in [
+            ("http://127.0.0.1:9000/alarms", "127.0.0.1:9000", "/alarms"),
+            ("http://pager", "pager:80", "/"),
+            ("http://[::1]:9000/a?b=c", "[::1]:9000", "/a?b=c"),
+            ("http://[::1]", "[::1]:80", "/"),
+        ] {
+            let webhook = read(text).unwrap();
+            assert_eq!((webhook.address.as_str(), webhook.path.as_str()), (address, path));
+        }
+        for wrong in
+            ["https://pager/", "pager", "http://", "http://:80", "http://a:0", "http://a b"]
+        {
+            assert_eq!(read(wrong), Err(WebhookError), "{wrong}");
+        }
+        assert_eq!(read("http://a/\r\nHost: b"), Err(WebhookError));
     }
 }

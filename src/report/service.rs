@@ -80,7 +80,7 @@ pub struct Figures {
     /// Of those: before that time was over, and before they really waited.
     pub abandoned_within: u64,
     pub abandoned_short: u64,
-    /// Callers who waited too long, or found the queue full or without agents.
+    /// Callers who waited too long, found the queue full or without agents, or left it by a key.
     pub overflowed: u64,
     /// Somebody else waits in their place.
     pub moved: u64,

@@ -4,10 +4,10 @@
 //! for neither. An alarm is raised and taken back in the log, and told to whoever watches.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::tz::TimeZone;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tracing::{info, warn};
 
 use crate::acd::config::Queue;
@@ -43,6 +43,18 @@ pub struct Live(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     wake: Notify,
+    alarms: OnceLock<mpsc::Sender<Alarm>>,
+}
+
+/// The service level of a queue fell below its target, or is as it should be again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alarm {
+    pub queue: QueueId,
+    pub raised: bool,
+    /// The level, and what it should be at least.
+    pub percent: f64,
+    pub target: u8,
+    pub at: Wall,
 }
 
 #[derive(Debug, Default)]
@@ -73,16 +85,26 @@ impl Live {
         state.terms = Some(terms);
     }
 
+    /// Has alarms told to somebody too; the first one is.
+    pub fn tell(&self, alarms: mpsc::Sender<Alarm>) {
+        _ = self.0.alarms.set(alarms);
+    }
+
     /// Counts what has become durable.
     pub fn count(&self, entry: &Entry, now: Wall) {
         let mut state = self.state();
         let Some(queue) = state.service.apply(entry) else { return };
-        if let Some(alarm) = state.service.judge(&queue, now) {
+        if let Some(raised) = state.service.judge(&queue, now) {
             let level = state.service.figures(&queue, lately(now), now).level(ALARMING);
-            let percent = level.unwrap_or_default().round();
-            match alarm {
-                true => warn!(%queue, percent, "service level below the target"),
-                false => info!(%queue, percent, "service level as it should be"),
+            let percent = (10.0 * level.unwrap_or_default()).round() / 10.0;
+            let target = state.service.terms_of(&queue).target.unwrap_or_default();
+            match raised {
+                true => warn!(%queue, percent, target, "service level below the target"),
+                false => info!(%queue, percent, target, "service level as it should be"),
+            }
+            let alarm = Alarm { queue: queue.clone(), raised, percent, target, at: now };
+            if self.0.alarms.get().is_some_and(|alarms| alarms.try_send(alarm).is_err()) {
+                warn!(%queue, "an alarm is lost: too many wait to be posted");
             }
         }
         state.news.insert(queue);
@@ -154,6 +176,27 @@ mod tests {
 
         assert_eq!(now.since(midnight(now, Some(&shanghai))), Duration::from_secs(12 * 3600));
         assert_eq!(now.since(midnight(now, None)), Duration::from_secs(4 * 3600));
+    }
+
+    #[tokio::test]
+    async fn an_alarm_is_told_with_its_figures() {
+        let (live, at) = (Live::default(), |seconds: i64| Wall::from_micros(seconds * 1_000_000));
+        let (sender, mut alarms) = mpsc::channel(1);
+        live.tell(sender);
+        let mut queue = Queue::default();
+        queue.service_level.target = Some(80);
+        live.agree(Terms::new(&[("sales".into(), queue)].into(), "UTC"));
+        for call in 1..=10 {
+            let (id, wait) = (Some(CallId::from_u64(call)), if call <= 7 { 1 } else { 60 });
+            let queued = Fact::Queued { queue: "sales".into(), position: 1 };
+            live.count(&Entry { at: at(1), call: id, fact: queued }, at(1));
+            let left = Fact::QueueLeft { queue: "sales".into(), why: QueueLeft::Answered };
+            live.count(&Entry { at: at(1 + wait), call: id, fact: left }, at(1 + wait));
+        }
+
+        let alarm = alarms.recv().await.unwrap();
+        assert!(alarm.raised && alarm.percent < 80.0 && alarm.target == 80, "{alarm:?}");
+        assert!(live.queue(&"sales".into(), at(70)).alarm);
     }
 
     #[tokio::test]

@@ -18,3 +18,4 @@ pub mod pressure;
 pub mod proto;
 pub mod sip;
 pub mod systemd;
+pub mod webhook;

@@ -38,7 +38,7 @@ use crate::shell::metrics::Metrics;
 use crate::shell::sip::resolve::Resolver;
 use crate::shell::sip::tls::{Files, Tls};
 use crate::shell::sip::{self, Inbox, Limits, Listen, TransportError, Transports, inbox};
-use crate::shell::{entropy, grpc, systemd};
+use crate::shell::{entropy, grpc, systemd, webhook};
 use crate::sip::digest::Auth;
 use crate::sip::flow::Transport;
 use crate::sip::locate::Locator;
@@ -103,6 +103,7 @@ impl Node {
         let keyring = keyring(&config, &recordings)?;
         let ledger = open_ledger(&config, clock.clone(), &keyring)?;
         ledger.count_service(terms(&config), clock.wall())?;
+        let alarms = post_alarms(&config, &ledger);
         let grpc_server = grpc::Listener::bind(&config.grpc).await?;
         let http_server = http::bind(&config.http).await?;
         let (media_sender, media_events) = bounded(MEDIA_EVENTS_MAX);
@@ -157,6 +158,7 @@ impl Node {
             stop,
             servers,
         };
+        node.servers.extend(alarms);
         node.serve((grpc_server, archive, board), http_server, metrics, clock, &stopped);
         Ok(node)
     }
@@ -391,6 +393,14 @@ fn complete(path: &Path, keyring: &Keyring) -> Option<Recorded> {
         fault: Some("cut off with the process".to_owned()),
         gaps: margin::read(path),
     })
+}
+
+/// Has alarms posted, if the configuration says where to.
+fn post_alarms(config: &Config, ledger: &Ledger) -> Option<tokio::task::JoinHandle<()>> {
+    let to = config.http.webhook.clone()?;
+    let (sender, alarms) = mpsc::channel(webhook::ALARMS_MAX);
+    ledger.service().tell(sender);
+    Some(tokio::spawn(webhook::run(to, alarms)))
 }
 
 /// What the figures of queues go by.
