@@ -222,6 +222,20 @@ fn a_tier_of_which_nobody_is_logged_in_is_not_waited_for() {
     assert_eq!(hall.rung(), ["1-b AgentLeft", "1>c"]);
 }
 
+/// Nothing else happens to the caller: b was away before.
+#[test]
+fn who_waits_for_a_tier_goes_on_when_its_last_member_logs_out() {
+    let mut hall = tiers_of_one_each();
+    hall.work(["b", "c"]);
+    hall.change("b", away()).unwrap();
+    hall.calls(1).unwrap();
+    assert_eq!(hall.rung(), [""; 0]);
+
+    hall.change("b", Change::Logout).unwrap();
+
+    assert_eq!(hall.rung(), ["1>c"]);
+}
+
 #[test]
 fn a_caller_waits_once_for_each_tier_that_somebody_is_in() {
     let mut hall = tiers_of_one_each();
