@@ -51,33 +51,20 @@ fn who_goes_on_to_another_queue_keeps_his_seniority() {
 }
 
 #[test]
-fn who_hangs_up_and_calls_again_has_his_place_back() {
-    let mut world = World::new(SITE);
-    waiting(&mut world, "610");
-    world.run(Duration::from_secs(1));
-    world.dial("1002", "610");
-    world.run(Duration::from_secs(1));
-    world.hang_up("1001");
-    world.run(Duration::from_secs(50));
-    waiting(&mut world, "610");
+fn who_hangs_up_and_calls_again_has_his_place_back_for_a_time() {
+    for (away, back_at, served) in [(50, 1, "1001"), (61, 2, "1002")] {
+        let mut world = World::new(SITE);
+        waiting(&mut world, "610");
+        world.run(Duration::from_secs(1));
+        world.dial("1002", "610");
+        world.run(Duration::from_secs(1));
+        world.hang_up("1001");
+        world.run(Duration::from_secs(away));
+        waiting(&mut world, "610");
 
-    assert_eq!(positions(&world, "second"), [1, 2, 1]);
-    served_first(&mut world, "1001");
-}
-
-#[test]
-fn a_place_is_not_kept_for_ever() {
-    let mut world = World::new(SITE);
-    waiting(&mut world, "610");
-    world.run(Duration::from_secs(1));
-    world.dial("1002", "610");
-    world.run(Duration::from_secs(1));
-    world.hang_up("1001");
-    world.run(Duration::from_secs(61));
-    waiting(&mut world, "610");
-
-    assert_eq!(positions(&world, "second"), [1, 2, 2]);
-    served_first(&mut world, "1002");
+        assert_eq!(positions(&world, "second"), [1, 2, back_at], "after {away} s");
+        served_first(&mut world, served);
+    }
 }
 
 /// An agent comes to work: `caller` is the one whom he gets.
