@@ -157,7 +157,7 @@ fn weights_of_queues_share_the_wait_as_theory_says() {
 /// The bound that docs/queues.md gives: nobody is served before a caller who has waited less than
 /// the ratio of their weights of that one's wait.
 #[test]
-fn nobody_is_passed_over_beyond_the_bound_of_the_weights() {
+fn pain_11_nobody_is_passed_over_beyond_the_bound_of_the_weights() {
     let weights = [1, 4];
     let mut hall = Hall::of(3, Strategy::MostIdle, 300, &weights);
     hall.share = 0.5;

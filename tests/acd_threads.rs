@@ -14,7 +14,7 @@ use strowger::rng::Rng;
 use strowger::time::{Duration, Instant};
 
 #[test]
-fn everything_at_once_leaves_nothing_behind() {
+fn pain_08_agents_of_many_queues_block_nobody() {
     for round in 0..ROUNDS {
         let world = World::new();
         thread::scope(|scope| {

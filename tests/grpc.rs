@@ -77,7 +77,7 @@ async fn a_heartbeat_tells_how_far_behind_the_consumer_is() {
 }
 
 #[tokio::test]
-async fn a_consumer_goes_on_after_its_last_acknowledgement() {
+async fn pain_16_a_consumer_goes_on_after_its_last_acknowledgement() {
     let node = TestNode::start().await;
     node.finish_calls(1..=3);
     let mut stream = node.subscribe("billing", None).await.unwrap();

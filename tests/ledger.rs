@@ -57,7 +57,7 @@ fn what_is_announced_is_on_disk() {
 
 /// What is counted live is what the ledger has: after a restart it is the same.
 #[test]
-fn the_service_level_outlives_a_restart() {
+fn pain_25_the_service_level_outlives_a_restart() {
     let site = Site::new();
     let ledger = site.open();
     let sales = QueueId::from("sales");
@@ -182,7 +182,7 @@ fn a_call_that_waited_or_rang_is_closed_where_it_was() {
 
 /// The child may write files up to a size, and frees the limit when it has seen the alarm.
 #[test]
-fn a_full_disk_is_an_alarm_and_loses_nothing_that_fits_the_buffer() {
+fn pain_18_a_full_disk_is_an_alarm_and_loses_nothing_that_fits_the_buffer() {
     if let Ok(path) = std::env::var(CHILD) {
         return fill_the_disk(Path::new(&path));
     }

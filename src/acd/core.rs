@@ -400,10 +400,12 @@ impl Step<'_> {
         match matching::answer(self, agent, caller) {
             Answer::Won(word) => {
                 let seat = self.seat(agent);
-                seat.set_call(caller.call);
+                // Who hung up before they were joined and answers once more has one call of it.
+                if seat.set_call(caller.call) != caller.call {
+                    seat.calls.fetch_add(1, Ordering::Relaxed);
+                }
                 // Release: pairs with the loads in `hung_up` and `extend_wrap_up`.
                 seat.queue.store(caller.queue, Ordering::Release);
-                seat.calls.fetch_add(1, Ordering::Relaxed);
                 self.disarm(agent, ringing);
                 self.acd.forget(caller);
                 self.moved(agent, ringing, word);

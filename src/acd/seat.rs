@@ -63,8 +63,9 @@ impl Seat {
         CallId::from_u64(self.call.load(Ordering::Acquire)) // pairs with `set_call`
     }
 
-    pub fn set_call(&self, call: CallId) {
-        self.call.store(call.as_u64(), Ordering::Release); // pairs with `call`
+    /// Notes the call that he has answered, and says which he had answered before.
+    pub fn set_call(&self, call: CallId) -> CallId {
+        CallId::from_u64(self.call.swap(call.as_u64(), Ordering::AcqRel)) // pairs with `call`
     }
 
     /// What he was dealt so far, by which `round-robin-talk` takes turns.

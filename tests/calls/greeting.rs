@@ -7,7 +7,7 @@ use strowger::cdr::entry::{AgentState, Fact};
 use strowger::time::Duration;
 
 #[test]
-fn they_are_joined_when_it_has_ended() {
+fn pain_13_no_prompt_delays_the_phone_and_no_music_plays_on() {
     in_all_weathers(SITE, |world| {
         greeted(world);
         world.until("they talk", |world| world.talk("1001", "1003"));

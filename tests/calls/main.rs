@@ -61,6 +61,7 @@ mod no_port;
 mod odd_phones;
 mod opus;
 mod overload;
+mod pains;
 mod park;
 mod park_recall;
 mod path;

@@ -119,21 +119,6 @@ fn a_queue_whose_agents_are_all_away_counts_as_empty_if_so_configured() {
     world.close();
 }
 
-/// Key 4 of the menu counts as a minute.
-#[test]
-fn a_key_can_give_priority() {
-    let mut world = World::new(SITE);
-    world.dial("1002", "610");
-    world.run(Duration::from_secs(30));
-    world.dial("1001", "500");
-    world.until("the menu speaks", |world| world.hears_prompt("1001", "welcome"));
-    world.press("1001", '4');
-    world.run(Duration::from_secs(1));
-
-    assert_eq!(positions(&world, "second"), [1, 1]);
-    served_first(&mut world, "1001");
-}
-
 #[test]
 fn somebody_moves_a_caller_up() {
     let mut world = World::new(SITE);

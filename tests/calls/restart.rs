@@ -1,7 +1,7 @@
 //! The process dies in the middle of everything, and starts again.
 
 use crate::answered::talking;
-use crate::queue::{rung, served};
+use crate::queue::rung;
 use crate::site::SITE;
 use crate::world::phone::Stage;
 use crate::world::{World, in_all_weathers};
@@ -23,24 +23,6 @@ fn kept_dialogs_get_a_bye() {
         }
         assert_eq!(dialogs(world), 0);
     });
-}
-
-#[test]
-fn agents_and_registrations_come_back() {
-    let mut world = World::new(SITE);
-    crate::codes::log_in(&mut world, "1006");
-    world.dial("1004", "*14");
-    world.run(Duration::from_millis(100));
-    world.press("1004", '2');
-    world.run(Duration::from_secs(5));
-    world.restart();
-
-    assert_eq!(world.node().registrations, 6);
-    assert_eq!(world.agent("a"), AgentState::Available);
-    assert_eq!(world.agent("b"), AgentState::Away);
-    assert_eq!(world.agent("17"), AgentState::Available);
-    assert_eq!(served(&mut world, "601"), "1003");
-    world.close();
 }
 
 /// An agent in wrap-up or on a call is available after it: that call is over.

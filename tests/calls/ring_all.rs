@@ -38,23 +38,3 @@ fn of_two_answers_100_ms_apart_one_has_the_call() {
         }
     });
 }
-
-/// Both 200s are under way at once: the second gets ACK and BYE, with a reason.
-#[test]
-fn an_answer_that_crosses_our_cancel_is_ended() {
-    let mut world = crate::world::World::new(SITE);
-    world.dial("1001", "603");
-    world.until("all ring", |world| ringing(world).len() == 3);
-    world.run(Duration::from_secs(1));
-    world.answer("1005");
-    world.answer("1003");
-    world.run(Duration::from_secs(1));
-
-    assert!(world.talk("1001", "1005"));
-    assert_eq!(world.phone("1003").line().byes, 1);
-    let reason = world.phone("1003").line().reason.clone().expect("the BYE says why");
-    assert!(reason.starts_with("SIP;cause=200"), "{reason}");
-    world.hang_up("1001");
-    world.close();
-    assert_eq!(world.agent("a"), AgentState::Available);
-}

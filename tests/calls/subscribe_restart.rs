@@ -8,7 +8,7 @@ use strowger::time::Duration;
 /// The process dies in the middle of a call: its lamp is put out by the next one. That CSeq and
 /// version grow over it is checked by the phone itself.
 #[test]
-fn a_lamp_is_right_again_after_a_restart() {
+fn pain_22_a_lamp_is_right_again_after_a_restart() {
     in_all_weathers(SITE, |world| {
         watch(world, "1003", "1002", "dialog");
         watch(world, "1003", "1003", "message-summary");

@@ -20,7 +20,7 @@ fn the_next_server_is_tried_after_a_503() {
 }
 
 #[test]
-fn the_next_server_is_tried_when_one_is_silent() {
+fn pain_23_the_next_server_is_tried_when_one_is_silent() {
     in_all_weathers(&site(), |world| {
         begin(world);
         world.set("one", |phone| phone.manner = Manner::Dead);

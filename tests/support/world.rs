@@ -83,8 +83,13 @@ enum Coming {
 impl World {
     /// A site of this configuration, whose phones (one for each account) are registered.
     pub fn new(toml: &str) -> Self {
+        Self::with_ports(toml, PORTS)
+    }
+
+    /// The same with this many media ports.
+    pub fn with_ports(toml: &str, ports: u16) -> Self {
         let config = config::parse("site.toml", toml).expect("the test's configuration is right");
-        let mut world = Self::empty(config, PORTS);
+        let mut world = Self::empty(config, ports);
         let accounts: Vec<String> =
             world.config.extensions.keys().map(ToString::to_string).collect();
         for account in accounts {
