@@ -222,7 +222,7 @@ impl Acd {
             line: served.line.clone(),
             ticket,
             arrival: ask.entered,
-            effective: Place::new(ask.entered, ask.priority_credit, ticket).effective(),
+            stand: Place::new(ask.entered, ask.priority_credit, ticket).stand(),
             slot,
             word: CallWord::new(),
             cap: AtomicU32::new(served.rings_at_once()),
@@ -350,7 +350,7 @@ impl Acd {
     }
 
     /// Removes a caller whose word is decided from line, slots and deadlines.
-    pub(super) fn forget(&self, caller: &Caller) {
+    pub(super) fn forget(&self, caller: &Arc<Caller>) {
         let due = Instant::from_micros(caller.due.swap(u64::MAX, Ordering::AcqRel));
         self.timers.remove(&(due, Timer::Caller(caller.call)));
         self.release(caller);

@@ -10,7 +10,7 @@
 //! less than their weights' ratio of his own wait (`docs/queues.md`).
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
@@ -19,8 +19,8 @@ use crossbeam_skiplist::SkipMap;
 
 use super::chunks::Chunks;
 use super::config::AGENTS_MAX;
+use super::place::{self, Shelf, Stand};
 use super::roster::Needs;
-use super::sync::publish;
 use super::word::{Bits, CallWord};
 use crate::id::{CallId, SkillId};
 use crate::time::{Duration, Instant};
@@ -40,8 +40,8 @@ impl Place {
     }
 
     /// The effective arrival, as a caller keeps it.
-    pub fn effective(self) -> AtomicI64 {
-        AtomicI64::new(self.effective)
+    pub fn stand(self) -> Stand {
+        Stand::new(self.effective)
     }
 
     /// The turn of who is at this place in a queue of this weight: of all queues the least is next.
@@ -109,8 +109,8 @@ pub struct Caller {
     pub ticket: u64,
     /// Since when he counts as waiting, without credit.
     pub arrival: Instant,
-    /// His effective arrival, in microseconds.
-    pub effective: AtomicI64,
+    /// His effective arrival.
+    pub stand: Stand,
     pub slot: u32,
     pub word: CallWord,
     /// How many phones may ring for him at once.
@@ -146,8 +146,7 @@ pub struct Caller {
 
 impl Caller {
     pub fn place(&self) -> Place {
-        // Acquire: pairs with the swap in `Callers::move_to`.
-        Place { effective: self.effective.load(Ordering::Acquire), ticket: self.ticket }
+        Place { effective: self.stand.at(), ticket: self.ticket }
     }
 
     pub fn has_tried(&self, agent: u32) -> bool {
@@ -246,24 +245,12 @@ impl Callers {
     /// Moves a caller to another place in his line. Whoever searches meanwhile may overlook him:
     /// he must be looked at again.
     pub fn move_to(&self, caller: &Arc<Caller>, place: Place) {
-        // AcqRel: pairs with itself and with `Caller::place`; moves follow one another.
-        let effective = caller.effective.swap(place.effective, Ordering::AcqRel);
-        let former = Place { effective, ..place };
-        if former == place {
-            return;
-        }
-        caller.line.callers.insert(place, caller.clone());
-        caller.line.callers.remove(&former);
-        publish();
-        // Who was forgotten meanwhile was removed from where he was then; who was moved on, too.
-        if caller.word.offers().is_none() || caller.place() != place {
-            caller.line.callers.remove(&place);
-        }
+        place::move_to(self, caller, place.effective);
     }
 
     /// Forgets a caller whose word is decided and for whom nobody is claimed.
-    pub fn remove(&self, caller: &Caller) {
-        caller.line.callers.remove(&caller.place());
+    pub fn remove(&self, caller: &Arc<Caller>) {
+        place::take_out(self, caller);
         caller.line.release();
         self.calls.remove(&caller.call);
         self.slots.at(caller.slot).store(None);
@@ -285,6 +272,27 @@ impl Callers {
 
     pub fn all(&self) -> impl Iterator<Item = Arc<Caller>> {
         self.calls.iter().map(|entry| entry.value().clone())
+    }
+}
+
+impl Shelf for Callers {
+    type Caller = Arc<Caller>;
+
+    fn stand<'a>(&'a self, caller: &'a Arc<Caller>) -> &'a Stand {
+        &caller.stand
+    }
+
+    fn waits(&self, caller: &Arc<Caller>) -> bool {
+        caller.word.offers().is_some()
+    }
+
+    fn put(&self, caller: &Arc<Caller>, effective: i64) {
+        let place = Place { effective, ticket: caller.ticket };
+        caller.line.callers.get_or_insert(place, caller.clone());
+    }
+
+    fn take(&self, caller: &Arc<Caller>, effective: i64) {
+        caller.line.callers.remove(&Place { effective, ticket: caller.ticket });
     }
 }
 

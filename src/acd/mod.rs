@@ -10,6 +10,7 @@
 //! config    [acd], [queues.X], [agents.X]          word      agent word, call word, sets of bits
 //! roster    the configuration, compiled            matching  the protocol over the words
 //! line      callers in order of effective arrival  step      one change: what it makes possible
+//! place     where a caller stands in his line, while he is moved
 //! favourite an agent whom a caller waits for before anybody else is rung
 //! seat      what is known of an agent              core      callers come, are answered, leave
 //! choice    which of the free agents is rung       people    agents log in, go away, come back
@@ -36,6 +37,7 @@ mod favourite;
 mod line;
 mod matching;
 mod people;
+mod place;
 mod roster;
 mod seat;
 mod snapshot;

@@ -1,5 +1,5 @@
-//! Every interleaving of the ACD's matching protocol, by loom: `src/acd/word.rs` and
-//! `src/acd/matching.rs` as they are, over loom's atomics.
+//! Every interleaving of the ACD's matching protocol, by loom: `src/acd/word.rs`,
+//! `src/acd/matching.rs` and `src/acd/place.rs` as they are, over loom's atomics.
 //!
 //! `sound` is the protocol itself. The others are the same files with one thing taken away, and a
 //! test shows that the same models then fail: each of those things is needed, and the models see
@@ -58,6 +58,34 @@ fn two_agents_and_two_callers_pair_up() {
     sound::model::pairs();
 }
 
+/// A caller is moved past the agent who comes and searches the line.
+#[test]
+fn who_is_moved_while_an_agent_comes_is_rung() {
+    sound::model::moved_past_a_search(sound::model::Looks::All);
+}
+
+/// A caller is moved, while the agent who rings for him logs out and another comes.
+#[test]
+fn who_is_moved_while_his_agent_logs_out_is_rung_by_another() {
+    sound::model::moved_and_logged_out();
+}
+
+#[test]
+fn who_hangs_up_while_he_is_moved_is_in_no_line() {
+    sound::model::moved_and_gone();
+}
+
+#[test]
+fn who_is_answered_while_he_is_moved_is_in_no_line() {
+    sound::model::moved_and_answered();
+}
+
+/// One moves him up, one back to where he was.
+#[test]
+fn who_is_moved_by_two_at_once_stands_at_one_place() {
+    sound::model::moved_to_and_fro();
+}
+
 #[test]
 fn who_sees_a_change_sees_what_led_to_it() {
     sound::model::agents_fact();
@@ -106,6 +134,18 @@ fn without_the_second_look_for_agents_a_caller_is_lost() {
 #[should_panic(expected = "a caller waits while an agent is free")]
 fn without_the_second_look_for_callers_a_caller_is_lost() {
     sound::model::log_out(sound::model::Looks::AgentsOnly);
+}
+
+#[test]
+#[should_panic(expected = "a caller waits while an agent is free")]
+fn without_a_look_after_the_move_a_caller_is_lost() {
+    sound::model::moved_past_a_search(sound::model::Looks::NotMoved);
+}
+
+#[test]
+#[should_panic(expected = "who is gone stands in the line")]
+fn without_the_fence_who_is_gone_is_left_in_the_line() {
+    unfenced::model::moved_and_gone();
 }
 
 #[test]

@@ -7,7 +7,7 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::matching::{self, Again, Answer, Floor, Stop};
-use super::sync::{AtomicU64, Ordering};
+use super::place::{self, Shelf, Stand};
 use super::word::{Agent, AgentWord, Bits, Call, CallWord, Phase, REACHABLE};
 
 /// Which second looks are taken.
@@ -16,6 +16,8 @@ pub enum Looks {
     All,
     AgentsOnly,
     CallersOnly,
+    /// All but that for who was moved.
+    NotMoved,
 }
 
 /// Two enter, one agent comes.
@@ -36,11 +38,12 @@ pub fn hang_up(looks: Looks) {
     check(PREEMPTIONS - 1, move || {
         let world = World::new(1, 2, 1, looks);
         world.act(|hand| hand.comes(0));
+        world.act(|hand| hand.lines_up(0, 0)); // nobody hangs up who is in no line
         let gone = world.spawn(|hand| {
             hand.leaves(0);
         });
         let next = world.spawn(|hand| hand.enters(1));
-        world.act(|hand| hand.enters(0));
+        world.act(|hand| hand.settles(0));
         join([gone, next]);
         world.holds();
         assert_eq!(world.agents[0].load().phase(), Phase::Ringing);
@@ -127,6 +130,79 @@ pub fn pairs() {
     });
 }
 
+/// Caller 0 waits, and is moved to the front while agent 0 comes.
+pub fn moved_past_a_search(looks: Looks) {
+    check(PREEMPTIONS, move || {
+        let world = World::with_places(1, 1, 1, 2, looks);
+        world.act(|hand| hand.enters_at(0, 1));
+        let comes = world.spawn(|hand| hand.comes(0));
+        world.act(|hand| hand.moves(0, 0));
+        join([comes]);
+        world.holds();
+        assert_eq!(world.agents[0].load().phase(), Phase::Ringing);
+    });
+}
+
+/// Agent 0 rings for caller 0 and logs out; caller 0 is moved; agent 1 comes.
+pub fn moved_and_logged_out() {
+    check(PREEMPTIONS - 1, || {
+        let world = World::with_places(2, 1, 1, 2, Looks::All);
+        world.act(|hand| hand.comes(0));
+        world.act(|hand| hand.enters_at(0, 1));
+        let out = world.spawn(|hand| hand.goes(0));
+        let comes = world.spawn(|hand| hand.comes(1));
+        world.act(|hand| hand.moves(0, 0));
+        join([out, comes]);
+        world.holds();
+        assert_eq!(world.agents[1].load().phase(), Phase::Ringing);
+    });
+}
+
+/// Caller 0 waits, is moved and hangs up, while an agent comes.
+pub fn moved_and_gone() {
+    check(PREEMPTIONS, || {
+        let world = World::with_places(1, 1, 1, 2, Looks::All);
+        world.act(|hand| hand.enters_at(0, 1));
+        let gone = world.spawn(|hand| {
+            hand.leaves(0);
+        });
+        world.act(|hand| hand.moves(0, 0));
+        join([gone]);
+        world.holds();
+        world.act(|hand| hand.comes(0));
+        assert!(world.agents[0].load().is_free(), "he is rung for nobody");
+    });
+}
+
+/// Agent 0 rings for caller 0 and answers while that one is moved.
+pub fn moved_and_answered() {
+    check(PREEMPTIONS, || {
+        let world = World::with_places(1, 1, 1, 2, Looks::All);
+        world.act(|hand| hand.comes(0));
+        world.act(|hand| hand.enters_at(0, 1));
+        let answers = world.spawn(|hand| hand.answers(0, 0));
+        world.act(|hand| hand.moves(0, 0));
+        join([answers]);
+        world.holds();
+        assert_eq!(world.calls[0].load(), Call::Taken { by: 0 });
+    });
+}
+
+/// Caller 0 stands at 1; one thread moves him to 0, another to 0 and back to 1.
+pub fn moved_to_and_fro() {
+    check(PREEMPTIONS, || {
+        let world = World::with_places(1, 1, 1, 2, Looks::All);
+        world.act(|hand| hand.enters_at(0, 1));
+        let up = world.spawn(|hand| hand.moves(0, 0));
+        world.act(|hand| hand.moves(0, 1));
+        world.act(|hand| hand.moves(0, 0));
+        world.act(|hand| hand.moves(0, 1));
+        join([up]);
+        world.holds();
+        assert!(world.stands_in_line(0), "he who waits is in the line");
+    });
+}
+
 /// An agent's phase changes after something was written down.
 pub fn agents_fact() {
     let before = |agent: &AgentWord| {
@@ -199,8 +275,10 @@ const PREEMPTIONS: usize = 3;
 struct World {
     agents: Vec<AgentWord>,
     calls: Vec<CallWord>,
-    /// Whether the caller has entered, and whether he has his slot.
-    present: Vec<AtomicU64>,
+    stands: Vec<Stand>,
+    /// Who stands in the line: one bit for each place and caller.
+    line: Bits,
+    places: u32,
     offered: Vec<Bits>,
     free: Bits,
     cap: u32,
@@ -209,15 +287,43 @@ struct World {
 
 impl World {
     fn new(agents: usize, callers: usize, cap: u32, looks: Looks) -> Arc<Self> {
+        Self::with_places(agents, callers, cap, 1, looks)
+    }
+
+    /// A floor with a line in which callers are moved between so many places.
+    fn with_places(
+        agents: usize,
+        callers: usize,
+        cap: u32,
+        places: u32,
+        looks: Looks,
+    ) -> Arc<Self> {
         Arc::new(Self {
             agents: (0..agents).map(|_| AgentWord::new()).collect(),
             calls: (0..callers).map(|_| CallWord::new()).collect(),
-            present: (0..callers).map(|_| AtomicU64::new(0)).collect(),
+            stands: (0..callers).map(|_| Stand::new(0)).collect(),
+            line: Bits::new(64),
+            places,
             offered: (0..callers).map(|_| Bits::new(64)).collect(),
             free: Bits::new(64),
             cap,
             looks,
         })
+    }
+
+    /// The bit of a caller at a place: those of earlier places come first.
+    fn bit(&self, place: u32, caller: u32) -> u32 {
+        place * self.calls.len() as u32 + caller
+    }
+
+    /// Whether a caller is in the line: at the place where he is said to stand, and nowhere else.
+    fn stands_in_line(&self, caller: u32) -> bool {
+        let at = self.stands[caller as usize].at();
+        let mut found = (0..self.places).filter(|it| self.line.contains(self.bit(*it, caller)));
+        let place = found.next();
+        assert!(place.is_none_or(|place| i64::from(place) == at), "he stands elsewhere");
+        assert_eq!(found.next(), None, "he stands at two places");
+        place.is_some()
     }
 
     fn ringing(&self) -> usize {
@@ -238,7 +344,7 @@ impl World {
             match call.load() {
                 Call::Open { offers, .. } => {
                     assert_eq!(ringing.count(), offers as usize, "an offer is miscounted");
-                    let waits = self.present[slot as usize].load(Ordering::SeqCst) == 1;
+                    let waits = self.stands_in_line(slot);
                     let free = self.agents.iter().any(|word| word.load().is_free());
                     assert!(
                         !(waits && offers < self.cap && free),
@@ -246,9 +352,13 @@ impl World {
                     );
                 }
                 Call::Taken { by } => {
+                    assert!(!self.stands_in_line(slot), "who is gone stands in the line");
                     assert_eq!(self.agents[by as usize].load().phase(), Phase::OnCall);
                 }
-                Call::Gone { .. } => assert_eq!(ringing.count(), 0, "a phone rings on"),
+                Call::Gone { .. } => {
+                    assert!(!self.stands_in_line(slot), "who is gone stands in the line");
+                    assert_eq!(ringing.count(), 0, "a phone rings on");
+                }
             }
         }
         for (number, word) in (0..).zip(&self.agents) {
@@ -285,12 +395,36 @@ struct Hand {
 
 impl Hand {
     fn enters(&mut self, caller: usize) {
-        self.world.present[caller].fetch_or(1, Ordering::AcqRel);
+        self.enters_at(caller, 0);
+    }
+
+    fn enters_at(&mut self, caller: usize, place: i64) {
+        self.lines_up(caller, place);
+        self.settles(caller);
+    }
+
+    fn lines_up(&mut self, caller: usize, place: i64) {
+        place::move_to(self, &caller, place);
+        self.put(&caller, place);
+    }
+
+    fn settles(&mut self, caller: usize) {
         self.again.push_back(Again::Caller(caller));
     }
 
+    fn moves(&mut self, caller: usize, place: i64) {
+        place::move_to(self, &caller, place);
+        if self.world.looks != Looks::NotMoved {
+            self.again.push_back(Again::Caller(caller));
+        }
+    }
+
     fn leaves(&mut self, caller: usize) -> bool {
-        matching::close(self, &caller, |_| true)
+        let closed = matching::close(self, &caller, |_| true);
+        if closed {
+            place::take_out(self, &caller);
+        }
+        closed
     }
 
     fn comes(&mut self, agent: u32) {
@@ -326,6 +460,30 @@ impl Hand {
     fn answers(&mut self, agent: u32, caller: usize) {
         if let Answer::Won(word) = matching::answer(self, agent, &caller) {
             assert_eq!(word.phase(), Phase::OnCall);
+            place::take_out(self, &caller);
+        }
+    }
+}
+
+impl Shelf for Hand {
+    type Caller = usize;
+
+    fn stand<'a>(&'a self, caller: &'a usize) -> &'a Stand {
+        &self.world.stands[*caller]
+    }
+
+    fn waits(&self, caller: &usize) -> bool {
+        self.world.calls[*caller].offers().is_some()
+    }
+
+    fn put(&self, caller: &usize, at: i64) {
+        self.world.line.insert(self.world.bit(at as u32, *caller as u32));
+    }
+
+    fn take(&self, caller: &usize, at: i64) {
+        let bit = self.world.bit(at as u32, *caller as u32);
+        if self.world.line.contains(bit) {
+            self.world.line.remove(bit); // a map writes nothing for who is not there
         }
     }
 }
@@ -374,10 +532,16 @@ impl Floor for Hand {
     }
 
     fn first(&self, _: u32, before: Option<&usize>) -> Option<usize> {
-        (0..before.copied().unwrap_or(self.world.calls.len())).find(|&caller| {
-            self.world.present[caller].load(Ordering::Acquire) == 1
-                && self.world.calls[caller].offers().is_some_and(|offers| offers < self.world.cap)
-        })
+        let callers = self.world.calls.len();
+        let bit = |caller: &usize| self.world.bit(self.stand(caller).at() as u32, *caller as u32);
+        let end = before.map_or(self.world.places * callers as u32, bit);
+        // One place after the other, as a search goes along a line.
+        (0..end)
+            .filter(|bit| self.world.line.contains(*bit))
+            .map(|bit| bit as usize % callers)
+            .find(|&caller| {
+                self.world.calls[caller].offers().is_some_and(|offers| offers < self.world.cap)
+            })
     }
 
     fn rings(&mut self, _: u32, _: &usize, _: Agent) {}

@@ -32,6 +32,10 @@ pub mod sync {
             Ok(seen)
         }
 
+        pub fn swap(&self, to: u64, order: Ordering) -> u64 {
+            self.0.swap(to, order)
+        }
+
         pub fn fetch_or(&self, bits: u64, order: Ordering) -> u64 {
             self.0.fetch_or(bits, order)
         }
@@ -50,5 +54,7 @@ pub mod sync {
 pub mod matching;
 #[path = "model.rs"]
 pub mod model;
+#[path = "../../src/acd/place.rs"]
+pub mod place;
 #[path = "../../src/acd/word.rs"]
 pub mod word;

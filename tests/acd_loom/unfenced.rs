@@ -10,5 +10,7 @@ pub mod sync {
 pub mod matching;
 #[path = "model.rs"]
 pub mod model;
+#[path = "../../src/acd/place.rs"]
+pub mod place;
 #[path = "../../src/acd/word.rs"]
 pub mod word;

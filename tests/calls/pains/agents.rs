@@ -186,16 +186,24 @@ fn pain_20_who_refused_is_not_rung_again_while_others_are_able() {
             "[acd]\nrefusal_pause = \"1s\"\n[queues.q]\nnumber = \"600\"\nmembers = EVERYONE\n\
              strategy = \"{strategy}\"\nring_timeout = \"30s\"\n"
         );
-        let mut world = World::with_ports(&site(2, &queue), 20);
+        let mut world = World::with_ports(&site(3, &queue), 20);
+        world.dial("2003", "1002");
+        world.until("the third is busy", |world| world.rings("1002"));
         world.set("2001", |phone| phone.manner = Manner::Refuses(603));
         waiting(&mut world, "600");
         world.until("the second rings", |world| world.rings("2002"));
-        // The pause of the first is over, and he is able; then the second refuses too.
+        // The pause of the first is over, and the third is free; then the second refuses too.
+        world.cancel("2003");
         world.run(Duration::from_secs(3));
+        let first = world.phone("2001").lines.len();
+        assert!(first <= 1, "{strategy}");
+        world.act("2002", |phone, now| phone.refuse(now, 603));
+        world.until("the third is rung", |world| world.rings("2003"));
         assert_eq!(world.phone("2001").lines.len(), 1, "{strategy}");
         world.set("2001", |phone| phone.manner = Manner::Rings);
-        world.act("2002", |phone, now| phone.refuse(now, 603));
-        world.until("everyone has refused, and it is his turn again", |world| world.rings("2001"));
+        world.run(Duration::from_secs(3));
+        world.act("2003", |phone, now| phone.refuse(now, 603));
+        world.until("all have refused, and it is his turn again", |world| world.rings("2001"));
         world.hang_up("1001");
         world.close();
     }
