@@ -306,7 +306,7 @@ fn recordings_are_found_exported_and_verified() {
         let out = site.folder.path().join(format!("{call}.wav"));
         let name = out.display().to_string();
         let export = ["recordings", "export", call, "--out", &name, "--purpose", "complaint 7"];
-        assert!(site.says(&export).ends_with("0:00\n"));
+        assert!(site.says(&export).ends_with("0:00  wav\n"));
         let wav = Wav::parse(&fs::read(&out).unwrap()).unwrap();
         assert_eq!((wav.frames(), wav.channel(0)), (4000, vec![1000; 4000]));
         let again = site.run(&export);

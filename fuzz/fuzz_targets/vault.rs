@@ -6,7 +6,7 @@
 use libfuzzer_sys::fuzz_target;
 use strowger::audio::wav::Format;
 use strowger::media::vault::{
-    HEAD_BYTES, HEADER_BYTES, Keys, Layout, Piece, Reader, SALT_BYTES, VaultError, Writer,
+    Content, HEAD_BYTES, HEADER_BYTES, Keys, Layout, Piece, Reader, SALT_BYTES, VaultError, Writer,
 };
 
 #[derive(Debug, PartialEq)]
@@ -22,7 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
 
     let [count, bytes @ ..] = bytes else { return };
     let (chunks, edits) = bytes.split_at(usize::from(*count).min(bytes.len()));
-    let layout = Layout { format: Format::Alaw, channels: 2, rate: 8000 };
+    let layout = Content::Samples(Layout { format: Format::Alaw, channels: 2, rate: 8000 });
     let mut writer = Writer::new(keys.newest(), [7; SALT_BYTES], layout);
     let mut parts = vec![writer.header().to_vec()];
     let (mut said, mut frames) = (Vec::new(), 0);

@@ -6,6 +6,7 @@ pub mod g722;
 pub mod keys;
 pub mod mix;
 pub mod noise;
+pub mod ogg_opus;
 pub mod opus;
 pub mod pace;
 pub mod pitch;

@@ -6,6 +6,8 @@
 //! Out:      16-bit samples; for writing, the header alone.
 //! Not here: files (`shell::media`), other sampling rates (`resample`).
 
+use std::io::{self, Read};
+
 use thiserror::Error;
 
 use super::g711;
@@ -167,6 +169,19 @@ pub fn header(channels: u16, rate: u32, format: Format, data_bytes: Option<u64>)
     header
 }
 
+/// Fills the buffer from a file; whether it had as many bytes.
+///
+/// # Errors
+///
+/// If it cannot be read.
+pub fn is_filled(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
+    match file.read_exact(buffer) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// The length that players take for "until the end of the file": sox knows it as such, others stop
 /// where the file does.
 const UNKNOWN_LENGTH: u32 = 0x7fff_f000;
@@ -208,14 +223,18 @@ impl Layout {
         let Self { channels, rate, format } = self;
         let frame_bytes = usize::from(channels * format.sample_bytes());
         let audio = &audio[..audio.len() - audio.len() % frame_bytes];
-        let samples = match format {
-            Format::Alaw => audio.iter().map(|byte| g711::alaw_decode(*byte)).collect(),
-            Format::Pcm16 => {
-                audio.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
-            }
-            Format::Ulaw => audio.iter().map(|byte| g711::ulaw_decode(*byte)).collect(),
-        };
-        Wav { channels, rate, format, samples }
+        Wav { channels, rate, format, samples: decode(format, audio) }
+    }
+}
+
+/// The samples that bytes of a file stand for; half a sample at their end is left out.
+pub fn decode(format: Format, audio: &[u8]) -> Vec<i16> {
+    match format {
+        Format::Alaw => audio.iter().map(|byte| g711::alaw_decode(*byte)).collect(),
+        Format::Pcm16 => {
+            audio.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+        }
+        Format::Ulaw => audio.iter().map(|byte| g711::ulaw_decode(*byte)).collect(),
     }
 }
 

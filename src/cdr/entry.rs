@@ -204,6 +204,17 @@ pub enum Fact {
         leg: LegId,
         path: String,
     },
+    /// Its file was made into another of another format, which is complete and durable.
+    RecordingConverted {
+        path: String,
+        to: String,
+        length_us: u64,
+        bytes: u64,
+        /// Of the new file, in lower-case hexadecimal.
+        sha256: String,
+        /// Whether the file as it was recorded stays too.
+        kept: bool,
+    },
     /// Retention removes it; or tried, if `RecordingKept` follows.
     RecordingDeleted {
         path: String,

@@ -3,13 +3,11 @@
 //! Any entries in any order give a record: what cannot be placed is counted or left out.
 
 use super::entry::{
-    DeletedWhy, Direction, Entry, Fact, HungUpBy, OfferOutcome, ParkLeft, Quality, QueueLeft,
-    TransferOutcome,
+    Direction, Entry, Fact, HungUpBy, OfferOutcome, ParkLeft, Quality, QueueLeft, TransferOutcome,
 };
 use super::record::{
     Attempt, CallRecord, Caller, End, Forward, Hold, ITEMS_MAX, Join, Leg, MenuVisit, Offer, Order,
-    Park, Pause, PositionTold, QueueVisit, Recording, RecordingEnd, RouteTaken, Talk, Transfer,
-    WrapUp,
+    Park, PositionTold, QueueVisit, RouteTaken, Talk, Transfer, WrapUp,
 };
 use crate::id::{AgentId, LegId, QueueId};
 use crate::time::Wall;
@@ -67,6 +65,7 @@ impl CallRecord {
                 self.apply_queue(at, &entry.fact);
             }
             Fact::RecordingBegan { .. }
+            | Fact::RecordingConverted { .. }
             | Fact::RecordingDeleted { .. }
             | Fact::RecordingEnded { .. }
             | Fact::RecordingKept { .. }
@@ -326,56 +325,6 @@ impl CallRecord {
         }
     }
 
-    fn apply_recording(&mut self, at: Wall, fact: &Fact) {
-        match fact {
-            Fact::RecordingBegan { leg, path } => {
-                let (leg, path, pauses) = (*leg, path.clone(), Vec::new());
-                let (ended, deleted) = (None, None);
-                let recording = Recording { leg, path, began: at, pauses, ended, deleted };
-                add(&mut self.recordings, &mut self.omitted, recording);
-            }
-            Fact::RecordingDeleted { path, why, .. } => self.delete(path, Some((at, *why))),
-            Fact::RecordingKept { path, .. } => self.delete(path, None),
-            Fact::RecordingPaused { leg, by } => {
-                if let Some(open) = self.recordings.iter_mut().rev().find(|r| r.leg == *leg) {
-                    let pause = Pause { began: at, ended: None, by: by.clone() };
-                    add(&mut open.pauses, &mut self.omitted, pause);
-                }
-            }
-            Fact::RecordingResumed { leg, .. } => {
-                let open = self.recordings.iter_mut().rev().find(|r| r.leg == *leg);
-                if let Some(pause) = open.and_then(|open| open.pauses.last_mut()) {
-                    pause.ended.get_or_insert(at);
-                }
-            }
-            Fact::RecordingEnded { leg, path, length_us, bytes, sha256, fault, gaps } => {
-                let end = RecordingEnd {
-                    at,
-                    length_us: *length_us,
-                    bytes: *bytes,
-                    sha256: sha256.clone(),
-                    fault: fault.clone(),
-                    gaps: gaps.clone(),
-                };
-                let mut recordings = self.recordings.iter_mut().rev();
-                if let Some(open) = recordings.find(|r| r.leg == *leg && r.path == *path) {
-                    open.ended = Some(end);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Notes that the file of a recording is gone, or there still.
-    fn delete(&mut self, path: &str, deleted: Option<(Wall, DeletedWhy)>) {
-        // An archive that was moved keeps the names of its files.
-        let name = |path: &str| path.rsplit('/').next().map(str::to_owned);
-        let meant = name(path);
-        for recording in self.recordings.iter_mut().filter(|it| name(&it.path) == meant) {
-            recording.deleted = deleted;
-        }
-    }
-
     fn apply_talk(&mut self, at: Wall, fact: &Fact) {
         match fact {
             Fact::TalkBegan { a, b, extension, agent } => {
@@ -523,6 +472,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::cdr::entry::DeletedWhy;
     use crate::cdr::entry::{AgentState, Blame, Direction, ForwardWhy, Gap, JoinWhy, Quality};
     use crate::id::{CallId, Target};
 
@@ -547,6 +497,33 @@ mod tests {
         assert_eq!(record.legs[1].one_way, 1);
         assert_eq!(record.ended.as_ref().unwrap().by, HungUpBy::Caller);
         assert_eq!(record.omitted, 0);
+    }
+
+    /// The record's first file stays what it was; the other one is told beside it.
+    #[test]
+    fn a_converted_recording_names_both_files() {
+        let path = |ending: &str| format!("/data/recordings/2026/11/22/7{ending}");
+        let began = at(1, Fact::RecordingBegan { leg: CALLER, path: path(".wav.enc") });
+        let converted = |sha256: &str, kept| {
+            let (path, to, sha256) = (path(".wav.enc"), path(".opus.enc"), sha256.to_owned());
+            Fact::RecordingConverted { path, to, length_us: 9, bytes: 8, sha256, kept }
+        };
+        let (bytes, why) = (8, DeletedWhy::Age);
+        let deleted = Fact::RecordingDeleted { path: path(".opus.enc"), bytes, why };
+
+        let once = folded(&[began.clone(), at(5, converted("aa", true))]);
+        let again = [began, at(5, converted("aa", true)), at(6, converted("bb", false))];
+        let gone = folded(&[&again[..], &[at(9, deleted)]].concat());
+
+        let copy = once.recordings[0].converted.clone().unwrap();
+        assert_eq!((copy.at, &*copy.sha256, copy.kept), (second(5), "aa", true));
+        assert_eq!(
+            (&*copy.path, &*once.recordings[0].path),
+            (&*path(".opus.enc"), &*path(".wav.enc"))
+        );
+        let copy = gone.recordings[0].converted.clone().unwrap();
+        assert_eq!((&*copy.sha256, copy.kept), ("bb", false), "the last one counts");
+        assert_eq!(gone.recordings[0].deleted, Some((second(9), DeletedWhy::Age)));
     }
 
     #[test]

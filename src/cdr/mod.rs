@@ -10,3 +10,4 @@ pub mod entry;
 pub mod fold;
 mod gathering;
 pub mod record;
+mod recordings;

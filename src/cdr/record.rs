@@ -369,9 +369,25 @@ pub struct Recording {
     pub pauses: Vec<Pause>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<RecordingEnd>,
+    /// The file that was made of it after the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub converted: Option<Converted>,
     /// When retention removed it, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted: Option<(Wall, DeletedWhy)>,
+}
+
+/// A recording's file in another format.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Converted {
+    pub at: Wall,
+    pub path: String,
+    pub length_us: u64,
+    pub bytes: u64,
+    /// Lower-case hexadecimal.
+    pub sha256: String,
+    /// Whether the file as it was recorded is there too.
+    pub kept: bool,
 }
 
 /// A stretch of silence in a recording, in place of what was said.

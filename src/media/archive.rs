@@ -9,13 +9,23 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::audio::ogg_opus::BITRATES;
 use crate::media::config::Size;
 use crate::time::{Duration, Instant, Wall};
 
 /// `[recordings]`: how recordings are kept.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// How much of one core converting may take, in percent; it has the lowest priority besides.
+    /// Default 25.
+    pub convert_cpu_max: u8,
+    /// What recordings become when their call is over: `"as-recorded"`, or `"opus"`, an Ogg/Opus
+    /// file (RFC 7845) of both sides. Default `"as-recorded"`.
+    pub format_after: FormatAfter,
+    /// How long after its end a recording is converted, at the earliest. Default `"1m"`.
+    #[serde(with = "crate::time::WithinYears")]
+    pub format_after_wait: Duration,
     /// How long recordings are kept, counted from their end. Default: for ever.
     #[serde(with = "crate::time::WithinYears")]
     pub keep: Option<Duration>,
@@ -23,8 +33,35 @@ pub struct Config {
     /// on each line a name and 64 hexadecimal digits. New recordings take the last one, those of
     /// before are read with theirs. Default: none, recordings are not encrypted.
     pub keys: Option<PathBuf>,
+    /// Bits a second of an Ogg/Opus file, both sides together: 32000 to 256000. Default 48000.
+    pub opus_bitrate: u32,
+    /// Whether the file as it was recorded stays beside the converted one. Default false.
+    pub original_kept: bool,
     /// Size of all recordings at which the oldest are removed. Default: no limit.
     pub size_max: Option<Size>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            convert_cpu_max: 25,
+            format_after: FormatAfter::AsRecorded,
+            format_after_wait: Duration::from_secs(60),
+            keep: None,
+            keys: None,
+            opus_bitrate: 48_000,
+            original_kept: false,
+            size_max: None,
+        }
+    }
+}
+
+/// What recordings become when their call is over.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum FormatAfter {
+    AsRecorded,
+    Opus,
 }
 
 impl Config {
@@ -41,6 +78,12 @@ impl Config {
         }
         if self.size_max.is_some_and(|size| size < SIZE_MIN) {
             mistakes.push(("size_max", "no recording has room; write \"1MiB\" or more"));
+        }
+        if !(1..=100).contains(&self.convert_cpu_max) {
+            mistakes.push(("convert_cpu_max", "it is a share of a core; write 1 to 100"));
+        }
+        if !BITRATES.contains(&self.opus_bitrate) {
+            mistakes.push(("opus_bitrate", "it is for both sides; write 32000 to 256000"));
         }
         mistakes
     }
@@ -230,7 +273,12 @@ mod tests {
 
     #[test]
     fn what_would_remove_everything_is_a_mistake() {
-        for (text, key) in [("keep = \"59m\"", "keep"), ("size_max = \"1KiB\"", "size_max")] {
+        for (text, key) in [
+            ("keep = \"59m\"", "keep"),
+            ("size_max = \"1KiB\"", "size_max"),
+            ("convert_cpu_max = 0", "convert_cpu_max"),
+            ("opus_bitrate = 31999", "opus_bitrate"),
+        ] {
             let config: Config = toml::from_str(text).unwrap();
             assert_eq!(config.mistakes()[0].0, key);
         }

@@ -142,6 +142,23 @@ impl Layout {
     }
 }
 
+/// What an encrypted recording holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// An Ogg/Opus file, byte by byte: a chunk has as many frames as bytes.
+    Ogg,
+    Samples(Layout),
+}
+
+impl Content {
+    fn frame_bytes(self) -> u64 {
+        match self {
+            Self::Ogg => 1,
+            Self::Samples(layout) => layout.frame_bytes(),
+        }
+    }
+}
+
 /// Encrypts one recording.
 pub struct Writer {
     key: LessSafeKey,
@@ -152,16 +169,21 @@ pub struct Writer {
 
 impl Writer {
     /// `salt` must be unpredictable, and another for each recording. Append `header` first.
-    pub fn new(key: &Key, salt: [u8; SALT_BYTES], layout: Layout) -> Self {
+    pub fn new(key: &Key, salt: [u8; SALT_BYTES], content: Content) -> Self {
         let mut header = [0; HEADER_BYTES];
         header[MAGIC_AT].copy_from_slice(MAGIC);
-        header[FORMAT_AT] = match layout.format {
-            Format::Alaw => 6,
-            Format::Pcm16 => 1,
-            Format::Ulaw => 7,
-        };
-        header[CHANNELS_AT] = layout.channels as u8; // 1 or 2
-        header[RATE_AT].copy_from_slice(&layout.rate.to_le_bytes());
+        match content {
+            Content::Ogg => header[FORMAT_AT] = OGG,
+            Content::Samples(Layout { format, channels, rate }) => {
+                header[FORMAT_AT] = match format {
+                    Format::Alaw => 6,
+                    Format::Pcm16 => 1,
+                    Format::Ulaw => 7,
+                };
+                header[CHANNELS_AT] = channels as u8; // 1 or 2
+                header[RATE_AT].copy_from_slice(&rate.to_le_bytes());
+            }
+        }
         header[MARK_AT].copy_from_slice(&key.mark());
         header[SALT_AT].copy_from_slice(&salt);
         header[NAME_LENGTH_AT] = key.name.len() as u8; // at most `NAME_BYTES_MAX`
@@ -224,10 +246,17 @@ impl fmt::Debug for Writer {
 
 /// Decrypts one recording, chunk by chunk.
 pub struct Reader {
-    layout: Layout,
+    content: Content,
     writer: Writer,
-    /// Whole frames so far.
+    /// Whole frames so far, or bytes of an Ogg file.
     frames: u64,
+}
+
+/// Shows no key.
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("content", &self.content).finish_non_exhaustive()
+    }
 }
 
 /// What a chunk holds.
@@ -281,35 +310,20 @@ impl Reader {
         if !name.chars().all(is_name) {
             return Err(VaultError::NotOurs);
         }
-        let layout = Layout {
-            format: match header[FORMAT_AT] {
-                1 => Format::Pcm16,
-                6 => Format::Alaw,
-                7 => Format::Ulaw,
-                _ => return Err(VaultError::NotOurs),
-            },
-            channels: match header[CHANNELS_AT] {
-                channels @ (1 | 2) => channels.into(),
-                _ => return Err(VaultError::NotOurs),
-            },
-            rate: u32::from_le_bytes(part(header, RATE_AT)),
-        };
-        if !RATES.contains(&layout.rate) {
-            return Err(VaultError::NotOurs);
-        }
+        let content = content(header).ok_or(VaultError::NotOurs)?;
         let Some(key) = keys.find(&name) else { return Err(VaultError::NoKey { name }) };
         if !bool::from(key.mark().ct_eq(&header[MARK_AT])) {
             return Err(VaultError::OtherKey { name });
         }
         let key = key.of_file(&part(header, SALT_AT));
-        Ok(Self { layout, writer: Writer { key, header: *header, next: 0 }, frames: 0 })
+        Ok(Self { content, writer: Writer { key, header: *header, next: 0 }, frames: 0 })
     }
 
-    pub fn layout(&self) -> Layout {
-        self.layout
+    pub fn content(&self) -> Content {
+        self.content
     }
 
-    /// Whole frames read so far.
+    /// Whole frames read so far, or bytes of an Ogg file.
     pub fn frames(&self) -> u64 {
         self.frames
     }
@@ -349,7 +363,7 @@ impl Reader {
         match kind {
             Kind::Samples => {
                 self.writer.written();
-                self.frames += plain.len() as u64 / self.layout.frame_bytes();
+                self.frames += plain.len() as u64 / self.content.frame_bytes();
                 Ok(Piece::Samples(plain))
             }
             Kind::Silence => {
@@ -391,6 +405,20 @@ impl Kind {
     }
 }
 
+/// What a file with this header holds; `None` if no version of ours wrote it.
+fn content(header: &[u8; HEADER_BYTES]) -> Option<Content> {
+    let format = match header[FORMAT_AT] {
+        1 => Format::Pcm16,
+        6 => Format::Alaw,
+        7 => Format::Ulaw,
+        OGG => return Some(Content::Ogg),
+        _ => return None,
+    };
+    let channels = Some(header[CHANNELS_AT].into()).filter(|count| (1..=2).contains(count))?;
+    let rate = u32::from_le_bytes(part(header, RATE_AT));
+    RATES.contains(&rate).then_some(Content::Samples(Layout { format, channels, rate }))
+}
+
 /// Length and kind of the chunk that begins so.
 fn split(head: [u8; HEAD_BYTES]) -> (usize, Kind) {
     let word = u32::from_le_bytes(head);
@@ -428,6 +456,8 @@ const MAGIC: &[u8; 8] = b"STROWGR\x01";
 const VERSION: u8 = MAGIC[7];
 const MAGIC_AT: std::ops::Range<usize> = 0..8;
 const FORMAT_AT: usize = 8;
+/// The format of an Ogg file; no WAV format has this number.
+const OGG: u8 = 0x4f;
 const CHANNELS_AT: usize = 9;
 const RATE_AT: std::ops::Range<usize> = 10..14;
 const MARK_AT: std::ops::Range<usize> = 14..22;
@@ -461,7 +491,7 @@ mod tests {
 
         assert_eq!(read(&keys(), &file).unwrap(), (samples(3), true));
         let reader = Reader::new(&keys(), file[..HEADER_BYTES].try_into().unwrap()).unwrap();
-        assert_eq!(reader.layout(), LAYOUT);
+        assert_eq!(reader.content(), LAYOUT);
         let noise = |window: &&[u8]| window.iter().all(|byte| *byte == 7);
         assert!(!file.windows(16).any(|window| noise(&window)), "nothing is there in the clear");
     }
@@ -612,7 +642,8 @@ mod tests {
 
     const ONE: &str = "one 1111111111111111111111111111111111111111111111111111111111111111";
     const TWO: &str = "two 2222222222222222222222222222222222222222222222222222222222222222";
-    const LAYOUT: Layout = Layout { format: Format::Pcm16, channels: 2, rate: 8000 };
+    const LAYOUT: Content =
+        Content::Samples(Layout { format: Format::Pcm16, channels: 2, rate: 8000 });
 
     fn keys() -> Keys {
         Keys::parse(ONE).unwrap()

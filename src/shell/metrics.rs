@@ -21,6 +21,7 @@ use crate::report::service::Level;
 use crate::shell::figures::QueueService;
 use crate::shell::ledger::Health;
 use crate::shell::media::Figures;
+use crate::shell::media::converting::Tally;
 use crate::shell::sip::Counts;
 use crate::switch::request::{NodeStatus, TrunkView};
 
@@ -45,6 +46,8 @@ pub struct Metrics {
     /// RTP packets that the operating system would not take.
     pub rtp_unsent: Counter,
     pub recording_lost: Counter,
+    /// What was made of recordings after their calls.
+    pub conversions: Tally,
     /// How long the Switch took for one input.
     pub switch_step: Histogram,
 }
@@ -61,6 +64,7 @@ impl Default for Metrics {
             rtp_sent: Counter::default(),
             rtp_unsent: Counter::default(),
             recording_lost: Counter::default(),
+            conversions: Tally::default(),
             switch_step: Histogram::new(STEP_BUCKETS),
         }
     }
@@ -121,6 +125,16 @@ impl Metrics {
             "recording_lost_milliseconds",
             "Audio that recordings lost to a slow or full disk",
             self.recording_lost.clone(),
+        );
+        registry.register(
+            "recordings_converted",
+            "Recordings that became Ogg/Opus",
+            self.conversions.converted.clone(),
+        );
+        registry.register(
+            "recordings_unconverted",
+            "Attempts after which a recording stayed as it was",
+            self.conversions.failed.clone(),
         );
         registry.register_with_unit(
             "switch_step",

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Receiver, bounded};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -17,7 +17,7 @@ use crate::acd::Acd;
 use crate::config::certificates::CertificateError;
 use crate::config::keys::KeyFileError;
 use crate::config::{Changes, Config};
-use crate::media::archive::Retention;
+use crate::media::archive::{FormatAfter, Retention};
 use crate::media::control::Recorded;
 use crate::rng::Rng;
 use crate::shell::board::Board;
@@ -28,6 +28,8 @@ use crate::shell::grpc::handle::{Asked, SwitchHandle};
 use crate::shell::http::{self, HttpError, Pages};
 use crate::shell::ledger::{self, Ledger, LedgerError};
 use crate::shell::media::archive::Archive;
+use crate::shell::media::convert::Converter;
+use crate::shell::media::converting::{self, Converting};
 use crate::shell::media::keyring::{Keyring, UnfitKeys};
 use crate::shell::media::margin;
 use crate::shell::media::prompts::Source;
@@ -62,6 +64,7 @@ pub struct Node {
     ledger: Ledger,
     stop: watch::Sender<bool>,
     servers: Vec<tokio::task::JoinHandle<()>>,
+    converting: Option<Converting>,
 }
 
 /// Why a node does not start.
@@ -107,7 +110,7 @@ impl Node {
         let grpc_server = grpc::Listener::bind(&config.grpc).await?;
         let http_server = http::bind(&config.http).await?;
         let (media_sender, media_events) = bounded(MEDIA_EVENTS_MAX);
-        let growing = Growing::default();
+        let (growing, finished) = converting::growing();
         let archive = Archive { folder: recordings.clone(), keyring };
         let setup = setup(&config, &archive, &growing, &clock)?;
         let media = MediaThreads::start(setup, media_sender).map_err(StartError::Media)?;
@@ -140,7 +143,9 @@ impl Node {
         let (reload_sender, reloads) = mpsc::channel(1);
         let switch = handle(orders.clone(), reload_sender);
         let (stop, stopped) = watch::channel(false);
-        let sweeper = sweeper(&config, &clock, &ledger, (&archive, growing));
+        let shelves = (&archive, growing);
+        let converting = convert(&config, &clock, &ledger, shelves.clone(), (finished, &metrics))?;
+        let sweeper = sweeper(&config, &clock, &ledger, shelves);
         let reloaded = (orders.clone(), tls, archive.keyring.clone(), ledger.service().clone());
         let servers = vec![
             tokio::spawn(sweep(sweeper, clock.clone())),
@@ -157,6 +162,7 @@ impl Node {
             ledger,
             stop,
             servers,
+            converting,
         };
         node.servers.extend(alarms);
         node.serve((grpc_server, archive, board), http_server, metrics, clock, &stopped);
@@ -205,8 +211,16 @@ impl Node {
             Ok(Ok(media)) => _ = tokio::task::spawn_blocking(move || media.stop()).await,
             Ok(Err(_)) | Err(_) => tracing::error!("the Switch thread died"),
         }
+        // It may wait for the ledger, which therefore ends first.
+        let converting = self.converting.map(Converting::stop);
         let ledger = self.ledger.clone();
         let written = tokio::task::spawn_blocking(move || ledger.close()).await.unwrap_or(false);
+        if let Some(thread) = converting {
+            let ended = tokio::task::spawn_blocking(move || thread.join()).await;
+            if !matches!(ended, Ok(Ok(()))) {
+                tracing::error!("the converting thread panicked");
+            }
+        }
         if !written {
             tracing::error!("the ledger could not write everything");
         }
@@ -359,6 +373,31 @@ fn sweeper(
     let (now, wall) = (clock.now(), clock.wall());
     let retention = Retention::new(&config.recordings, now, wall, ledger.last_alive());
     Sweeper::new(archive.folder.clone(), growing, ledger.clone(), retention)
+}
+
+/// Starts what makes Ogg/Opus files of recordings, if that is wanted.
+fn convert(
+    config: &Config,
+    clock: &Clock,
+    ledger: &Ledger,
+    (archive, growing): (&Archive, Growing),
+    (finished, metrics): (Receiver<PathBuf>, &Metrics),
+) -> io::Result<Option<Converting>> {
+    if config.recordings.format_after == FormatAfter::AsRecorded {
+        return Ok(None);
+    }
+    let (stopper, stop) = converting::stopper();
+    let converter = Converter {
+        archive: archive.clone(),
+        growing,
+        ledger: ledger.clone(),
+        clock: clock.clone(),
+        policy: config.recordings.clone(),
+        free_bytes_min: config.media.record_disk_free_bytes.0,
+        stop,
+        before: Box::new(|_| Ok(())),
+    };
+    Converting::start(converter, stopper, finished, metrics.conversions.clone()).map(Some)
 }
 
 /// Looks through the archive now and then.

@@ -1,7 +1,8 @@
 //! Recordings: paused while somebody says what must not be kept; encrypted, found, exported.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use crate::site::{assert_heard, connect, moment_us, number, phone};
@@ -124,4 +125,87 @@ fn encrypted_recordings_are_exported_and_verified() {
     assert!(String::from_utf8_lossy(&told.stdout).contains("was altered"));
     caller.quit();
     callee.quit();
+}
+
+/// REC-1, RFC 7845: a call that was recorded before a kill -9 is Ogg/Opus after it, in the clear
+/// and encrypted. The tools of Opus find nothing wrong with it, and hear each voice on its side for
+/// as long as the record says; altered it does not verify.
+#[test]
+fn recordings_become_ogg_opus_that_players_know() {
+    for keys in ["", "keys = \"recording.keys\"\n"] {
+        let site = extensions([1001, 1002]).replacen("\"\n", "\"\nrecord = \"always\"\n", 1);
+        let config = |wait: &str| {
+            let policy = format!("format_after = \"opus\"\nformat_after_wait = \"{wait}\"\n");
+            format!("[recordings]\n{keys}{policy}{site}")
+        };
+        let mut node = Daemon::prepare(&config("1h"));
+        let file = node.data().with_file_name("recording.keys");
+        fs::write(&file, format!("one {}\n", "0a".repeat(32))).expect("a scratch folder");
+        node.start_again();
+        let mut caller = phone(&node, 1001, "udp", CALLER);
+        let mut callee = phone(&node, 1002, "udp", CALLEE);
+        connect(&mut caller, &mut callee, &number(&node, 1002, "udp"));
+        pause(Duration::from_secs(4));
+        callee.hang_up();
+        caller.wait_for("CALL_CLOSED", SOON);
+        let found = |node: &Daemon| node.json(&["recordings", "find"]).pop();
+        let before = wait::until("it is found", SOON, || {
+            found(&node).filter(|found| found["recording"]["sha256"].is_string())
+        });
+        assert!(before["recording"].get("converted").is_none(), "{before:#}");
+        node.kill();
+        node.write_config(&config("0s"));
+        node.start_again();
+
+        let after = wait::until("it is Ogg/Opus", SOON, || {
+            found(&node).filter(|found| found["recording"].get("converted").is_some())
+        });
+        let (recording, copy) = (&after["recording"], &after["recording"]["converted"]);
+        assert_eq!(copy["length"], recording["length"], "{after:#}");
+        let wav = recording["path"].as_str().expect("a path");
+        wait::until("the WAV file is gone", SOON, || (!Path::new(wav).exists()).then_some(()));
+        let call = after["call_id"].as_str().expect("an id");
+        let out = node.data().join("talk.opus");
+        let told = node.succeeds(&["recordings", "export", call, "--out", &path_of(&out)]);
+        assert!(told.ends_with("ogg-opus\n"), "{told}");
+        assert_players_know(&out, recording);
+        let verified = node.succeeds(&["recordings", "verify"]);
+        assert!(verified.ends_with("1 recordings, 0 not as they were\n"), "{verified}");
+        assert_eq!(node.metric("recordings_converted_total"), 1.0);
+
+        let path = copy["path"].as_str().expect("a path");
+        let mut bytes = fs::read(path).expect("an Ogg file");
+        assert_eq!(bytes.starts_with(b"OggS"), keys.is_empty(), "{path}");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(path, bytes).expect("the archive is ours");
+        let told = node.verb(&["recordings", "verify"]);
+        assert_eq!(told.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&told.stdout).contains("was altered"));
+        caller.quit();
+        callee.quit();
+    }
+}
+
+/// `opusinfo` has no complaint, and what `opusdec` decodes is both voices, each on its side.
+fn assert_players_know(ogg: &Path, recording: &serde_json::Value) {
+    let looked = Command::new("opusinfo").arg(ogg).output().expect("opus-tools is installed");
+    let said = String::from_utf8_lossy(&looked.stdout).into_owned();
+    assert!(looked.status.success() && !said.contains("WARNING"), "{said}");
+    assert!(said.contains("Channels: 2") && said.contains("RECORDING="), "{said}");
+    let wav = ogg.with_extension("wav");
+    let args = ["--quiet", "--rate", "48000", "--no-dither"];
+    let decoded = Command::new("opusdec").args(args).arg(ogg).arg(&wav).status();
+    assert!(decoded.expect("opus-tools is installed").success());
+    let wav = Wav::read(&wav).expect("opusdec writes WAV");
+    assert_heard(&wav, 0, CALLER, 2.5, "the caller is on the left");
+    assert_heard(&wav, 1, CALLEE, 2.5, "the callee is on the right");
+    let length = recording["length"].as_str().and_then(|text| text.strip_suffix('s'));
+    let length: f64 = length.and_then(|text| text.parse().ok()).expect("a length");
+    let heard = wav.channels[0].len() as f64 / f64::from(wav.rate);
+    assert!((heard - length).abs() < 0.001, "{heard} s of {length} s");
+}
+
+fn path_of(path: &Path) -> String {
+    path.display().to_string()
 }

@@ -1,5 +1,5 @@
-//! Installs the programs that the tests talk to: SIPp, baresip, Linphone, Kamailio, sox, a Python
-//! with grpcio and SIPVicious, and JsSIP for Node.
+//! Installs the programs that the tests talk to: SIPp, baresip, Linphone, Kamailio, sox,
+//! opus-tools, a Python with grpcio and SIPVicious, and JsSIP for Node.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("linphonec", "linphone-cli"),
     ("node", "nodejs"),
     ("npm", "npm"),
+    ("opusinfo", "opus-tools"),
     ("python3", "python3"),
     ("sipp", "sip-tester"),
     ("sox", "sox"),

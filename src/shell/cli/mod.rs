@@ -329,6 +329,9 @@ pub struct Export {
     /// Write what can be read of a damaged one
     #[arg(long)]
     pub damaged: bool,
+    /// Write it as it was recorded, where an Ogg/Opus file was made of it and both are kept
+    #[arg(long)]
+    pub original: bool,
 }
 
 /// Carries out a verb; what it says goes to the standard output.

@@ -71,6 +71,7 @@ async fn export(wanted: &Export) -> Result<(), CliError> {
         damaged: wanted.damaged,
         requested_by: who(),
         purpose: wanted.purpose.clone().unwrap_or_default(),
+        original: wanted.original,
     };
     let stream = recordings(&client).export(asked).await?.into_inner();
     let mut options = OpenOptions::new();
@@ -81,8 +82,9 @@ async fn export(wanted: &Export) -> Result<(), CliError> {
             if let Some(damage) = &exported.damage {
                 eprintln!("it is damaged: {}", plain(damage));
             }
+            let format = word(exported.format().as_str_name(), "RECORDING_FORMAT_");
             let length = exported.found.and_then(|found| found.recording?.length);
-            out(&format!("{}  {}\n", wanted.out.display(), self::length(length)))?;
+            out(&format!("{}  {}  {format}\n", wanted.out.display(), self::length(length)))?;
             Ok(())
         }
         Err(error) => {
@@ -183,6 +185,10 @@ fn notes(recording: &proto::Recording) -> String {
     let mut notes = String::new();
     if !recording.pauses.is_empty() {
         notes.push_str(&format!("  paused {}x", recording.pauses.len()));
+    }
+    if let Some(copy) = &recording.converted {
+        let kept = if copy.original_kept { ", and as it was recorded" } else { "" };
+        notes.push_str(&format!("  Ogg/Opus{kept}"));
     }
     if let Some(reason) = &recording.delete_reason {
         notes.push_str(&format!("  deleted ({})", plain(reason)));

@@ -136,6 +136,7 @@ fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionI
         | Fact::OneWay { .. }
         | Fact::Ordered { .. }
         | Fact::RecordingBegan { .. }
+        | Fact::RecordingConverted { .. }
         | Fact::RecordingDeleted { .. }
         | Fact::RecordingEnded { .. }
         | Fact::RecordingExported { .. }

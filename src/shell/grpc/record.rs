@@ -409,6 +409,7 @@ fn told_of_transfers(fact: Fact) -> Told {
 fn told_rest(fact: Fact) -> Told {
     match fact {
         fact @ (Fact::RecordingBegan { .. }
+        | Fact::RecordingConverted { .. }
         | Fact::RecordingDeleted { .. }
         | Fact::RecordingEnded { .. }
         | Fact::RecordingExported { .. }

@@ -3,7 +3,7 @@
 use super::convert::{duration, time};
 use super::record::written;
 use crate::cdr::entry::{Access, DeletedWhy, Fact, Gap};
-use crate::cdr::record::{Pause, Recording};
+use crate::cdr::record::{Converted, Pause, Recording};
 use crate::shell::proto::{self, event::Fact as Told};
 use crate::time::Duration;
 
@@ -15,6 +15,7 @@ pub fn recording(recording: Recording) -> proto::Recording {
         pauses: recording.pauses.into_iter().map(pause).collect(),
         ..proto::Recording::default()
     };
+    told.converted = recording.converted.map(converted);
     if let Some((at, why)) = recording.deleted {
         told.delete_time = Some(time(at));
         told.delete_reason = Some(reason(why).to_owned());
@@ -28,6 +29,17 @@ pub fn recording(recording: Recording) -> proto::Recording {
         told.gaps = end.gaps.into_iter().map(gap).collect();
     }
     told
+}
+
+fn converted(copy: Converted) -> proto::ConvertedRecording {
+    proto::ConvertedRecording {
+        time: Some(time(copy.at)),
+        path: copy.path,
+        length: Some(duration(Duration::from_micros(copy.length_us))),
+        size_bytes: copy.bytes,
+        sha256: copy.sha256,
+        original_kept: copy.kept,
+    }
 }
 
 fn reason(why: DeletedWhy) -> &'static str {
@@ -58,6 +70,16 @@ pub fn told_of_recordings(fact: Fact) -> Told {
     match fact {
         Fact::RecordingBegan { leg, path } => {
             Told::RecordingBegan(proto::RecordingBegan { leg_id: leg.to_string(), path })
+        }
+        Fact::RecordingConverted { path, to, length_us, bytes, sha256, kept } => {
+            Told::RecordingConverted(proto::RecordingConverted {
+                original_path: path,
+                path: to,
+                length: Some(duration(Duration::from_micros(length_us))),
+                size_bytes: bytes,
+                sha256,
+                original_kept: kept,
+            })
         }
         Fact::RecordingDeleted { path, bytes, why } => {
             let reason = reason(why).to_owned();

@@ -18,6 +18,7 @@ use super::{Shown, who};
 use crate::cdr::entry::{Access, Entry, Fact};
 use crate::cdr::record::{CallRecord, Recording};
 use crate::id::CallId;
+use crate::media::vault::Content;
 use crate::shell::clock::Clock;
 use crate::shell::ledger::{Body, Ledger};
 use crate::shell::media::archive::{Archive, Damage, Inspected};
@@ -137,17 +138,21 @@ impl Recordings for Service {
         let access = from.access(asked.requested_by.clone(), asked.purpose.clone())?;
         let permit = self.reader()?;
         let (record, place) = self.recording(&asked).await?;
-        let meant = record.recordings[place].clone();
+        let file = Kept::of(&record.recordings[place], asked.original)?;
+        let (meant, named) = (record.recordings[place].clone(), file.path.clone());
         let archive = self.archive.clone();
-        let examined = tokio::task::spawn_blocking(move || examine(&archive, &meant)).await;
+        let examined = tokio::task::spawn_blocking(move || examine(&archive, &meant, &file)).await;
         let (path, exam) = examined.map_err(|_| Status::internal("reading it failed"))?;
         let found = exam.exported(asked.damaged)?;
-        let named = record.recordings[place].path.clone();
         self.note(Some(record.call), Fact::RecordingExported { path: named, access }).await?;
         let head = proto::ExportedRecording {
             found: Some(one_of(&record, place)),
-            size_bytes: found.export_bytes(),
+            size_bytes: found.export_bytes,
             damage: exam.wrong.map(|(_, detail)| detail),
+            format: match found.content {
+                Content::Ogg => proto::RecordingFormat::OggOpus.into(),
+                Content::Samples(_) => proto::RecordingFormat::Wav.into(),
+            },
         };
         let (out, pieces) = mpsc::channel(UNTAKEN_MAX);
         let archive = self.archive.clone();
@@ -226,7 +231,9 @@ fn verdict(
 ) -> Option<proto::VerifyRecordingsResponse> {
     let recording = &record.recordings[place];
     recording.ended.as_ref()?;
-    let (verdict, detail) = match examine(archive, recording).1.wrong {
+    let mut files = Kept::all(recording).into_iter();
+    let (verdict, detail) = match files.find_map(|file| examine(archive, recording, &file).1.wrong)
+    {
         None => (RecordingVerdict::Sound, None),
         Some((verdict, detail)) => (verdict, Some(detail)),
     };
@@ -262,14 +269,43 @@ impl Exam {
     }
 }
 
-/// Reads a recording's file and compares it with what its record says.
-fn examine(archive: &Archive, recording: &Recording) -> (PathBuf, Exam) {
+/// One of a recording's files, as its record names it.
+struct Kept {
+    path: String,
+    /// Empty if it was never completed.
+    sha256: String,
+}
+
+impl Kept {
+    /// Every file that there should be, the converted one first.
+    fn all(recording: &Recording) -> Vec<Self> {
+        let sha256 = recording.ended.as_ref().map(|end| end.sha256.clone()).unwrap_or_default();
+        let original = Self { path: recording.path.clone(), sha256 };
+        match &recording.converted {
+            None => vec![original],
+            Some(copy) => {
+                let converted = Self { path: copy.path.clone(), sha256: copy.sha256.clone() };
+                [Some(converted), copy.kept.then_some(original)].into_iter().flatten().collect()
+            }
+        }
+    }
+
+    /// The converted one if there is one, or what it was made of, if that is wanted.
+    fn of(recording: &Recording, original: bool) -> Result<Self, Status> {
+        let is_meant = |file: &Self| !original || file.path == recording.path;
+        let gone = || Status::failed_precondition("the original went as it was converted");
+        Self::all(recording).into_iter().find(is_meant).ok_or_else(gone)
+    }
+}
+
+/// Reads one of a recording's files and compares it with what its record says.
+fn examine(archive: &Archive, recording: &Recording, file: &Kept) -> (PathBuf, Exam) {
     use RecordingVerdict::{Altered, Deleted, Incomplete, Missing, Unreadable};
-    let path = archive.locate(&recording.path);
+    let path = archive.locate(&file.path);
     if let Some((at, _)) = recording.deleted {
         return (path, Exam::wrong(Deleted, format!("retention removed it at {at}")));
     }
-    let known = recording.ended.as_ref().map_or("", |end| end.sha256.as_str());
+    let known = file.sha256.as_str();
     let exam = match archive.inspect(&path) {
         Err(TapeError::File(error)) if error.kind() == std::io::ErrorKind::NotFound => {
             Exam::wrong(Missing, "its file is gone")
@@ -283,11 +319,14 @@ fn examine(archive: &Archive, recording: &Recording) -> (PathBuf, Exam) {
         },
         Ok(found) => {
             let readable = |text: &str| {
-                let ms = 1000 * found.frames / u64::from(found.layout.rate);
+                let ms = found.length_ms();
                 format!("{text}; {}.{:03} s can be read", ms / 1000, ms % 1000)
             };
             let wrong = match &found.damage {
                 Some(Damage::Altered(wrong)) => Some((Altered, readable(&wrong.to_string()))),
+                Some(Damage::Page(page)) => {
+                    Some((Altered, readable(&format!("page {page} was altered"))))
+                }
                 Some(Damage::Longer) => Some((Altered, readable("something follows its end"))),
                 Some(Damage::Cut) if known.is_empty() => {
                     Some((Incomplete, readable("it was never completed")))

@@ -60,6 +60,9 @@ pub struct Node<'a> {
     pub recorded: &'a mut dyn FnMut(&str) -> Option<Recorded>,
 }
 
+/// What becomes of an order: the newest sequence, or what was wrong.
+type Answer = oneshot::Receiver<Result<u64, LedgerError>>;
+
 /// A handle to the open ledger; clones share it.
 #[derive(Clone)]
 pub struct Ledger {
@@ -191,10 +194,23 @@ impl Ledger {
     ///
     /// If the disk refuses, or too much waits for it: then there is nothing of them in the ledger.
     pub async fn append_durably(&self, entries: Vec<Entry>) -> Result<(), LedgerError> {
+        self.order(entries)?.await.map_err(|_| LedgerError::Refusing)?.map(drop)
+    }
+
+    /// As `append_durably`, for threads of no runtime: blocks for as long as the disk takes.
+    ///
+    /// # Errors
+    ///
+    /// As `append_durably`.
+    pub fn append_blocking(&self, entries: Vec<Entry>) -> Result<(), LedgerError> {
+        self.order(entries)?.blocking_recv().map_err(|_| LedgerError::Refusing)?.map(drop)
+    }
+
+    fn order(&self, entries: Vec<Entry>) -> Result<Answer, LedgerError> {
         let (reply, answer) = oneshot::channel();
         let order = Order::Append { entries, reply };
         self.shared.orders.try_send(order).map_err(|_| LedgerError::Refusing)?;
-        answer.await.map_err(|_| LedgerError::Refusing)?.map(drop)
+        Ok(answer)
     }
 
     /// Sets a value that outlives restarts, or removes it; durable in order with the entries.

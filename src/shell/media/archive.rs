@@ -1,4 +1,4 @@
-//! Reads complete recordings: compares them with their checksums, gives their samples.
+//! Reads complete recordings: compares them with their checksums, gives them as WAV or Ogg files.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek as _, SeekFrom};
@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use crate::audio::g711;
+use crate::audio::ogg_opus;
 use crate::audio::wav::{self, Format};
-use crate::media::vault::{HEADER_BYTES, Layout, Piece, Reader, VaultError, is_encrypted};
+use crate::media::vault::{Content, HEADER_BYTES, Layout, Piece, Reader, VaultError, is_encrypted};
 use crate::shell::media::keyring::Keyring;
+use crate::shell::media::opened::{ChunksEnd, Opened};
 use crate::shell::media::tape::{TapeError, layout_of, next_piece, reader_of};
 
 /// Where recordings lie, and what opens them; clones share the keys.
@@ -23,9 +25,12 @@ pub struct Archive {
 /// What a reading of a whole file found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspected {
-    pub layout: Layout,
-    /// Samples of each channel that can be read.
+    pub content: Content,
+    /// Samples of each channel that can be read; of an Ogg file, at `ogg_opus::CLOCK`.
     pub frames: u64,
+    /// What `Archive::export` gives.
+    pub export_bytes: u64,
+    /// Of the file.
     pub bytes: u64,
     /// Lower-case hexadecimal.
     pub sha256: String,
@@ -41,6 +46,8 @@ pub enum Damage {
     Cut,
     /// Something follows its end.
     Longer,
+    /// A page of an Ogg file is not what was written there.
+    Page(u32),
 }
 
 impl Archive {
@@ -66,19 +73,30 @@ impl Archive {
         let mut file = Hashing::new(BufReader::with_capacity(READ_BYTES, File::open(path)?));
         let begin = begin(&mut file)?;
         let keys = self.keyring.keys();
-        let (layout, frames, damage) = if is_encrypted(&begin) {
-            let mut reader = reader_of(&begin, keys.as_deref())?;
-            let damage = walk(&mut file, &mut reader)?;
-            io::copy(&mut file, &mut io::sink())?;
-            (reader.layout(), reader.frames(), damage)
-        } else {
-            let layout = layout_of(&begin).ok_or(TapeError::NotOurs)?;
-            io::copy(&mut file, &mut io::sink())?;
-            let head = wav::header(layout.channels, layout.rate, layout.format, None).len() as u64;
-            (layout, file.bytes.saturating_sub(head) / layout.frame_bytes(), None)
+        let reader = match is_encrypted(&begin) {
+            true => Some(reader_of(&begin, keys.as_deref())?),
+            false => None,
         };
+        let content = match &reader {
+            Some(reader) => reader.content(),
+            None if ogg_opus::is_ogg(&begin) => Content::Ogg,
+            None => Content::Samples(layout_of(&begin).ok_or(TapeError::NotOurs)?),
+        };
+        let (frames, export_bytes, damage) = match (content, reader) {
+            (Content::Ogg, reader) => look(begin, &mut file, reader)?,
+            (Content::Samples(layout), Some(mut reader)) => {
+                let damage = walk(&mut file, &mut reader)?;
+                (reader.frames(), wav_bytes(layout, reader.frames()), damage)
+            }
+            (Content::Samples(layout), None) => {
+                io::copy(&mut file, &mut io::sink())?;
+                let frames = file.bytes.saturating_sub(head_bytes(layout)) / layout.frame_bytes();
+                (frames, wav_bytes(layout, frames), None)
+            }
+        };
+        io::copy(&mut file, &mut io::sink())?;
         let (bytes, sha256) = (file.bytes, hex::encode(file.hash.finalize()));
-        Ok(Inspected { layout, frames, bytes, sha256, damage })
+        Ok(Inspected { content, frames, export_bytes, bytes, sha256, damage })
     }
 
     /// The checksum of a file, whatever is in it.
@@ -92,8 +110,8 @@ impl Archive {
         Ok(hex::encode(file.hash.finalize()))
     }
 
-    /// Gives the file as a WAV, piece by piece, with as many samples as `inspect` found; ends
-    /// early when `sink` says false.
+    /// Gives the file as a WAV or Ogg file, piece by piece, as much as `inspect` found; ends early
+    /// when `sink` says false. The first piece of a WAV file is its header.
     ///
     /// # Errors
     ///
@@ -106,32 +124,32 @@ impl Archive {
     ) -> Result<(), TapeError> {
         let mut file = BufReader::with_capacity(READ_BYTES, File::open(path)?);
         let begin = begin(&mut file)?;
-        let header = found.header();
-        if !sink(header.clone()) {
+        let keys = self.keyring.keys();
+        let reader = match is_encrypted(&begin) {
+            true => Some(reader_of(&begin, keys.as_deref())?),
+            false => None,
+        };
+        let Content::Samples(layout) = found.content else {
+            return give(Opened::new(begin, file, reader).take(found.export_bytes), sink);
+        };
+        let header = header(layout, found.frames);
+        let header_bytes = header.len() as u64;
+        if !sink(header) {
             return Ok(());
         }
-        let mut left = found.frames * found.layout.frame_bytes();
-        if !is_encrypted(&begin) {
-            file.seek(SeekFrom::Start(header.len() as u64))?;
-            let mut file = file.take(left);
-            loop {
-                let mut piece = Vec::with_capacity(READ_BYTES);
-                (&mut file).take(READ_BYTES as u64).read_to_end(&mut piece)?;
-                if piece.is_empty() || !sink(piece) {
-                    return Ok(());
-                }
-            }
-        }
-        let keys = self.keyring.keys();
-        let mut reader = reader_of(&begin, keys.as_deref())?;
+        let mut left = found.frames * layout.frame_bytes();
+        let Some(mut reader) = reader else {
+            file.seek(SeekFrom::Start(header_bytes))?;
+            return give(file.take(left), sink);
+        };
         let mut body = Vec::new();
         while left > 0 {
             let piece = match next_piece(&mut file, &mut reader, &mut body)? {
                 Some(Piece::Samples(samples)) => samples.to_vec(),
                 Some(Piece::Silence(frames)) => {
-                    let bytes = frames.saturating_mul(found.layout.frame_bytes()).min(left);
+                    let bytes = frames.saturating_mul(layout.frame_bytes()).min(left);
                     left -= bytes;
-                    if !silence(found.layout.format, bytes, &mut sink) {
+                    if !silence(layout.format, bytes, &mut sink) {
                         return Ok(());
                     }
                     continue;
@@ -165,16 +183,65 @@ fn silence(format: Format, mut bytes: u64, sink: &mut impl FnMut(Vec<u8>) -> boo
 }
 
 impl Inspected {
-    /// What an exported file begins with.
-    fn header(&self) -> Vec<u8> {
-        let Layout { format, channels, rate } = self.layout;
-        wav::header(channels, rate, format, Some(self.frames * self.layout.frame_bytes()))
+    /// How long what can be read is, in milliseconds.
+    pub fn length_ms(&self) -> u64 {
+        let rate = match self.content {
+            Content::Ogg => ogg_opus::CLOCK,
+            Content::Samples(layout) => layout.rate,
+        };
+        1000 * self.frames / u64::from(rate)
     }
+}
 
-    /// Bytes of the exported file.
-    pub fn export_bytes(&self) -> u64 {
-        self.header().len() as u64 + self.frames * self.layout.frame_bytes()
+/// What an exported WAV file begins with.
+fn header(layout: Layout, frames: u64) -> Vec<u8> {
+    let Layout { format, channels, rate } = layout;
+    wav::header(channels, rate, format, Some(frames * layout.frame_bytes()))
+}
+
+fn head_bytes(layout: Layout) -> u64 {
+    header(layout, 0).len() as u64
+}
+
+fn wav_bytes(layout: Layout, frames: u64) -> u64 {
+    head_bytes(layout) + frames * layout.frame_bytes()
+}
+
+/// Gives what is read, piece by piece.
+fn give(mut file: impl Read, mut sink: impl FnMut(Vec<u8>) -> bool) -> Result<(), TapeError> {
+    loop {
+        let mut piece = Vec::with_capacity(READ_BYTES);
+        (&mut file).take(READ_BYTES as u64).read_to_end(&mut piece)?;
+        if piece.is_empty() || !sink(piece) {
+            return Ok(());
+        }
     }
+}
+
+/// What can be read of an Ogg file: its ticks, its bytes, and what is wrong with it.
+fn look(
+    begin: Vec<u8>,
+    file: &mut impl Read,
+    reader: Option<Reader>,
+) -> Result<(u64, u64, Option<Damage>), TapeError> {
+    let is_encrypted = reader.is_some();
+    let mut opened = Opened::new(begin, &mut *file, reader);
+    let found = ogg_opus::look(&mut opened)?;
+    let end = opened.end().cloned();
+    let (ticks, bytes, wrong) = match found {
+        Some(found) => (found.ticks, found.bytes, found.damage),
+        None if is_encrypted => (0, 0, Some(ogg_opus::Damage::Cut)),
+        None => return Err(TapeError::NotOurs),
+    };
+    let damage = match (end, wrong) {
+        (Some(ChunksEnd::Altered(wrong)), _) => Some(Damage::Altered(wrong)),
+        (_, Some(ogg_opus::Damage::Altered { page })) => Some(Damage::Page(page)),
+        (Some(ChunksEnd::Cut), _) | (_, Some(ogg_opus::Damage::Cut)) => Some(Damage::Cut),
+        (_, Some(ogg_opus::Damage::Longer)) => Some(Damage::Longer),
+        (Some(ChunksEnd::Whole), None) if file.read(&mut [0])? > 0 => Some(Damage::Longer),
+        (Some(ChunksEnd::Whole) | None, None) => None,
+    };
+    Ok((ticks, bytes, damage))
 }
 
 /// The first bytes of a file, as many as an encrypted one's header has if there are so many.
@@ -251,7 +318,7 @@ mod tests {
             assert_eq!((found.bytes, &found.sha256), (shelf.bytes, &shelf.sha256));
             assert_eq!(shelf.archive.checksum(&shelf.path).unwrap(), shelf.sha256);
             let exported = shelf.export(&found);
-            assert_eq!(exported.len() as u64, found.export_bytes());
+            assert_eq!(exported.len() as u64, found.export_bytes);
             let wav = Wav::parse(&exported).unwrap();
             assert_eq!((wav.format, wav.channels, wav.frames()), (format, 2, 3000));
             assert!(wav.channel(0).iter().all(|sample| sample.abs_diff(1000) < 40));

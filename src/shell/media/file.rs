@@ -319,7 +319,7 @@ impl Appender {
         self.written_since_check = u64::MAX;
         self.check_room()?;
         let tape = Tape::create(&path, self.format, self.keyring.keys().as_deref())?;
-        self.growing.begin(path);
+        self.growing.begin(&path);
         Ok(tape)
     }
 

@@ -27,10 +27,13 @@ use crate::shell::media::retention::Growing;
 use crate::shell::media::thread::{MediaThread, Order, Tally};
 
 pub mod archive;
+pub mod convert;
+pub mod converting;
 pub mod file;
 mod gaps;
 pub mod keyring;
 pub mod margin;
+pub mod opened;
 pub mod ports;
 pub mod prompts;
 pub mod retention;

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
+use crossbeam_channel::Sender;
+
 use crate::cdr::entry::{DeletedWhy, Entry, Fact};
 use crate::id::CallId;
 use crate::media::archive::{Filed, Retention, Why};
@@ -14,22 +16,73 @@ use crate::shell::ledger::{Ledger, LedgerError};
 use crate::shell::media::margin;
 use crate::time::{Duration, Instant, Wall};
 
-/// The recordings that are being written; clones share it.
+/// The recordings that somebody works on: they are being written, converted or removed. Clones
+/// share it; a recording is known by its file's name up to the first dot.
 #[derive(Clone, Debug, Default)]
-pub struct Growing(Arc<Mutex<BTreeSet<PathBuf>>>);
+pub struct Growing {
+    paths: Arc<Mutex<BTreeSet<PathBuf>>>,
+    /// Told of those that were written to their end.
+    finished: Option<Sender<PathBuf>>,
+}
 
 impl Growing {
-    pub fn begin(&self, path: PathBuf) {
-        self.with(|paths| paths.insert(path));
+    /// Tells `finished` of each recording that ends, as long as there is room.
+    pub fn telling(finished: Sender<PathBuf>) -> Self {
+        Self { paths: Arc::default(), finished: Some(finished) }
     }
 
+    /// It is being written.
+    pub fn begin(&self, path: &Path) {
+        self.with(|paths| paths.insert(stem(path)));
+    }
+
+    /// It was written to its end.
     pub fn end(&self, path: &Path) {
-        self.with(|paths| paths.remove(path));
+        self.release(path);
+        if let Some(finished) = &self.finished {
+            _ = finished.try_send(path.to_owned()); // else it is found when the archive is walked
+        }
+    }
+
+    /// Takes it, unless somebody else works on it.
+    pub fn claim(&self, path: &Path) -> bool {
+        self.with(|paths| paths.insert(stem(path)))
+    }
+
+    /// Gives it back.
+    pub fn release(&self, path: &Path) {
+        self.with(|paths| paths.remove(&stem(path)));
+    }
+
+    pub fn contains(&self, path: &Path) -> bool {
+        self.with(|paths| paths.contains(&stem(path)))
     }
 
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut BTreeSet<PathBuf>) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.paths.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// What all files of a recording are called up to their endings.
+pub fn stem(path: &Path) -> PathBuf {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    path.with_file_name(name.split('.').next().unwrap_or_default())
+}
+
+/// Where the Ogg/Opus file of a WAV file is.
+pub fn ogg_of(wav: &Path) -> PathBuf {
+    let ending = if wav.extension().is_some_and(|it| it == "enc") { "opus.enc" } else { "opus" };
+    stem(wav).with_extension(ending)
+}
+
+/// Whether a file is named as a recording's WAV file.
+pub fn is_wav(path: &Path) -> bool {
+    is_recording(path, &[".wav", ".wav.enc"])
+}
+
+fn is_recording(path: &Path, endings: &[&str]) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    call_of(path).is_some() && endings.iter().any(|ending| name.ends_with(ending))
 }
 
 /// Carries out a retention.
@@ -68,11 +121,18 @@ impl Sweeper {
         let plan = self.retention.plan(&files);
         let mut removed = 0;
         for some in plan.chunks(AT_ONCE) {
+            let claimed = |(file, _): &&(&Filed, Why)| self.growing.claim(&file.path);
+            let some: Vec<(&Filed, Why)> = some.iter().filter(claimed).copied().collect();
             let noted = some.iter().map(|(file, why)| deleted(wall, file, *why)).collect();
-            self.ledger.append_durably(noted).await?;
+            let noted = self.ledger.append_durably(noted).await;
+            if noted.is_err() {
+                some.iter().for_each(|(file, _)| self.growing.release(&file.path));
+            }
+            noted?;
             let paths = some.iter().map(|(file, _)| file.path.clone()).collect();
             let remove = self.remove;
             let outcomes = tokio::task::spawn_blocking(move || remove_all(paths, remove)).await;
+            some.iter().for_each(|(file, _)| self.growing.release(&file.path));
             for (path, error) in outcomes.unwrap_or_default() {
                 let Some(error) = error else {
                     removed += 1;
@@ -94,12 +154,19 @@ fn remove_all(
     paths: Vec<PathBuf>,
     remove: fn(&Path) -> io::Result<()>,
 ) -> Vec<(PathBuf, Option<io::Error>)> {
-    let outcome = |path: PathBuf| match remove(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => (path, Some(error)),
-        Ok(()) | Err(_) => {
-            margin::forget(&path);
-            (path, None)
-        }
+    let outcome = |path: PathBuf| {
+        // What an Ogg file was made of goes first: the other way round it would be made again.
+        let beside = ["wav", "wav.enc", "opus.part", "opus.enc.part"];
+        let beside = beside.map(|ending| stem(&path).with_extension(ending));
+        let others = beside.iter().filter(|other| **other != path);
+        let removed = others.chain([&path]).try_for_each(|file| match remove(file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => {
+                margin::forget(file);
+                Ok(())
+            }
+        });
+        (path, removed.err())
     };
     paths.into_iter().map(outcome).collect()
 }
@@ -114,40 +181,63 @@ fn deleted(at: Wall, file: &Filed, why: Why) -> Entry {
 }
 
 /// The call that a recording's file is named after.
-fn call_of(path: &Path) -> Option<CallId> {
+pub fn call_of(path: &Path) -> Option<CallId> {
     path.file_name()?.to_str()?.get(..CALL_CHARACTERS)?.parse().ok()
 }
 
-/// Every recording below a folder: what is named and placed as one.
+/// Every recording below a folder: what is named and placed as one. A WAV file beside the Ogg file
+/// that was made of it counts with that one.
 fn list(folder: &Path, growing: &Growing) -> Vec<Filed> {
-    let days = numbered(folder, 4).into_iter().flat_map(|year| numbered(&year, 2));
-    let days = days.flat_map(|month| numbered(&month, 2));
-    let growing = growing.with(|paths| paths.clone());
-    days.flat_map(|day| entries(&day))
-        .filter(|path| {
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            call_of(path).is_some() && (name.ends_with(".wav") || name.ends_with(".wav.enc"))
-        })
-        .filter_map(|path| {
-            let file = fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)?;
-            let since_1970 = file.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-            let written = i64::try_from(since_1970.as_micros()).ok()?;
+    let mut files = Vec::new();
+    for day in days(folder) {
+        let mut of_day: BTreeMap<PathBuf, Filed> = BTreeMap::new();
+        let mut paths = entries(&day);
+        paths.retain(|path| is_recording(path, &[".wav", ".wav.enc", ".opus", ".opus.enc"]));
+        paths.sort(); // the Ogg file first
+        for path in paths {
+            let Some((bytes, written)) = sized(&path) else { continue };
             let grows = growing.contains(&path);
-            Some(Filed { path, bytes: file.len(), written: Wall::from_micros(written), grows })
-        })
-        .collect()
+            let filed = Filed { path, bytes: 0, written, grows };
+            let known = of_day.entry(stem(&filed.path)).or_insert(filed);
+            known.bytes += bytes;
+            known.written = known.written.min(written);
+        }
+        files.extend(of_day.into_values());
+    }
+    files
 }
 
-/// The folders inside another that are named by so many digits.
+/// The folders of days below that of all recordings, the oldest first.
+pub fn days(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let days = numbered(folder, 4).into_iter().flat_map(|year| numbered(&year, 2));
+    days.flat_map(|month| numbered(&month, 2))
+}
+
+/// When a file was last written; `None` if there is none.
+pub fn written(path: &Path) -> Option<Wall> {
+    sized(path).map(|(_, written)| written)
+}
+
+fn sized(path: &Path) -> Option<(u64, Wall)> {
+    let file = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
+    let since_1970 = file.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    let written = i64::try_from(since_1970.as_micros()).ok()?;
+    Some((file.len(), Wall::from_micros(written)))
+}
+
+/// The folders inside another that are named by so many digits, in their order.
 fn numbered(folder: &Path, digits: usize) -> Vec<PathBuf> {
     let is_numbered = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         name.len() == digits && name.bytes().all(|byte| byte.is_ascii_digit()) && path.is_dir()
     };
-    entries(folder).into_iter().filter(is_numbered).collect()
+    let mut folders: Vec<PathBuf> = entries(folder).into_iter().filter(is_numbered).collect();
+    folders.sort();
+    folders
 }
 
-fn entries(folder: &Path) -> Vec<PathBuf> {
+/// What lies in a folder.
+pub fn entries(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     entries.filter_map(|entry| Some(entry.ok()?.path())).collect()
 }
@@ -179,7 +269,7 @@ mod tests {
         }
         shelf.file("2026/11/30/notes.wav");
         shelf.file("other/0000000000000009.wav");
-        shelf.sweeper.growing.begin(day.join("0000000000000001.wav"));
+        shelf.sweeper.growing.begin(&day.join("0000000000000001.wav"));
 
         let removed = shelf.sweeper.sweep(Instant::START, WALL).await.unwrap();
 
@@ -221,6 +311,33 @@ mod tests {
         let (now, wall) = (Instant::START + 24 * hour, WALL + 24 * hour);
         assert_eq!(shelf.sweeper.sweep(now, wall).await.unwrap(), 1);
         assert_eq!(shelf.names("2026/11/30"), ["0000000000000002.wav"]);
+    }
+
+    /// An Ogg file and what it was made of are one recording, as old as the older of them; who is
+    /// at work on it is left alone.
+    #[tokio::test]
+    async fn a_converted_recording_goes_with_its_original() {
+        let mut shelf = Shelf::new("size_max = \"2MiB\"");
+        for name in ["1.wav", "2.wav.enc", "3.opus", "1.opus", "2.opus.enc", "1.opus.part"] {
+            shelf.file(&format!("2026/11/30/000000000000000{name}"));
+        }
+        let path = |name| shelf.folder.path().join("2026/11/30").join(name);
+        let first = path("0000000000000001.wav");
+        assert!(shelf.sweeper.growing.claim(&first));
+
+        assert_eq!(shelf.sweeper.sweep(Instant::START, WALL).await.unwrap(), 2);
+        assert_eq!(shelf.names("2026/11/30").len(), 3, "{:?}", shelf.names("2026/11/30"));
+        shelf.sweeper.growing.release(&first);
+        shelf.file("2026/11/30/0000000000000004.wav");
+        assert_eq!(shelf.sweeper.sweep(Instant::START, WALL).await.unwrap(), 1);
+
+        assert_eq!(shelf.names("2026/11/30"), ["0000000000000004.wav"]);
+        let facts = shelf.facts();
+        let gone: Vec<_> = facts.iter().map(|entry| entry.call.unwrap().as_u64()).collect();
+        assert_eq!(gone, [2, 3, 1]);
+        let Fact::RecordingDeleted { path, bytes, .. } = &facts[2].fact else { panic!() };
+        assert!(path.ends_with("0000000000000001.opus"), "{path}");
+        assert_eq!(*bytes, 2 << 20);
     }
 
     #[tokio::test]

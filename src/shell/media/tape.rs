@@ -12,11 +12,11 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use crate::audio::g711;
-use crate::audio::wav::{self, Format};
+use crate::audio::wav::{self, Format, is_filled};
 use crate::media::recorder::RATE;
 use crate::media::vault::{
-    CHUNK_BYTES_MAX, HEAD_BYTES, HEADER_BYTES, Keys, Layout, Piece, Reader, SALT_BYTES, VaultError,
-    Writer, is_encrypted,
+    CHUNK_BYTES_MAX, Content, HEAD_BYTES, HEADER_BYTES, Keys, Layout, Piece, Reader, SALT_BYTES,
+    VaultError, Writer, is_encrypted,
 };
 use crate::shell::entropy;
 use crate::time::Duration;
@@ -60,7 +60,7 @@ impl Tape {
     pub fn create(path: &Path, format: Format, keys: Option<&Keys>) -> io::Result<Self> {
         let layout = Layout { format, channels: CHANNELS, rate: RATE };
         let vault = match keys {
-            Some(keys) => Some(Writer::new(keys.newest(), salt()?, layout)),
+            Some(keys) => Some(Writer::new(keys.newest(), salt()?, Content::Samples(layout))),
             None => None,
         };
         // Readable too: it is read through the same handle for its checksum.
@@ -225,7 +225,10 @@ impl Tape {
         if is_encrypted(&begin) {
             let mut reader = reader_of(&begin, keys)?;
             let bytes = whole_bytes(&mut file, &mut reader)?;
-            let (layout, frames) = (reader.layout(), reader.frames());
+            let Content::Samples(layout) = reader.content() else {
+                return Err(TapeError::NotOurs);
+            };
+            let frames = reader.frames();
             let vault = Some(reader.into_writer());
             return Ok(Self { file, layout, vault, frames, bytes, owed: None });
         }
@@ -289,15 +292,6 @@ fn whole_bytes(file: &mut File, reader: &mut Reader) -> Result<u64, TapeError> {
     }
 }
 
-/// Whether the file had as many bytes.
-fn is_filled(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
-    match file.read_exact(buffer) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
 /// The lower-case hexadecimal SHA-256 of what is left to read.
 fn checksum(file: &mut impl Read) -> io::Result<String> {
     let mut hash = Sha256::new();
@@ -329,7 +323,11 @@ fn encode(format: Format, block: &[i16]) -> Vec<u8> {
 }
 
 /// What makes the key of one file.
-fn salt() -> io::Result<[u8; SALT_BYTES]> {
+///
+/// # Errors
+///
+/// If the system has no chance to give.
+pub fn salt() -> io::Result<[u8; SALT_BYTES]> {
     let mut rng = entropy::rng()?;
     let mut salt = [0; SALT_BYTES];
     for part in salt.chunks_exact_mut(8) {
