@@ -56,6 +56,8 @@ agent-in         You are logged in.
 agent-out        You are logged out.
 agent-available  You are available.
 agent-away       You are away.
+agent-break-later You will be away when somebody else is here.
+agent-break-refused You are the last one here and cannot take a break now.
 agent-reason     Please press the digit of the reason.
 agent-denied     The agent number or the PIN is wrong.
 wrap-up-done     Wrap-up has ended.
@@ -132,6 +134,10 @@ agent-out        nin2 yi3 qian1 chu1.
 agent-available  nin2 yi3 shi4 xian2.
 # 您已示忙。
 agent-away       nin2 yi3 shi4 mang2.
+# 有其他坐席在岗后，您将自动示忙。
+agent-break-later you3 qi2 ta1 zuo4 xi2 zai4 gang3 hou4, nin2 jiang1 zi4 dong4 shi4 mang2.
+# 您是最后一位在岗坐席，现在不能示忙。
+agent-break-refused nin2 shi4 zui4 hou4 yi2 wei4 zai4 gang3 zuo4 xi2, xian4 zai4 bu4 neng2 shi4 mang2.
 # 请按数字键选择原因。
 agent-reason     qing3 an4 shu4 zi4 jian4 xuan3 ze2 yuan2 yin1.
 # 工号或密码错误。

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use strowger::acd::config::{Absence, Agent, Config, Queue, Strategy};
-use strowger::acd::{Acd, Ask, Change, Favourite, Outcome, Output, State};
+use strowger::acd::{
+    Acd, AgentSnapshot, Ask, Change, Favourite, LastBreak, Outcome, Output, State,
+};
 use strowger::id::{AgentId, CallId, QueueId};
 use strowger::rng::Rng;
 use strowger::time::{Duration, Instant};
@@ -25,6 +27,32 @@ fn pain_08_agents_of_many_queues_block_nobody() {
         });
         world.holds();
         world.goes_home();
+    }
+}
+
+/// The queue keeps its last one; each of its two agents wants a break in a thread of his own.
+#[test]
+fn of_two_who_want_a_break_at_once_one_stays() {
+    for _ in 0..300 {
+        let (acd, now, mut out) = (Acd::new(), Instant::from_micros(1_000_000), vec![]);
+        let members = vec![id(0), id(1)];
+        let queue = Queue { members, last_break: Some(LastBreak::Delay), ..Queue::default() };
+        let agents = [0, 1].map(|agent| (id(agent), Agent::default())).into();
+        let config = Config { agents, queues: [("q".into(), queue)].into(), ..Config::default() };
+        acd.configure(now, &config, &mut out);
+        for agent in [id(0), id(1)] {
+            let extension = agent.as_str().into();
+            acd.change(now, &agent, Change::Reachable(true), &mut out).expect("known");
+            acd.change(now, &agent, Change::Login { extension }, &mut out).expect("free");
+        }
+        thread::scope(|scope| {
+            for agent in [0, 1].map(id) {
+                let (acd, away) = (&acd, Change::Away { reason: "tea".into() });
+                scope.spawn(move || acd.change(now, &agent, away, &mut vec![]));
+            }
+        });
+        let states = acd.agents().into_iter().map(|agent| agent.state);
+        assert_eq!(states.filter(|state| *state == State::Away).count(), 1);
     }
 }
 
@@ -145,6 +173,28 @@ impl World {
             }
         }
         assert_eq!(rings, BTreeMap::new(), "phones ring for nobody");
+        self.breaks_hold(&agents);
+    }
+
+    /// Whoever's break waits is the only one who is there for one of his queues.
+    fn breaks_hold(&self, agents: &[AgentSnapshot]) {
+        let held = agents.iter().filter(|agent| agent.break_held);
+        for agent in held {
+            let lonely = ["0", "1"].iter().any(|queue| {
+                let queue = QueueId::from(*queue);
+                let serves = |agent: &AgentSnapshot| agent.queues.contains(&queue);
+                let is_there = |other: &AgentSnapshot| {
+                    !matches!(other.state, State::LoggedOut | State::Away)
+                        && other.reachable
+                        && !other.busy_elsewhere
+                        && (other.then.is_none() || other.break_held)
+                };
+                let mut others = agents.iter().filter(|other| other.agent != agent.agent);
+                let goes = |other: &AgentSnapshot| other.break_held && other.agent < agent.agent;
+                serves(agent) && !others.any(|it| serves(it) && is_there(it) && !goes(it))
+            });
+            assert!(lonely, "{agent:?} could go");
+        }
     }
 
     /// Everyone leaves: no deadline, no caller, no seat is left over.
@@ -200,6 +250,8 @@ fn config(variant: u32) -> Config {
         queue.tiers = [(queue.members[1].clone(), 2), (queue.members[3].clone(), 3)].into();
         config.queues.insert(number.to_string().as_str().into(), queue);
     }
+    config.queues.get_mut("0").expect("inserted").last_break = Some(LastBreak::Delay);
+    config.queues.get_mut("1").expect("inserted").last_break = Some(LastBreak::Refuse);
     config.queues.get_mut("2").expect("inserted").on_empty =
         Some("hangup:480".parse().expect("a target"));
     config.queues.get_mut("3").expect("inserted").on_empty =

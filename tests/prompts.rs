@@ -69,9 +69,11 @@ fn no_prompt_sounds_like_a_key() {
 }
 
 /// The names that menus, queues and feature codes use, in each locale.
-const NAMES: [&str; 26] = [
+const NAMES: [&str; 28] = [
     "agent-available",
     "agent-away",
+    "agent-break-later",
+    "agent-break-refused",
     "agent-denied",
     "agent-id",
     "agent-in",

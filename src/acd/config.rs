@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use super::event::Outcome;
+pub use super::rules::{After, Follows, LastBreak};
 use crate::id::{AgentId, ExtensionId, PromptId, QueueId, SkillId, Target};
 use crate::time::Duration;
 
@@ -45,6 +47,11 @@ pub struct Settings {
     /// Whether an agent who lets a call ring out is set away with the reason `no-answer`; never
     /// done where several phones ring, and nobody is called in person. Default `true`.
     pub rona: bool,
+    /// What follows when an agent does not take a call, by cause. Default: `rona` and
+    /// `refusal_pause`.
+    pub after: After,
+    /// What becomes of a break without which nobody would be there for a queue. Default `"allow"`.
+    pub last_break: LastBreak,
     /// From when on an agent counts as idle, for `most-idle`. Default `"wrap-up"`.
     pub idle_from: IdleFrom,
     /// How long it is remembered who talked with a caller last. Default `"30d"`.
@@ -76,6 +83,8 @@ impl Default for Settings {
             max_wait: Duration::from_secs(1800),
             refusal_pause: Duration::from_secs(5),
             rona: true,
+            after: After::default(),
+            last_break: LastBreak::default(),
             idle_from: IdleFrom::default(),
             last_agent_keep: Duration::from_secs(30 * 86_400),
             last_agent_max: 100_000,
@@ -140,6 +149,11 @@ pub struct Queue {
     pub callers_max: Option<u32>,
     /// Whether a missed call sets the agent away. Default: `[acd] rona`.
     pub rona: Option<bool>,
+    /// What follows when an agent does not take a call. Default: `[acd] after`.
+    pub after: After,
+    /// What becomes of a break without which nobody would be there for it. Default: `[acd]
+    /// last_break`.
+    pub last_break: Option<LastBreak>,
     /// From when on an agent counts as idle after a call of it. Default: `[acd] idle_from`.
     pub idle_from: Option<IdleFrom>,
     /// How long a caller waits for the agent who owns him (`owns`) before anybody else is rung.
@@ -612,6 +626,21 @@ impl Config {
     /// Whether a missed call from `queue` sets the agent away.
     pub fn rona(&self, queue: &Queue) -> bool {
         !queue.strategy.rings_many() && queue.rona.unwrap_or(self.acd.rona)
+    }
+
+    /// What follows when an agent does not take a call from `queue`.
+    pub fn after(&self, queue: &Queue, cause: Outcome) -> Follows {
+        let said = queue.after.or(self.acd.after).of(cause);
+        let usual = match cause {
+            Outcome::NoAnswer if self.rona(queue) => Follows::Away,
+            _ => Follows::Pause,
+        };
+        match said.unwrap_or(usual) {
+            Follows::Away if cause == Outcome::NoAnswer && queue.strategy.rings_many() => {
+                Follows::Pause
+            }
+            follows => follows,
+        }
     }
 
     /// How long phones ring for a caller of `queue` before one more does, if only one by one do.

@@ -18,6 +18,7 @@ use super::event::{Favourite, Outcome, Output, Refusal, Withdrawn};
 use super::line::{Caller, Callers, NOBODY, Place};
 use super::matching::{self, Again, Answer, Floor as _, rested};
 use super::roster::{Needs, Roster};
+use super::rules::reason_of;
 use super::seat::Seat;
 use super::step::{Step, mix};
 use super::sync::publish;
@@ -35,6 +36,8 @@ pub struct Acd {
     /// The same agents by the time that they became idle; may hold some who are not free any more.
     pub(super) idle: SkipSet<(Instant, u32)>,
     pub(super) logged_in: Bits,
+    /// Who may want a break and does not have it; the words decide.
+    pub(super) wishes: SkipSet<u32>,
     pub(super) callers: Callers,
     /// The callers who wait for one agent, by him.
     pub(super) favoured: SkipMap<(u32, u64), Arc<Caller>>,
@@ -89,6 +92,7 @@ impl Acd {
             free: Bits::new(AGENTS_MAX),
             idle: SkipSet::new(),
             logged_in: Bits::new(AGENTS_MAX),
+            wishes: SkipSet::new(),
             callers: Callers::new(),
             favoured: SkipMap::new(),
             timers: SkipSet::new(),
@@ -135,6 +139,7 @@ impl Acd {
         for number in 0..roster.queues.len() {
             step.empty(number as u32);
         }
+        step.grant_breaks();
         step.finish();
     }
 
@@ -270,10 +275,10 @@ impl Acd {
         let mut step = Step::new(self, now, out);
         let was_his = match outcome {
             Outcome::Answered => step.answered(agent, &caller),
-            Outcome::NoAnswer => step.missed(agent, &caller, None),
-            Outcome::Busy | Outcome::Rejected | Outcome::Unreachable => {
-                step.passed_on(agent, &caller, None)
-            }
+            cause @ (Outcome::Busy
+            | Outcome::NoAnswer
+            | Outcome::Rejected
+            | Outcome::Unreachable) => step.not_taken(agent, &caller, cause, None),
         };
         step.finish();
         was_his
@@ -420,11 +425,18 @@ impl Step<'_> {
         }
     }
 
-    /// The agent let it ring: away if the queue says so, else left alone for a moment.
-    fn missed(&mut self, agent: u32, caller: &Arc<Caller>, why: Option<Withdrawn>) -> bool {
-        if !self.acd.roster.load().queues[caller.queue as usize].rona {
-            return self.passed_on(agent, caller, why);
-        }
+    /// The agent did not take it: the caller goes to the next, and of the agent becomes what the
+    /// queue says for this cause.
+    pub(super) fn not_taken(
+        &mut self,
+        agent: u32,
+        caller: &Arc<Caller>,
+        cause: Outcome,
+        why: Option<Withdrawn>,
+    ) -> bool {
+        let roster = self.acd.roster.load_full();
+        let follows = roster.queues[caller.queue as usize].follows(cause);
+        let pause = follows.pause(roster.settings.refusal_pause);
         loop {
             let word = self.seat(agent).word.load();
             if !matching::rings_for(self, word, caller) {
@@ -432,29 +444,17 @@ impl Step<'_> {
             }
             caller.mark_tried(agent);
             self.acd.release_from(caller, agent);
-            self.seat(agent).set_reason(Some(REASON_NO_ANSWER.to_owned()));
-            let away = word.to(Phase::Away, 0);
-            if matching::refuse(self, agent, caller, word, away) {
-                self.stopped(agent, caller, word, away, why);
-                return true;
-            }
-        }
-    }
-
-    /// The agent did not take it: he is left alone for a moment, the caller goes to the next.
-    fn passed_on(&mut self, agent: u32, caller: &Arc<Caller>, why: Option<Withdrawn>) -> bool {
-        loop {
-            let word = self.seat(agent).word.load();
-            if !matching::rings_for(self, word, caller) {
-                return false;
-            }
-            caller.mark_tried(agent);
-            self.acd.release_from(caller, agent);
-            let paused = word.to(Phase::Available, 0).with(PAUSED, true);
-            if matching::refuse(self, agent, caller, word, paused) {
-                self.stopped(agent, caller, word, paused, why);
-                let pause = self.acd.roster.load().settings.refusal_pause;
-                self.arm(agent, paused, self.now + pause);
+            let next = if pause.is_some() {
+                word.to(Phase::Available, 0).with(PAUSED, true)
+            } else {
+                self.seat(agent).set_reason(Some(reason_of(cause).to_owned()));
+                word.to(Phase::Away, 0)
+            };
+            if matching::refuse(self, agent, caller, word, next) {
+                self.stopped(agent, caller, word, next, why);
+                if let Some(pause) = pause {
+                    self.arm(agent, next, self.now + pause);
+                }
                 return true;
             }
         }
@@ -527,7 +527,10 @@ impl Step<'_> {
             // A step that fails met another thread: what that made of the word is looked at again.
             let done = match word.phase() {
                 Phase::Ringing => match self.acd.callers.by_slot(word.slot()) {
-                    Some(caller) => self.missed(agent, &caller, Some(Withdrawn::NoAnswer)),
+                    Some(caller) => {
+                        let why = Some(Withdrawn::NoAnswer);
+                        self.not_taken(agent, &caller, Outcome::NoAnswer, why)
+                    }
                     None => false,
                 },
                 Phase::WrapUp => self.wrapped_up(agent, word),
@@ -592,6 +595,3 @@ impl Step<'_> {
         self.later(Again::Caller(caller.clone()));
     }
 }
-
-/// Why an agent is away who let a call ring out.
-pub const REASON_NO_ANSWER: &str = "no-answer";

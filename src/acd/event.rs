@@ -18,11 +18,15 @@ pub enum Output {
         agent: AgentId,
         from: State,
         to: State,
-        /// Why away, such as `lunch`; `no-answer` if he let a call ring out.
+        /// Why away, such as `lunch`; `no-answer`, `rejected`, `busy` or `unreachable` if he did
+        /// not take a call.
         reason: Option<String>,
         /// Where he sits.
         extension: Option<ExtensionId>,
     },
+    /// Without an agent nobody would be there for a queue: his break waits for another, or is
+    /// refused.
+    BreakHeld { agent: AgentId, queue: QueueId, refused: bool },
     /// Who is rung for a caller and why not others; or why nobody is. Before the `Offer`; only of
     /// an `Acd::explaining`.
     Decided { call: CallId, queue: QueueId, survey: Box<Survey> },
@@ -110,8 +114,13 @@ pub enum Outcome {
 /// What an agent does, or what becomes known of his phone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// He works no more for the moment; during a call from the end of its wrap-up on.
+    /// He works no more for the moment; during a call from the end of its wrap-up on. If nobody
+    /// else is there for a queue, as its `last_break` says.
     Away {
+        reason: String,
+    },
+    /// The same whatever `last_break` says: somebody is responsible for that.
+    AwayAnyway {
         reason: String,
     },
     /// He takes calls again: from away, wrap-up, or the pause after a refusal.
@@ -136,6 +145,8 @@ pub enum Change {
 pub enum ChangeError {
     #[error("the agent is in a call at another seat")]
     InCall,
+    #[error("nobody else is there for queue {0}")]
+    LastAgent(QueueId),
     #[error("the agent is not logged in")]
     NotLoggedIn,
     #[error("the agent is not in wrap-up")]

@@ -20,7 +20,7 @@
 //! Not here: who may serve whom and in which order, what is written out (`step`).
 
 use super::sync::publish;
-use super::word::{Agent, AgentWord, BREAK, Bits, Call, CallWord, LEAVING, PAUSED, Phase};
+use super::word::{Agent, AgentWord, BREAK, Bits, Call, CallWord, LEAVING, PAUSED, Phase, WISH};
 
 /// What the protocol needs to know, and whom it tells.
 pub trait Floor {
@@ -204,7 +204,8 @@ pub fn rested(word: Agent) -> Agent {
     } else {
         Phase::Available
     };
-    word.to(phase, 0).with(LEAVING | BREAK | PAUSED, false)
+    let wish = if phase == Phase::Available { 0 } else { WISH }; // who stays waits on for his break
+    word.to(phase, 0).with(LEAVING | BREAK | PAUSED | wish, false)
 }
 
 /// Moves an agent out of `Ringing` for the caller from `word` to `next`: whether it did.

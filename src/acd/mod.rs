@@ -14,6 +14,7 @@
 //! favourite an agent whom a caller waits for before anybody else is rung
 //! seat      what is known of an agent              core      callers come, are answered, leave
 //! choice    which of the free agents is rung       people    agents log in, go away, come back
+//! breaks    the last one's break        rules     what the configuration says of it, and of misses
 //! snapshot  for wallboards              survey    why an agent was chosen, or nobody was
 //! ```
 //!
@@ -29,6 +30,7 @@
 
 pub mod config;
 
+mod breaks;
 mod choice;
 mod chunks;
 mod core;
@@ -39,6 +41,7 @@ mod matching;
 mod people;
 mod place;
 mod roster;
+mod rules;
 mod seat;
 mod snapshot;
 mod step;
@@ -46,6 +49,8 @@ mod survey;
 mod sync;
 mod word;
 
+#[cfg(test)]
+mod breaks_tests;
 #[cfg(test)]
 mod distribution_tests;
 #[cfg(test)]
@@ -58,5 +63,6 @@ mod tests;
 pub use config::Config;
 pub use core::{Acd, Ask};
 pub use event::{Change, ChangeError, Favourite, Outcome, Output, Refusal, State, Withdrawn};
+pub use rules::{After, Follows, LastBreak};
 pub use snapshot::{AgentSnapshot, CallerSnapshot, QueueFigures, QueueLoad, QueueSnapshot};
 pub use survey::{Passed, PassedOver, Survey};

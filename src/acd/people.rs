@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::breaks::is_there;
 use super::config::{Absence, Strategy};
 use super::core::Acd;
 use super::event::{Change, ChangeError, Output, Withdrawn};
@@ -15,7 +16,7 @@ use super::matching::{self, Again, Floor as _};
 use super::roster::{Member, Queue};
 use super::step::{Step, is_logged_in};
 use super::sync::publish;
-use super::word::{Agent, BREAK, BUSY, LEAVING, PAUSED, Phase, REACHABLE};
+use super::word::{Agent, BREAK, BUSY, LEAVING, PAUSED, Phase, REACHABLE, WISH};
 use crate::id::{AgentId, ExtensionId};
 use crate::time::Instant;
 
@@ -40,7 +41,8 @@ impl Acd {
         let mut step = Step::new(self, now, out);
         let done = match change {
             Change::Available => step.come_back(number),
-            Change::Away { reason } => step.go_away(number, reason),
+            Change::Away { reason } => step.want_break(number, reason),
+            Change::AwayAnyway { reason } => step.go_away(number, reason),
             Change::BusyElsewhere(busy) => {
                 step.flag(number, BUSY, busy);
                 Ok(())
@@ -82,6 +84,7 @@ fn is_absent(word: Agent, absence: &BTreeSet<Absence>) -> bool {
 
 impl Step<'_> {
     fn come_back(&mut self, agent: u32) -> Result<(), ChangeError> {
+        self.forget_wish(agent);
         let (from, _) = self.shift(agent, |word| match word.phase() {
             Phase::LoggedOut => Err(ChangeError::NotLoggedIn),
             Phase::OnCall => Ok(word.with(LEAVING | BREAK, false)),
@@ -99,7 +102,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    fn go_away(&mut self, agent: u32, reason: String) -> Result<(), ChangeError> {
+    pub(super) fn go_away(&mut self, agent: u32, reason: String) -> Result<(), ChangeError> {
         let word = self.seat(agent).word.load();
         if word.phase() == Phase::LoggedOut {
             return Err(ChangeError::NotLoggedIn);
@@ -107,12 +110,13 @@ impl Step<'_> {
         self.seat(agent).set_reason(Some(reason));
         let (from, to) = self.shift(agent, |word| match word.phase() {
             Phase::LoggedOut => Err(ChangeError::NotLoggedIn),
-            Phase::OnCall => Ok(word.with(BREAK, true)),
+            Phase::OnCall => Ok(word.with(BREAK, true).with(WISH, false)),
             Phase::Away => Ok(word),
             Phase::Available | Phase::Reserved | Phase::Ringing | Phase::WrapUp => {
-                Ok(word.to(Phase::Away, 0).with(PAUSED | BREAK, false))
+                Ok(word.to(Phase::Away, 0).with(PAUSED | BREAK | WISH, false))
             }
         })?;
+        self.acd.wishes.remove(&agent);
         if from.phase() == Phase::WrapUp {
             self.idles(agent);
         }
@@ -123,6 +127,7 @@ impl Step<'_> {
     }
 
     fn log_in(&mut self, agent: u32, extension: &ExtensionId) -> Result<(), ChangeError> {
+        self.forget_wish(agent);
         let seat = self.seat(agent);
         let before = seat.word.load();
         let former = seat.extension().filter(|_| is_logged_in(before));
@@ -155,6 +160,7 @@ impl Step<'_> {
 
     /// Logs an agent out, or notes that he wants to when his call ends.
     pub fn log_out(&mut self, agent: u32) {
+        self.forget_wish(agent);
         let shifted = self.shift(agent, |word| match word.phase() {
             Phase::LoggedOut => Ok(word),
             Phase::OnCall => Ok(word.with(LEAVING, true)),
@@ -217,7 +223,7 @@ impl Step<'_> {
 
     /// Sets a flag that keeps an agent from being free, or clears it; an offer that rings meanwhile
     /// goes to another.
-    fn flag(&mut self, agent: u32, flag: u64, on: bool) {
+    pub(super) fn flag(&mut self, agent: u32, flag: u64, on: bool) {
         let shifted = self.shift(agent, |word| {
             let flagged = word.with(flag, on);
             match word.phase() {
@@ -275,6 +281,10 @@ impl Step<'_> {
             && matches!(from.phase(), Phase::LoggedOut | Phase::Away | Phase::Available)
         {
             self.begins_level(agent);
+        }
+        let stays = |word: Agent| is_there(word) && !word.has(WISH);
+        if stays(to) && !stays(from) && !self.acd.wishes.is_empty() {
+            self.grant_breaks();
         }
         self.later(Again::Agent(agent));
     }

@@ -8,7 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::config::{self, Absence, Config, IdleFrom, Login, Mode, Settings, Strategy};
+use super::config::{self, Absence, Config, Follows, IdleFrom, LastBreak, Login, Mode};
+use super::config::{Settings, Strategy};
+use super::event::Outcome;
 use super::line::Line;
 use super::word::{Bits, ones};
 use crate::id::{AgentId, ExtensionId, QueueId, SkillId};
@@ -53,7 +55,9 @@ pub struct Queue {
     pub wrap_up: Duration,
     pub max_wait: Duration,
     pub callers_max: u32,
-    pub rona: bool,
+    /// What follows when an agent is busy, lets it ring, refuses, or cannot be reached.
+    pub after: [Follows; 4],
+    pub last_break: LastBreak,
     /// How long phones ring before one more does, if not all do at once.
     pub ring_next: Option<Duration>,
     pub idle_from: IdleFrom,
@@ -83,6 +87,18 @@ pub struct Queue {
     tier_wait: Duration,
     tier_max: u8,
 }
+
+impl Queue {
+    /// What follows when an agent does not take a call.
+    pub fn follows(&self, cause: Outcome) -> Follows {
+        let at = CAUSES.iter().position(|it| *it == cause);
+        at.map_or(Follows::Nothing, |at| self.after[at])
+    }
+}
+
+/// In the order of `Queue::after`.
+const CAUSES: [Outcome; 4] =
+    [Outcome::Busy, Outcome::NoAnswer, Outcome::Rejected, Outcome::Unreachable];
 
 /// An agent as he serves a queue.
 #[derive(Clone, Copy, Debug)]
@@ -380,7 +396,8 @@ impl Roster {
             wrap_up: config.wrap_up(queue),
             max_wait: config.max_wait(queue),
             callers_max: config.callers_max(queue),
-            rona: config.rona(queue),
+            after: CAUSES.map(|cause| config.after(queue, cause)),
+            last_break: queue.last_break.unwrap_or(config.acd.last_break),
             ring_next: config.ring_next(queue),
             idle_from: config.idle_from(queue),
             on_empty: queue.on_empty.is_some(),

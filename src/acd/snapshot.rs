@@ -9,7 +9,7 @@ use super::core::Acd;
 use super::event::State;
 use super::line::Line;
 use super::roster::Member;
-use super::word::{Agent, BREAK, BUSY, LEAVING, PAUSED, Phase, REACHABLE};
+use super::word::{Agent, BREAK, BUSY, LEAVING, PAUSED, Phase, REACHABLE, WISH};
 use crate::id::{AgentId, CallId, ExtensionId, QueueId};
 use crate::time::{Duration, Instant};
 
@@ -37,6 +37,8 @@ pub struct AgentSnapshot {
     pub paused: bool,
     /// What follows his call: `LoggedOut` or `Away`, if he asked for it.
     pub then: Option<State>,
+    /// Whether his break waits for another agent to be there.
+    pub break_held: bool,
     /// Whether he can be offered a call at this moment.
     pub free: bool,
     /// Calls answered since the node started.
@@ -208,7 +210,11 @@ impl Acd {
             agent: agent.id.clone(),
             name: agent.name.clone(),
             state: phase.into(),
-            reason: if phase == Phase::Away || word.has(BREAK) { seat.reason() } else { None },
+            reason: if phase == Phase::Away || word.has(BREAK | WISH) {
+                seat.reason()
+            } else {
+                None
+            },
             extension: seat.extension().filter(|_| phase != Phase::LoggedOut),
             since: seat.since.at(),
             until: ends.then(|| seat.until.at()),
@@ -221,6 +227,7 @@ impl Acd {
             busy_elsewhere: word.has(BUSY),
             paused: word.has(PAUSED),
             then: then(word),
+            break_held: word.has(WISH),
             free: word.is_free(),
             calls: seat.calls.load(Ordering::Relaxed),
             talked: Duration::from_micros(seat.talked.load(Ordering::Relaxed)),
@@ -246,5 +253,6 @@ impl Line {
 }
 
 fn then(word: Agent) -> Option<State> {
-    if word.has(LEAVING) { Some(State::LoggedOut) } else { word.has(BREAK).then_some(State::Away) }
+    let away = word.has(BREAK | WISH).then_some(State::Away);
+    if word.has(LEAVING) { Some(State::LoggedOut) } else { away }
 }

@@ -90,6 +90,8 @@ pub const PAUSED: u64 = 1 << 6;
 pub const LEAVING: u64 = 1 << 7;
 /// Goes away when his call and the wrap-up end.
 pub const BREAK: u64 = 1 << 8;
+/// Wants a break, and does not have it.
+pub const WISH: u64 = 1 << 9;
 
 const FLAGS: u64 = 0xff0;
 

@@ -1,6 +1,6 @@
 //! Feature codes: an agent logs in or out, is away or back; an echo test.
 
-use crate::acd::Change;
+use crate::acd::{Change, ChangeError};
 use crate::call::call::{Call, Output, Stage};
 use crate::call::site::Site;
 use crate::cdr::entry::{ForwardWhy, HungUpBy};
@@ -204,7 +204,14 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         match site.acd.change(now, agent, change, site.decided) {
-            Ok(()) => self.announce(now, site, prompt.into(), "code_done", out),
+            Ok(()) => {
+                let held = site.acd.agent(agent).is_some_and(|agent| agent.break_held);
+                let prompt = if held { "agent-break-later" } else { prompt };
+                self.announce(now, site, prompt.into(), "code_done", out);
+            }
+            Err(ChangeError::LastAgent(_)) => {
+                self.announce(now, site, "agent-break-refused".into(), "code_refused", out);
+            }
             Err(_) => self.deny(now, site, out),
         }
     }

@@ -78,6 +78,13 @@ impl Call {
         Some(id)
     }
 
+    /// The number of one more leg, unless the call has had 65,535.
+    pub(super) fn number_leg(&mut self) -> Option<LegId> {
+        let index = self.legs_made;
+        self.legs_made = index.checked_add(1)?;
+        Some(LegId { call: self.id, index })
+    }
+
     /// A leg that we call, and what it asks for; `None` as of `dial`.
     pub(super) fn make_leg(
         &mut self,

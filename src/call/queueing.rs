@@ -156,6 +156,7 @@ impl Call {
     ) {
         match decision {
             acd::Output::Agent { .. }
+            | acd::Output::BreakHeld { .. }
             | acd::Output::Decided { .. }
             | acd::Output::Widened { .. } => {}
             acd::Output::Emptied { queue, .. } => {
@@ -202,8 +203,23 @@ impl Call {
             if let Stage::Waiting(waiting) = &mut self.stage {
                 waiting.offers.remove(&agent);
             }
+            self.offer_failed(now, (&agent, extension, queue), out);
             site.acd.offer_ended(now, self.acd_id, &agent, Outcome::Unreachable, site.decided);
         }
+    }
+
+    /// An agent has no phone that could be rung: his offer is written down as one, with a leg of
+    /// which there is nothing but the number.
+    fn offer_failed(
+        &mut self,
+        now: Instant,
+        (agent, extension, queue): (&AgentId, ExtensionId, QueueId),
+        out: &mut Vec<Output>,
+    ) {
+        let Some(leg) = self.number_leg() else { return };
+        let (agent, queue) = (Some(agent.clone()), Some(queue));
+        self.fact(now, out, Fact::Offered { leg, extension, agent, queue });
+        self.fact(now, out, Fact::OfferEnded { leg, outcome: OfferOutcome::Unreachable });
     }
 
     /// The ACD takes an offer back: the agent's phones stop ringing.
@@ -218,7 +234,8 @@ impl Call {
         let Stage::Waiting(waiting) = &mut self.stage else { return };
         let Some(offer) = waiting.offers.remove(agent) else { return };
         let outcome = match why {
-            Withdrawn::AgentLeft | Withdrawn::NoAnswer => OfferOutcome::NoAnswer,
+            Withdrawn::AgentLeft => OfferOutcome::AgentLeft,
+            Withdrawn::NoAnswer => OfferOutcome::NoAnswer,
             Withdrawn::CallerGone => OfferOutcome::CallerGone,
             Withdrawn::LostRace => OfferOutcome::LostRace,
         };

@@ -31,7 +31,8 @@ pub enum Fact {
         /// What it changed from.
         from: AgentState,
         to: AgentState,
-        /// Why away, such as `lunch`; `no-answer` when set by the switch (RONA).
+        /// Why away, such as `lunch`; `no-answer`, `rejected`, `busy`, `unreachable`
+        /// when set by the switch (RONA).
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
         /// Where the agent sits.
@@ -77,6 +78,13 @@ pub enum Fact {
     ConferenceLeft {
         leg: LegId,
         conference: ConferenceId,
+    },
+    /// An agent wants a break, and without him nobody would be there for `queue`: it waits for
+    /// another, or is refused.
+    BreakHeld {
+        agent: AgentId,
+        queue: QueueId,
+        refused: bool,
     },
     /// Data that a menu put on the call.
     Collected {
@@ -438,6 +446,8 @@ impl AgentState {
 pub enum AgentOrder {
     Available,
     Away,
+    /// Away though nobody else is there for a queue.
+    AwayAnyway,
     LogIn,
     LogOut,
     WrapUpDone,
@@ -492,6 +502,8 @@ pub enum JoinWhy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OfferOutcome {
+    /// The agent logged out, went away or lost his phone while it rang.
+    AgentLeft,
     Answered,
     Busy,
     CallerGone,

@@ -29,6 +29,7 @@ impl CallRecord {
             // The history of others, not the call's.
             Fact::Agent { .. }
             | Fact::AgentOrdered { .. }
+            | Fact::BreakHeld { .. }
             | Fact::LockedOut { .. }
             | Fact::RecordingExported { .. }
             | Fact::RecordingsFound { .. }

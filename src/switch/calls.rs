@@ -205,6 +205,13 @@ impl Switch {
                         self.agent_changed(now, decision, out);
                         continue;
                     }
+                    acd::Output::BreakHeld { agent, queue, refused } => {
+                        let (agent, queue) = (agent.clone(), queue.clone());
+                        let fact = Fact::BreakHeld { agent, queue, refused: *refused };
+                        let at = self.wall(now);
+                        out.push(Output::Entry(Entry { at, call: None, fact }));
+                        continue;
+                    }
                     acd::Output::Decided { .. } | acd::Output::Widened { .. } => {
                         self.explain(now, decision, out);
                         continue;

@@ -22,6 +22,7 @@ impl Switch {
         let (order, reason, seat) = match &change {
             AgentChange::Available => (AgentOrder::Available, None, None),
             AgentChange::Away { reason } => (AgentOrder::Away, reason.clone(), None),
+            AgentChange::AwayAnyway { reason } => (AgentOrder::AwayAnyway, reason.clone(), None),
             AgentChange::LogIn { extension } => (AgentOrder::LogIn, None, extension.clone()),
             AgentChange::LogOut => (AgentOrder::LogOut, None, None),
             AgentChange::WrapUpDone => (AgentOrder::WrapUpDone, None, None),
@@ -44,8 +45,9 @@ impl Switch {
         let config = config.ok_or_else(|| Refusal::UnknownAgent(agent.clone()))?;
         let change = match change {
             AgentChange::Available => Change::Available,
-            AgentChange::Away { reason } => {
-                Change::Away { reason: reason.unwrap_or_else(|| "away".to_owned()) }
+            AgentChange::Away { reason } => Change::Away { reason: reason.unwrap_or_else(away) },
+            AgentChange::AwayAnyway { reason } => {
+                Change::AwayAnyway { reason: reason.unwrap_or_else(away) }
             }
             AgentChange::LogIn { extension } => {
                 let extension = extension.or_else(|| config.extension.clone());
@@ -91,6 +93,7 @@ impl Switch {
             call: view.call.map(|call| self.served.get(&call).copied().unwrap_or(call)),
             until: view.until.map(|until| self.wall(until)),
             then: view.then.map(state_of),
+            break_held: view.break_held,
             calls: view.calls,
             talked: view.talked,
         }
@@ -120,6 +123,11 @@ impl Switch {
         });
         Ok(Reply::Callers(views.collect(), waiting))
     }
+}
+
+/// Why somebody is away who gives no reason.
+fn away() -> String {
+    "away".to_owned()
 }
 
 /// Why an agent cannot be offered a call, none if he can.

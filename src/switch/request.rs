@@ -121,6 +121,8 @@ pub enum AgentChange {
     Available,
     /// Still logged in, but gets no calls.
     Away { reason: Option<String> },
+    /// The same though nobody else is there for a queue that delays or refuses such a break.
+    AwayAnyway { reason: Option<String> },
     /// Begins work, at the given phone or else at the fixed seat; available at once.
     LogIn { extension: Option<ExtensionId> },
     /// Ends work. A call in progress goes on.
@@ -227,6 +229,8 @@ pub struct AgentView {
     pub until: Option<Wall>,
     /// What follows his call, if he asked for it.
     pub then: Option<AgentState>,
+    /// Whether his break waits until another agent is there.
+    pub break_held: bool,
     /// Calls answered since the node started.
     pub calls: u32,
     /// Time talked in finished calls since the node started.

@@ -58,7 +58,9 @@ impl Switch {
 fn touched(entry: &Entry, changed: &mut BTreeSet<Subject>) {
     changed.extend(entry.call.map(Subject::Call));
     match &entry.fact {
-        Fact::Agent { agent, .. } | Fact::AgentOrdered { agent, .. } => {
+        Fact::Agent { agent, .. }
+        | Fact::AgentOrdered { agent, .. }
+        | Fact::BreakHeld { agent, .. } => {
             changed.insert(Subject::Agent(agent.clone()));
         }
         Fact::Attempt { trunk, .. } | Fact::Trunk { trunk, .. } => {

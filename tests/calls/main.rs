@@ -23,6 +23,7 @@ mod blf_pickup;
 mod blf_ringing;
 mod blind_transfer;
 mod both_hold;
+mod breaks;
 mod busy;
 mod caller_gone;
 mod cancelled;

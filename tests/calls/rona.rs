@@ -1,10 +1,13 @@
-//! An agent lets it ring out: he is set away, the next agent is rung (RONA).
+//! An agent lets it ring out: he is set away, the next agent is rung (RONA). What follows other
+//! causes, and how offers end that nobody refused.
 
 use crate::queue::{rung, waiting};
 use crate::site::SITE;
+use crate::world::World;
 use crate::world::in_all_weathers;
-use crate::world::phone::Stage;
+use crate::world::phone::{Manner, Stage};
 use strowger::cdr::entry::{AgentState, Fact, OfferOutcome};
+use strowger::switch::request::{AgentChange, Request};
 
 #[test]
 fn the_next_agent_is_rung_and_the_first_is_away() {
@@ -43,4 +46,78 @@ fn nobody_answers_at_all() {
     world.hang_up("1001");
     world.close();
     assert_eq!(world.ends(), [(200, "caller_hung_up".to_owned())]);
+}
+
+/// Who refuses is left alone for long, whose phone is busy is away; each in his own way.
+#[test]
+fn what_follows_goes_by_the_cause() {
+    let after = "[queues.idle]\nafter = { rejected = \"60s\", busy = \"away\" }\n";
+    let mut world = World::new(&SITE.replace("[queues.idle]\n", after));
+    world.set("1003", |phone| phone.manner = Manner::Refuses(603));
+    world.set("1004", |phone| phone.manner = Manner::Refuses(486));
+    waiting(&mut world, "601");
+    world.until("the last one rings", |world| world.rings("1005"));
+    let refused = world.now;
+
+    assert_eq!(world.agent("a"), AgentState::Available);
+    assert!(world.has(|fact| matches!(
+        fact,
+        Fact::Agent { agent, to: AgentState::Away, reason: Some(reason), .. }
+            if agent.as_str() == "b" && reason == "busy"
+    )));
+    world.set("1003", |phone| phone.manner = Manner::Rings);
+    world.until("he is rung again", |world| world.rings("1003"));
+    assert!(world.now.since(refused) >= strowger::time::Duration::from_secs(59));
+    world.hang_up("1001");
+    world.close();
+}
+
+/// That is not that nobody answered.
+#[test]
+fn an_agent_who_leaves_while_it_rings_is_booked_as_one_who_left() {
+    let mut world = World::new(SITE);
+    waiting(&mut world, "601");
+    assert_eq!(rung(&mut world), "1003");
+    world.ask(Request::ChangeAgent {
+        agent: "a".into(),
+        change: AgentChange::LogOut,
+        by: "test".to_owned(),
+    });
+    world.input(strowger::switch::Input::Tick);
+
+    assert_eq!(outcomes(&world), [OfferOutcome::AgentLeft]);
+    world.hang_up("1001");
+    world.close();
+}
+
+/// No port is left for the agent's phone: the offer and its end are booked.
+#[test]
+fn an_offer_without_a_phone_to_ring_is_booked_with_its_end() {
+    let config = strowger::config::parse("site.toml", SITE).expect("it is right");
+    let mut world = World::empty(config, 1);
+    for phone in ["1001", "1003"] {
+        world.add_phone(phone);
+        world.register(phone);
+    }
+    waiting(&mut world, "604");
+
+    let offers = world.facts().filter_map(|fact| match fact {
+        Fact::Offered { agent, queue, extension, .. } => {
+            Some((agent.clone(), queue.clone(), extension.to_string()))
+        }
+        _ => None,
+    });
+    let offers: Vec<_> = offers.collect();
+    assert_eq!(offers, [(Some("a".into()), Some("notice".into()), "1003".to_owned())]);
+    assert_eq!(outcomes(&world), [OfferOutcome::Unreachable]);
+    world.hang_up("1001");
+    world.close();
+}
+
+fn outcomes(world: &World) -> Vec<OfferOutcome> {
+    let ended = world.facts().filter_map(|fact| match fact {
+        Fact::OfferEnded { outcome, .. } => Some(*outcome),
+        _ => None,
+    });
+    ended.collect()
 }

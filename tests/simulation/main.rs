@@ -595,7 +595,7 @@ impl Day {
                         Withdrawn::AgentLeft | Withdrawn::CallerGone => self.stops(call, agent),
                     }
                 }
-                Output::Decided { .. } | Output::Widened { .. } => {} // only if it explains
+                Output::BreakHeld { .. } | Output::Decided { .. } | Output::Widened { .. } => {}
                 Output::TimedOut { call, .. } => {
                     let caller = &self.waiting[&call];
                     assert!(self.now >= caller.until, "{caller:?} at {:?}", self.now);

@@ -108,6 +108,7 @@ fn agent(state: AgentState, reason: Option<String>) -> AgentView {
         call: None,
         held_back: (state != AgentState::Available).then_some(PassedWhy::Away),
         until: None,
+        break_held: false,
         then: None,
         calls: 7,
         talked: Duration::from_secs(90),

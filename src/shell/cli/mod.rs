@@ -115,6 +115,9 @@ pub enum AgentVerb {
         /// Why, such as lunch
         #[arg(long)]
         reason: Option<String>,
+        /// Though nobody else is there for a queue that keeps its last agent
+        #[arg(long)]
+        anyway: bool,
     },
     /// Begin work; available at once
     Login {

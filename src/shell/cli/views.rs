@@ -460,7 +460,10 @@ fn trunks_table(found: &[proto::Trunk], shown: &Shown<'_>) -> String {
 pub async fn change_agent(verb: AgentVerb) -> Result<(), CliError> {
     let (agent, change, extension, reason) = match verb {
         AgentVerb::Available(agent) => (agent, AgentChange::Available, None, None),
-        AgentVerb::Away { agent, reason } => (agent, AgentChange::Away, None, reason),
+        AgentVerb::Away { agent, reason, anyway } => {
+            let change = if anyway { AgentChange::AwayAnyway } else { AgentChange::Away };
+            (agent, change, None, reason)
+        }
         AgentVerb::Login { agent, extension } => (agent, AgentChange::LogIn, extension, None),
         AgentVerb::Logout(agent) => (agent, AgentChange::LogOut, None, None),
         AgentVerb::WrapUpDone(agent) => (agent, AgentChange::WrapUpDone, None, None),
@@ -474,7 +477,14 @@ pub async fn change_agent(verb: AgentVerb) -> Result<(), CliError> {
     let changed = AgentsClient::new(client.connection).change(asked).await?.into_inner().agent;
     let now = Clock::start().wall().as_micros() / 1_000_000;
     let changed: Vec<proto::Agent> = changed.into_iter().collect();
-    Ok(out(&agents_table(&changed, &Shown { zone: &client.zone, now }))?)
+    let mut text = agents_table(&changed, &Shown { zone: &client.zone, now });
+    for agent in changed.iter().filter(|agent| agent.break_held) {
+        text.push_str(&format!(
+            "the break of agent {} waits until another agent of his queues is there\n",
+            plain(&agent.agent)
+        ));
+    }
+    Ok(out(&text)?)
 }
 
 pub async fn drain(on: bool, place: &Where) -> Result<(), CliError> {

@@ -79,6 +79,7 @@ fn order(
         }
         proto::AgentChange::Available => AgentChange::Available,
         proto::AgentChange::Away => AgentChange::Away { reason },
+        proto::AgentChange::AwayAnyway => AgentChange::AwayAnyway { reason },
         proto::AgentChange::LogIn => {
             AgentChange::LogIn { extension: extension.as_deref().map(Into::into) }
         }
@@ -106,6 +107,7 @@ pub fn agent(view: AgentView) -> Agent {
         held_back: view.held_back.map_or(0, passed_why),
         until: view.until.map(time),
         then: view.then.map_or(0, agent_state),
+        break_held: view.break_held,
         calls_answered: view.calls,
         talked: Some(duration(view.talked)),
     }

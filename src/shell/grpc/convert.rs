@@ -85,6 +85,7 @@ pub fn agent_order(order: AgentOrder) -> i32 {
     match order {
         AgentOrder::Available => proto::AgentChange::Available,
         AgentOrder::Away => proto::AgentChange::Away,
+        AgentOrder::AwayAnyway => proto::AgentChange::AwayAnyway,
         AgentOrder::LogIn => proto::AgentChange::LogIn,
         AgentOrder::LogOut => proto::AgentChange::LogOut,
         AgentOrder::WrapUpDone => proto::AgentChange::WrapUpDone,
@@ -95,6 +96,7 @@ pub fn agent_order(order: AgentOrder) -> i32 {
 
 pub fn offer_outcome(outcome: OfferOutcome) -> i32 {
     match outcome {
+        OfferOutcome::AgentLeft => proto::OfferOutcome::AgentLeft,
         OfferOutcome::Answered => proto::OfferOutcome::Answered,
         OfferOutcome::Busy => proto::OfferOutcome::Busy,
         OfferOutcome::CallerGone => proto::OfferOutcome::CallerGone,

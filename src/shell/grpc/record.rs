@@ -443,6 +443,7 @@ fn told_rest(fact: Fact) -> Told {
         | Fact::TransferEnded { .. }
         | Fact::Unparked { .. }) => told_of_transfers(fact),
         fact @ (Fact::AgentOrdered { .. }
+        | Fact::BreakHeld { .. }
         | Fact::ConferenceJoined { .. }
         | Fact::ConferenceLeft { .. }
         | Fact::Supervised { .. }
@@ -483,6 +484,10 @@ fn told_of_people(fact: Fact) -> Told {
                 reason,
                 extension: name(extension.as_ref()),
             })
+        }
+        Fact::BreakHeld { agent, queue, refused } => {
+            let (agent, queue) = (agent.to_string(), queue.to_string());
+            Told::BreakHeld(proto::BreakHeld { agent, queue, refused })
         }
         Fact::ConferenceJoined { leg, conference } => {
             let (leg_id, conference) = (leg.to_string(), conference.to_string());
