@@ -173,6 +173,8 @@ names! {
     ClassId
     /// A room where many talk.
     ConferenceId
+    /// A class of callers.
+    CustomerId
     /// A phone's account.
     ExtensionId
     /// A calendar of opening hours.

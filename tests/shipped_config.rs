@@ -11,6 +11,7 @@ use strowger::config::{self, Config, Environment};
 use strowger::ivr::config::Menu;
 use strowger::route::access::{Callers, Class};
 use strowger::route::config::{Extension, Hours};
+use strowger::route::customers::Customer;
 
 #[test]
 fn as_shipped_it_is_the_built_in_configuration() {
@@ -30,6 +31,7 @@ fn every_default_is_the_programs() {
     assert_eq!(config.callers[&"queue:sales".parse().unwrap()], Callers::default());
     assert_eq!(config.classes["national"], Class::default());
     assert_eq!(config.codes, bare.codes);
+    assert_eq!(config.customers["vip"], Customer::default());
     assert_eq!(config.emergency, bare.emergency);
     assert_eq!(config.defence, bare.defence);
     assert_eq!(config.grpc, bare.grpc);
@@ -64,6 +66,7 @@ fn every_key_is_documented() {
         "[callers.\"queue:sales\"]",
         "[classes.national]",
         "[codes]",
+        "[customers.vip]",
         "[emergency]",
         "[defence]",
         "[extensions.1001]",

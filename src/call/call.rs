@@ -363,6 +363,9 @@ impl Call {
                 self.tell_rules_passed(now, out);
                 let fact = Fact::Routed { rule, target: target.clone() };
                 self.fact(now, out, fact);
+                if self.class(now, site, out) {
+                    return self.refuse(now, site, "customer_refused", out);
+                }
                 self.go(now, site, target, out);
             }
             Dest::Code(code) => self.dial_code(now, site, code, out),

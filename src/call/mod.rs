@@ -11,6 +11,7 @@ mod codes;
 mod conference;
 pub mod config;
 mod control;
+mod customer;
 mod early;
 mod ending;
 mod guesses;

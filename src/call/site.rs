@@ -15,13 +15,14 @@ use crate::call::known::Known;
 use crate::call::park::Lot;
 use crate::call::services::Book;
 use crate::call::trunk::{Lines, Trunk};
-use crate::id::{AgentId, ConferenceId, ExtensionId, TrunkId};
+use crate::id::{AgentId, ConferenceId, CustomerId, ExtensionId, TrunkId};
 use crate::ivr::config::{Config as IvrConfig, Menus};
 use crate::ivr::speech::Locale;
 use crate::media::control::Port;
 use crate::rng::Rng;
 use crate::route::access::Access;
 use crate::route::config::{Codes, Extension};
+use crate::route::customers::Customer;
 use crate::route::defence::Config as Defence;
 use crate::route::emergency::Emergency;
 use crate::route::rules::Routes;
@@ -46,6 +47,7 @@ pub struct Plan {
     pub calls_max: usize,
     pub codes: Codes,
     pub conferences: BTreeMap<ConferenceId, Conference>,
+    pub customers: BTreeMap<CustomerId, Customer>,
     pub defence: Defence,
     pub emergency: Emergency,
     pub extensions: BTreeMap<ExtensionId, Extension>,

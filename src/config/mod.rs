@@ -11,13 +11,15 @@ use crate::call;
 use crate::call::trunk::Trunk;
 use crate::cdr;
 use crate::id::{
-    AgentId, ClassId, ConferenceId, ExtensionId, HoursId, MenuId, QueueId, Target, TrunkId,
+    AgentId, ClassId, ConferenceId, CustomerId, ExtensionId, HoursId, MenuId, QueueId, Target,
+    TrunkId,
 };
 use crate::ivr;
 use crate::ivr::config::Menus;
 use crate::media;
 use crate::route::access::{Access, Callers, Class};
 use crate::route::config::{Codes, Extension, Hours, Route};
+use crate::route::customers::Customer;
 use crate::route::defence::Config as Defence;
 use crate::route::emergency::Emergency;
 use crate::route::rules::Routes;
@@ -59,6 +61,8 @@ pub struct Config {
     pub codes: Codes,
     /// `[conferences.X]`.
     pub conferences: BTreeMap<ConferenceId, call::config::Conference>,
+    /// `[customers.X]`.
+    pub customers: BTreeMap<CustomerId, Customer>,
     /// `[defence]`.
     pub defence: Defence,
     /// `[emergency]`.
@@ -153,6 +157,7 @@ struct File {
     classes: BTreeMap<ClassId, Class>,
     codes: Codes,
     conferences: BTreeMap<ConferenceId, call::config::Conference>,
+    customers: BTreeMap<CustomerId, Customer>,
     defence: Defence,
     emergency: Emergency,
     extensions: BTreeMap<ExtensionId, Extension>,
@@ -189,6 +194,7 @@ impl From<File> for Config {
             classes: file.classes,
             codes: file.codes,
             conferences: file.conferences,
+            customers: file.customers,
             defence: file.defence,
             emergency: file.emergency,
             extensions: file.extensions,
@@ -232,6 +238,7 @@ impl Changes {
             ("[classes]", old.classes != new.classes),
             ("[codes]", old.codes != new.codes),
             ("[conferences]", old.conferences != new.conferences),
+            ("[customers]", old.customers != new.customers),
             ("[defence]", old.defence != new.defence),
             ("[emergency]", old.emergency != new.emergency),
             ("[extensions]", old.extensions != new.extensions),

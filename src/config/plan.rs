@@ -31,6 +31,7 @@ impl Config {
             calls_max: self.node.calls_max,
             codes: self.codes.clone(),
             conferences: self.conferences.clone(),
+            customers: self.customers.clone(),
             defence: self.defence.clone(),
             emergency: self.emergency.clone(),
             extensions: self.extensions.clone(),

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod config;
+pub mod customers;
 pub mod defence;
 pub mod emergency;
 pub mod hours;

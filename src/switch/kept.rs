@@ -137,7 +137,8 @@ impl Switch {
         let plan = &self.plan.acd;
         let call = self.calls.get(&call);
         let number = call.and_then(|call| call.caller_number()).map(str::to_owned);
-        let is_wanted = plan.queues.values().any(|queue| queue.last_agent_wait.is_some());
+        let is_wanted = plan.queues.values().any(|queue| queue.last_agent_wait.is_some())
+            || self.plan.customers.values().any(|customer| customer.history.is_some());
         let Some(number) = number.filter(|_| is_wanted) else { return };
         let met = Met { agent: agent.clone(), at };
         out.push(keep_met(&number, Some(&met)));

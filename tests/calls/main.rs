@@ -38,6 +38,7 @@ mod copies;
 mod credentials;
 mod crew;
 mod crowd;
+mod customers;
 mod defence;
 mod dnd;
 mod drain;

@@ -1,4 +1,5 @@
-//! Classes that do not exist or can never be called, and lists of callers for nobody.
+//! Classes that do not exist or can never be called, lists of callers for nobody, and classes of
+//! callers that nobody is of.
 
 use crate::config::Config;
 use crate::config::lint::targets::missing;
@@ -39,6 +40,21 @@ pub fn lint(config: &Config, findings: &mut Vec<Finding>) {
             let text = format!("there is no class `{class}`; {right}");
             let path = ["extensions", id.as_str(), "calls", &place.to_string()];
             findings.push(error(&path, text));
+        }
+    }
+    for (id, customer) in &config.customers {
+        let path = ["customers", id.as_str()];
+        if !customer.says_who() {
+            let text = format!(
+                "nobody is of class `{id}`; write `numbers = [\"+86*\"]` or `history = \"new\"`"
+            );
+            findings.push(error(&path, text));
+        }
+        for (key, levels) in [("skills", &customer.skills), ("prefer", &customer.prefer)] {
+            for (skill, level) in levels.iter().filter(|(_, level)| !(1..=10).contains(*level)) {
+                let text = format!("`{skill}` is at level {level}; write one from 1 to 10");
+                findings.push(error(&["customers", id.as_str(), key], text));
+            }
         }
     }
     for target in config.callers.keys() {
