@@ -176,7 +176,9 @@ impl Encoder {
             12_000..16_000 => Bandwidth::Mediumband,
             _ => Bandwidth::Wideband,
         };
-        let inner = ropus::Encoder::builder(rate, Channels::Mono, Application::Voip)
+        // `Audio` keeps what it is given; `Voip` moves low tones to please ears: what is heard is
+        // then 10 dB less like what was said, for the same bits and work.
+        let inner = ropus::Encoder::builder(rate, Channels::Mono, Application::Audio)
             .signal(Signal::Voice)
             .complexity(COMPLEXITY)
             .bitrate(Bitrate::Bits(bitrate))
@@ -233,10 +235,10 @@ const CONCEALED_MAX: usize = 320;
 /// The bytes of a packet that says nothing.
 const SILENT_BYTES: usize = 2;
 /// Bits a second for speech of 4 and of 8 kHz: RFC 7587 §3.1.1 has 8 to 12 and 16 to 20 kbit/s as
-/// where it begins to be good.
-const NARROW_BITRATE: u32 = 20_000;
-const WIDE_BITRATE: u32 = 32_000;
-/// How much the encoder tries, 0 to 10.
+/// where it begins to be good. With these a tone keeps its level within 0.2 dB.
+const NARROW_BITRATE: u32 = 24_000;
+const WIDE_BITRATE: u32 = 40_000;
+/// How much the encoder tries, 0 to 10; 6 would cost a quarter more, 8 half as much again.
 const COMPLEXITY: u8 = 5;
-/// The most bytes of a packet that is sent: 60 ms at four times the usual bits.
+/// The most bytes of a packet that is sent: 60 ms at three times the usual bits.
 pub const PAYLOAD_MAX: usize = 1000;

@@ -38,8 +38,13 @@ fn opus_passes_untouched_between_two() {
     assert_eq!(counts.received.mos, Some(432));
 }
 
-/// What each pair of codecs does to a tone of 1 kHz: its level, and all that is no tone. Opus is
-/// made for speech at these bits: -0.3 dB and -31 dB were measured.
+/// What each pair of codecs does to a tone: its level, and all that is no tone.
+///
+/// No Opus has the -60 dB of noise that linear samples have. The library of Xiph (1.3.1 by ffmpeg
+/// and opusdec, complexity 10, a tone of 1004 Hz at -10 dBm0 and 16 kHz) was found to have -40.0,
+/// -41.1, -44.2, -48.4 and -48.8 dB at 24, 32, 40, 64 and 256 kbit/s, of which the last is all it
+/// can do. Ours, by itself at complexity 5, has -46.5 dB at the 40 kbit/s that 16 kHz are given,
+/// and -32.2 at the 24 that 8 kHz are; behind G.711, whose noise it must carry too, -27.
 #[test]
 fn a_tone_goes_through_each_pair_with_opus() {
     for [here, there] in ALL.map(|other| [[Codec::Opus, other], [other, Codec::Opus]]).concat() {
@@ -48,8 +53,8 @@ fn a_tone_goes_through_each_pair_with_opus() {
 
         let heard = decoded(there, &line.hall.heard(1));
         let steady = &heard[heard.len() - 8000..];
-        let level = 20.0 * (amplitude(steady, 1000.0, 8000) / 8000.0).log10();
-        let noise = 10.0 * (1.0 - purity(steady, 1000.0, 8000)).max(1e-9).log10();
+        let level = 20.0 * (amplitude(steady, TONE, 8000) / 8000.0).log10();
+        let noise = 10.0 * (1.0 - purity(steady, TONE, 8000)).max(1e-9).log10();
         assert!(level.abs() < LEVEL_MAX, "{here:?} to {there:?}: {level} dB");
         assert!(noise < NOISE_MAX, "{here:?} to {there:?}: {noise} dB");
         assert!(heard.len() > 150 * 160 - 400, "{}", heard.len());
@@ -85,7 +90,7 @@ fn packets_are_as_long_as_the_phone_wants() {
             }
             let samples = decoded(there, &heard);
             assert_eq!(samples.len(), 8 * 1200);
-            assert!(purity(&samples[1600..], 1000.0, 8000) > 0.99);
+            assert!(purity(&samples[1600..], TONE, 8000) > 0.99);
         }
     }
 }
@@ -175,7 +180,7 @@ fn what_the_phone_wants_of_opus_is_honoured() {
 
     let any = sdp::Opus::default();
     let (bits, widest) = sent(any);
-    assert!((15_000..36_000).contains(&bits) && widest > 7, "{bits} bits a second, {widest}");
+    assert!((15_000..44_000).contains(&bits) && widest > 7, "{bits} bits a second, {widest}");
     let (_, widest) = sent(sdp::Opus { max_playback_rate: 8000, ..any });
     assert!(widest < 4, "{widest}");
     let (_, widest) = sent(sdp::Opus { max_playback_rate: 12_000, ..any });
@@ -217,7 +222,7 @@ fn a_leg_with_opus_is_recorded() {
         let samples = &line.hall.tapes[0].samples;
         let channel = |n| samples.iter().skip(n).step_by(2).copied().collect::<Vec<i16>>();
         assert_eq!(samples.len(), 2 * 16_000);
-        assert!(purity(&channel(0)[1600..15_000], 1000.0, 8000) > 0.99, "{codecs:?}");
+        assert!(purity(&channel(0)[1600..15_000], TONE, 8000) > 0.99, "{codecs:?}");
         assert!(purity(&channel(1)[1600..15_000], 600.0, 8000) > 0.99, "{codecs:?}");
     }
 }
@@ -314,7 +319,7 @@ fn malformed_packets_of_opus_are_counted() {
     assert_eq!(line.hall.counts(0).malformed, 5);
 }
 
-/// Phone 0 sings at 1000 Hz, phone 1 at 600 Hz.
+/// Phone 0 sings at `TONE`, phone 1 at 600 Hz.
 struct Line {
     hall: Hall,
     codecs: [Codec; 2],
@@ -323,7 +328,7 @@ struct Line {
 
 impl Line {
     fn new(codecs: [Codec; 2]) -> Self {
-        let voices = [1000.0, 600.0].map(|it| (Sine::new(it, 8000, 8000), Encoder::default()));
+        let voices = [TONE, 600.0].map(|it| (Sine::new(it, 8000, 8000), Encoder::default()));
         Self { hall: Hall::bridged(codecs), codecs, voices }
     }
 
@@ -363,5 +368,7 @@ impl Line {
 }
 
 /// In dB.
-const LEVEL_MAX: f64 = 0.4;
-const NOISE_MAX: f64 = -29.0;
+const LEVEL_MAX: f64 = 0.2;
+const NOISE_MAX: f64 = -27.0;
+/// In hertz; in no simple ratio to the sampling rates.
+const TONE: f64 = 1004.0;

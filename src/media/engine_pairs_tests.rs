@@ -19,6 +19,7 @@ use crate::audio::tone::{amplitude, peak};
 use crate::audio::{g722, opus::Wishes};
 use crate::media::codec::Pcm;
 use crate::media::control::{Ear, Party, Room, RoomId};
+use crate::rng::Rng;
 use crate::rtp::srtp::Suite;
 
 /// ITU-T O.133 uses it too: in no simple ratio to the sampling rates, so all levels are visited.
@@ -124,6 +125,42 @@ fn a_recording_is_as_loud_as_the_talk_and_aligned() {
                 let apart = (delays[0] - delays[1]).abs();
                 let apart_max = if path == Path::Room { 80.0 } else { 20.0 };
                 assert!(apart < apart_max, "{path:?} {near:?}/{far:?}: {apart:.1} ms apart");
+            }
+        }
+    }
+}
+
+/// G.711 is kept as G.711: what a phone said is in the file to the bit, whatever it was.
+#[test]
+fn a_recording_in_the_law_of_the_call_is_bit_exact() {
+    for (codec, encode) in [
+        (Codec::Pcma, g711::alaw_encode as fn(i16) -> u8),
+        (Codec::Pcmu, g711::ulaw_encode as fn(i16) -> u8),
+    ] {
+        for path in [Path::Bridge, Path::Secure] {
+            let mut rng = Rng::from_number(7);
+            let mut hall = hall_of(path, codec, codec);
+            hall.order(Command::Record { leg: leg(0), path: "a.wav".into() });
+            let mut said = [Vec::new(), Vec::new()];
+            for _ in 0..100 {
+                for (index, said) in said.iter_mut().enumerate() {
+                    // µ-law has two zeros, of which a file has one.
+                    let mut packet: Vec<u8> = (0..160).map(|_| rng.below(256) as u8).collect();
+                    packet.iter_mut().filter(|byte| **byte == 0x7f).for_each(|it| *it = 0xff);
+                    hall.speak_bytes(index, number_of(codec), &packet);
+                    said.extend(packet);
+                }
+                hall.pass(20);
+            }
+            hall.order(Command::StopRecording { leg: leg(0) });
+
+            for (channel, said) in channels(&hall.tapes[0].samples).iter().zip(&said) {
+                let kept: Vec<u8> = channel.iter().map(|sample| encode(*sample)).collect();
+                let from = kept.windows(160).position(|part| *part == said[320..480]);
+                let from = from.expect("the third packet is there");
+                let length = (kept.len() - from).min(said.len() - 320);
+                assert!(length > 90 * 160, "{path:?} {codec:?}: {length}");
+                assert!(kept[from..from + length] == said[320..320 + length], "{path:?} {codec:?}");
             }
         }
     }

@@ -7,6 +7,8 @@
 //!
 //! Found were 34 to 35 dB with G.711 on both sides (35 is the most that counts), 33 dB with G.722,
 //! and 32 and 27 dB from G.722 to G.711 and back, plain and encrypted alike; no segment lacking.
+//! Opus passes as the phone encodes it, 23 dB, and is encoded here with 22 dB of what comes from
+//! G.722, and 14 of what comes from G.711; decoded here it keeps 21.
 
 use std::path::Path;
 use std::time::Duration;
@@ -53,6 +55,7 @@ struct Likeness {
 #[test]
 fn speech_arrives_as_it_was_said() {
     let (ulaw, alaw, wide) = ("PCMU/8000/1", "PCMA/8000/1", "G722/16000/1");
+    let opus = "opus/48000/1";
     let pair = |near, far, ratio_min| Pair { near, far, ratio_min };
     let pairs = [
         pair((ulaw, ""), (ulaw, ""), 25.0),
@@ -61,6 +64,9 @@ fn speech_arrives_as_it_was_said() {
         pair((wide, ""), (wide, ""), 25.0),
         pair((wide, "srtp-mand"), (wide, "srtp-mand"), 25.0),
         pair((wide, "srtp-mand"), (ulaw, ""), 20.0),
+        pair((opus, ""), (opus, "srtp-mand"), 18.0),
+        pair((opus, "srtp-mand"), (alaw, ""), 11.0),
+        pair((wide, ""), (opus, "srtp-mand"), 17.0),
     ];
     let site = extensions([1001, 1002, SEALED]);
     let node = Daemon::start(&format!("{site}srtp = \"required\"\n"));

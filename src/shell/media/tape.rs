@@ -419,6 +419,61 @@ mod tests {
         assert!(matches!(Tape::take_up(&path, None), Err(TapeError::NoKeys)));
     }
 
+    /// A power cut: of the pages after the last that were made durable, any subset is on the disk,
+    /// in no order, and zeros stand for the others. All that was durable is read, nothing that was
+    /// not said is believed of an encrypted file, and both can be completed.
+    #[test]
+    fn a_power_cut_leaves_what_was_durable() {
+        const PAGE: usize = 4096;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        for keys in [None, Some(keys())] {
+            let _ = fs::remove_file(&path);
+            let mut tape = Tape::create(&path, Format::Pcm16, keys.as_ref()).unwrap();
+            let mut durable = (0, 0);
+            for block in 0..10 {
+                tape.append(&[1000 + block; 4800]).unwrap();
+                if block == 4 {
+                    durable = (tape.bytes as usize, tape.frames());
+                }
+            }
+            let whole = fs::read(&path).unwrap();
+            let after = (durable.0 / PAGE + 1)..=(whole.len() / PAGE);
+            for lacking in 0..1_u32 << after.clone().count().min(6) {
+                let mut left = whole.clone();
+                for (bit, page) in after.clone().enumerate().take(6) {
+                    if lacking >> bit & 1 == 1 {
+                        let end = whole.len().min((page + 1) * PAGE);
+                        left[page * PAGE..end].fill(0);
+                    }
+                }
+                fs::write(&path, &left).unwrap();
+
+                let mut tape = Tape::take_up(&path, keys.as_ref()).unwrap();
+                assert!(tape.frames() >= durable.1, "{lacking:b}: {} frames", tape.frames());
+                tape.seal().unwrap();
+
+                let keyring = keys.clone().map(Keyring::of).unwrap_or_default();
+                let archive = Archive { folder: folder.path().to_owned(), keyring };
+                let found = archive.inspect(&path).unwrap();
+                assert_eq!(found.damage, None, "{lacking:b}");
+                let mut heard = Vec::new();
+                let sink = |piece: Vec<u8>| {
+                    heard.extend(piece);
+                    true
+                };
+                archive.export(&path, &found, sink).unwrap();
+                let heard = Wav::parse(&heard).unwrap().channel(0);
+                let said = (1000..1010).flat_map(|sample| [sample; 2400]);
+                let is_silent = keys.is_none();
+                for (at, (heard, said)) in heard.into_iter().zip(said).enumerate() {
+                    let may_lack = is_silent && at as u64 >= durable.1 && heard == 0;
+                    assert!(heard == said || may_lack, "{lacking:b}: sample {at} is {heard}");
+                }
+            }
+        }
+    }
+
     /// A disk that refuses for a while: what it refused is written as it was, silence stands for
     /// what was lost, and every chunk is in its place.
     #[test]
