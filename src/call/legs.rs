@@ -5,6 +5,7 @@ use crate::call::audio::Audio;
 use crate::call::call::{Call, Output, Stage, cause_of};
 use crate::call::identity::{Manner, Shown};
 use crate::call::invite::Dial;
+use crate::call::leg::presses::Way;
 use crate::call::leg::{self, Leg};
 use crate::call::site::Site;
 use crate::call::transfer::Transfer;
@@ -222,7 +223,9 @@ impl Call {
                 _ => self.drive(now, site, leg, leg::Input::HangUp(None), out),
             },
             leg::Event::Digit(digit) => {
-                self.key(now, site, (leg, digit), out);
+                if self.is_new_key(now, leg, (Way::Info, digit)) {
+                    self.key(now, site, (leg, digit), out);
+                }
                 // A phone that has telephone-event may send both.
                 let has_events = self.legs.get(&leg).and_then(|leg| leg.audio().agreed());
                 if has_events.is_some_and(|agreed| agreed.digits.is_empty()) {
@@ -301,6 +304,12 @@ impl Call {
             Stage::Waiting(_) => self.agent_refused(now, site, leg, status, out),
             _ => {}
         }
+    }
+
+    /// Whether a key is not one that came by another way already.
+    pub(super) fn is_new_key(&mut self, now: Instant, leg: LegId, key: (Way, char)) -> bool {
+        let leg = self.legs.get_mut(&leg);
+        leg.is_none_or(|leg| leg.presses.is_new(now, key.0, key.1))
     }
 
     /// A key of one side: for us, or for the other side if the audio does not carry it there.

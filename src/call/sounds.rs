@@ -3,7 +3,7 @@
 use std::mem;
 
 use crate::call::call::{Call, Output, Stage};
-use crate::call::leg;
+use crate::call::leg::{self, presses::Way};
 use crate::call::site::Site;
 use crate::cdr::entry::{Blame, Fact, Gap, HungUpBy, Quality};
 use crate::id::LegId;
@@ -102,7 +102,9 @@ impl Call {
         (leg, key): (LegId, char),
         out: &mut Vec<Output>,
     ) {
-        self.key(now, site, (leg, key), out);
+        if self.is_new_key(now, leg, (Way::Audio, key)) {
+            self.key(now, site, (leg, key), out);
+        }
         if self.talks_with(leg).is_some_and(|other| self.hears_several(other)) {
             self.press_on_other(leg, key, out);
         }

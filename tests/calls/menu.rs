@@ -92,6 +92,31 @@ fn a_key_by_info_counts() {
     world.close();
 }
 
+/// A phone that sends each key as telephone-event and as INFO, whichever comes first: the menu that
+/// a key leads back to does not hear it again, until it is pressed again.
+#[test]
+fn a_key_that_comes_by_both_ways_counts_once() {
+    for info_first in [false, true] {
+        let mut world = World::new(&format!("{SITE}7 = \"menu:main\"\n"));
+        in_menu(&mut world);
+        for pressed in 1..=2 {
+            for way in 0..2 {
+                match (way == 0) == info_first {
+                    true => world.act("1001", |phone, now| {
+                        phone.in_dialog(now, Method::Info, "Signal=7\r\nDuration=160\r\n");
+                    }),
+                    false => world.press("1001", '7'),
+                }
+                world.run(Duration::from_millis(100));
+            }
+            let keys = world.facts().filter(|fact| matches!(fact, Fact::Key { digit: '7', .. }));
+            assert_eq!(keys.count(), pressed, "INFO first: {info_first}");
+        }
+        world.hang_up("1001");
+        world.close();
+    }
+}
+
 /// The phone that the menu leads to is busy: the caller, who was answered, is hung up.
 #[test]
 fn the_target_of_a_key_is_busy() {

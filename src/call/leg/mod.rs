@@ -13,6 +13,7 @@ mod invited;
 mod inviting;
 mod keys;
 mod modifying;
+pub mod presses;
 mod probing;
 mod referring;
 mod refreshing;
@@ -28,6 +29,7 @@ use crate::call::identity::Shown;
 use crate::call::invite;
 use crate::call::leg::invited::Invited;
 use crate::call::leg::inviting::Inviting;
+use crate::call::leg::presses::Presses;
 use crate::call::site::Site;
 use crate::cdr::entry::Quality;
 use crate::id::{AgentId, ExtensionId, LegId, TrunkId};
@@ -226,6 +228,8 @@ pub struct Leg {
     allows_update: bool,
     /// How it sounds, as its media thread last told.
     pub sound: Sound,
+    /// Its keys of late.
+    pub presses: Presses,
     /// Who is here, as others are shown.
     pub identity: Shown,
     /// Who is at the other side, as the peer is told.
@@ -268,6 +272,7 @@ impl Leg {
             direct: false,
             allows_update: allows_update(&invite).unwrap_or(false),
             sound: Sound::default(),
+            presses: Presses::default(),
             identity: Shown::default(),
             showing,
             sip_call_id: invite.call_id().to_owned(),
@@ -316,6 +321,7 @@ impl Leg {
             direct: dial.path.direct,
             allows_update: false,
             sound: Sound::default(),
+            presses: Presses::default(),
             identity: Shown::default(),
             showing: Showing::told(shows),
             sip_call_id,
