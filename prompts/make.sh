@@ -50,6 +50,14 @@ nobody           There is no agent on duty at the moment.
 try-later        Please try again later.
 position         You are number
 position-after   in the queue.
+callback-offer   You need not wait. To keep your place and be called back, press
+callback-number  We will call you back at
+callback-choose  If that is right, press one. For another number, press two.
+callback-type    Please enter the number to call, then press pound.
+callback-refused This number cannot be called.
+callback-set     We keep your place, and will call you back. Goodbye.
+callback-sorry   We cannot call you back at the moment. Please stay on the line.
+callback-confirm This is the call that you asked for. To be connected, press one.
 agent-id         Please enter your agent number, then press the pound key.
 agent-pin        Please enter your PIN, then press the pound key.
 agent-in         You are logged in.
@@ -122,6 +130,22 @@ try-later        qing3 shao1 hou4 zai4 shi4.
 # 您当前排在第 … 位。
 position         nin2 dang1 qian2 pai2 zai4 di4
 position-after   wei4.
+# 不想等候，我们可以保留您的位置并给您回电，请按 …
+callback-offer   bu4 xiang3 deng3 hou4, wo3 men5 ke3 yi3 bao3 liu2 nin2 de5 wei4 zhi4 bing4 gei3 nin2 hui2 dian4, qing3 an4
+# 我们将回拨 …
+callback-number  wo3 men5 jiang1 hui2 bo1
+# 确认请按一，更改号码请按二。
+callback-choose  que4 ren4 qing3 an4 yi1, geng1 gai3 hao4 ma3 qing3 an4 er4.
+# 请输入回电号码，按井号键结束。
+callback-type    qing3 shu1 ru4 hui2 dian4 hao4 ma3, an4 jing3 hao4 jian4 jie2 shu4.
+# 该号码不能回拨。
+callback-refused gai1 hao4 ma3 bu4 neng2 hui2 bo1.
+# 已为您保留排队位置，我们将给您回电，再见。
+callback-set     yi3 wei4 nin2 bao3 liu2 pai2 dui4 wei4 zhi4, wo3 men5 jiang1 gei3 nin2 hui2 dian4, zai4 jian4.
+# 暂时无法回电，请继续等候。
+callback-sorry   zan4 shi2 wu2 fa3 hui2 dian4, qing3 ji4 xu4 deng3 hou4.
+# 这是您要求的回电，接通请按一。
+callback-confirm zhe4 shi4 nin2 yao1 qiu2 de5 hui2 dian4, jie1 tong1 qing3 an4 yi1.
 # 请输入工号，按井号键结束。
 agent-id         qing3 shu1 ru4 gong1 hao4, an4 jing3 hao4 jian4 jie2 shu4.
 # 请输入密码，按井号键结束。

@@ -25,9 +25,9 @@ use strowger::shell::media::archive::Archive;
 use strowger::shell::media::keyring::Keyring;
 use strowger::shell::media::tape::Tape;
 use strowger::switch::request::{
-    AgentChange, AgentView, CallView, CallerView, ConferenceView, ContactView, MemberView,
-    NodeStatus, PhoneView, QueueView, Refusal, Reload, Reply, Request, RestingView, ServerView,
-    Stage, Supervise, TrunkView,
+    AgentChange, AgentView, CallView, CallbackState, CallbackView, CallerView, ConferenceView,
+    ContactView, MemberView, NodeStatus, PhoneView, QueueView, Refusal, Reload, Reply, Request,
+    RestingView, ServerView, Stage, Supervise, TrunkView,
 };
 use strowger::time::{Duration, Wall};
 use tokio::runtime::Runtime;
@@ -105,6 +105,18 @@ fn who_waits_in_a_queue_is_listed() {
     assert_eq!(site.says(&["queues", "sales", "--json"]).lines().count(), 1);
     let refused = site.run(&["queues", "sails"]);
     assert_eq!(text(&refused.stderr), "strowger: there is no queue sails\n");
+}
+
+#[test]
+fn who_is_to_be_called_back_is_listed() {
+    let site = Site::start();
+
+    let table = site.says(&["callbacks"]);
+    assert!(table.contains("0000000000000007  sales  013800138000  Li    waiting  2"), "{table}");
+    assert_eq!(site.says(&["callbacks", "sales", "--json"]).lines().count(), 1);
+    let refused = site.run(&["call", "cancel-callback", "0000000000000007"]);
+    let told = "strowger: nobody is to be called back who asked for it in call 0000000000000007\n";
+    assert_eq!(text(&refused.stderr), told);
 }
 
 #[test]
@@ -577,6 +589,10 @@ fn played(asked: Asked) -> bool {
                 Request::Agent(_) => Reply::Agent(agent(AgentState::Available, None)),
                 Request::Agents => Reply::Agents(vec![agent(AgentState::Available, None)]),
                 Request::Look(_) => Reply::Seen(Vec::new()),
+                Request::Callbacks { .. } => Reply::Callbacks(vec![callback()]),
+                Request::CancelCallback { call, .. } => {
+                    Reply::Refused(Refusal::UnknownCallback(call))
+                }
                 Request::Callers { queue, .. } if queue.as_str() == "sales" => {
                     Reply::Callers(vec![caller()], 1)
                 }
@@ -639,6 +655,20 @@ fn agent(state: AgentState, reason: Option<String>) -> AgentView {
     }
 }
 
+fn callback() -> CallbackView {
+    CallbackView {
+        asked_in: CallId::from_u64(7),
+        queue: "sales".into(),
+        number: "013800138000".to_owned(),
+        name: Some("Li".to_owned()),
+        came: Wall::from_micros(0),
+        until: Wall::from_micros(3_600_000_000),
+        attempts: 1,
+        state: CallbackState::Waiting,
+        position: Some(2),
+    }
+}
+
 fn caller() -> CallerView {
     CallerView {
         call: CallId::from_u64(1),
@@ -692,6 +722,7 @@ fn queue() -> QueueView {
         number: Some("600".to_owned()),
         strategy: "most-idle".to_owned(),
         waiting: 2,
+        callbacks: 0,
         longest_wait: Duration::from_secs(75),
         agents_logged_in: 3,
         agents_available: 0,

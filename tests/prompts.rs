@@ -69,7 +69,7 @@ fn no_prompt_sounds_like_a_key() {
 }
 
 /// The names that menus, queues and feature codes use, in each locale.
-const NAMES: [&str; 28] = [
+const NAMES: [&str; 36] = [
     "agent-available",
     "agent-away",
     "agent-break-later",
@@ -81,6 +81,14 @@ const NAMES: [&str; 28] = [
     "agent-pin",
     "agent-reason",
     "busy",
+    "callback-choose",
+    "callback-confirm",
+    "callback-number",
+    "callback-offer",
+    "callback-refused",
+    "callback-set",
+    "callback-sorry",
+    "callback-type",
     "closed",
     "echo",
     "forward-number",

@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use super::callback::Callback;
 use super::event::Outcome;
 pub use super::rules::{After, Follows, LastBreak};
 use crate::id::{AgentId, ExtensionId, PromptId, QueueId, SkillId, Target};
@@ -193,6 +194,8 @@ pub struct Queue {
     /// Where a caller who waits goes by pressing a key of his phone: `0` to `9`, `"*"`, `"#"`.
     /// Default: no key does anything.
     pub keys: BTreeMap<String, Target>,
+    /// How callers are called back in place of waiting. Default: they are not.
+    pub callback: Option<Callback>,
     /// Where a caller goes who finds `callers_max` waiting. Default: `486 Busy Here`.
     pub on_full: Option<Target>,
     /// Where a caller goes after `max_wait`. Default: he is hung up.
@@ -553,6 +556,9 @@ impl Config {
             let what = format!("`{key}` is no key of a phone; write one of 0 to 9, \"*\" or \"#\"");
             faults.push(fault(&["queues", id, "keys", key], what));
         }
+        if let Some(callback) = &queue.callback {
+            callback.faults(&["queues", id, "callback"], &queue.keys, faults);
+        }
         positive(&["queues", id, "owner_wait"], queue.owner_wait, faults);
         positive(&["queues", id, "last_agent_wait"], queue.last_agent_wait, faults);
         positive(&["queues", id, "ring_timeout"], queue.ring_timeout, faults);
@@ -655,7 +661,7 @@ impl Config {
     }
 }
 
-fn fault(key: &[&str], what: String) -> Fault {
+pub(super) fn fault(key: &[&str], what: String) -> Fault {
     Fault { key: key.iter().map(|&part| part.to_owned()).collect(), what }
 }
 
@@ -675,7 +681,7 @@ fn no_agent(id: &AgentId) -> String {
     format!("there is no agent `{id}`; add `[agents.{id}]` or leave him out")
 }
 
-fn positive(key: &[&str], wait: Option<Duration>, faults: &mut Vec<Fault>) {
+pub(super) fn positive(key: &[&str], wait: Option<Duration>, faults: &mut Vec<Fault>) {
     if wait == Some(Duration::ZERO) {
         faults.push(fault(key, "must be longer than nothing, such as \"20s\"".to_owned()));
     }

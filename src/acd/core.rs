@@ -75,6 +75,9 @@ pub struct Ask {
     /// Since when he has waited in this queue, if he comes back to it: `max_wait` and widening go
     /// on from there.
     pub here_since: Option<Instant>,
+    /// Who waits for a call of ours, and whom an agent's phone rings for only when he is there:
+    /// how long the agent is held at the most. He waits as long as it takes, whoever is there.
+    pub called_first: Option<Duration>,
 }
 
 impl Default for Acd {
@@ -162,10 +165,12 @@ impl Acd {
         let roster = self.roster.load_full();
         let number = roster.queue_number(queue).ok_or(Refusal::Empty)?;
         let served = &roster.queues[number as usize];
-        if self.is_deserted(served, &served.empty_join) {
+        let is_called_first = ask.called_first.is_some();
+        if !is_called_first && self.is_deserted(served, &served.empty_join) {
             return Err(Refusal::Empty);
         }
-        if !served.line.admit(served.callers_max) {
+        let most = if is_called_first { u32::MAX } else { served.callers_max };
+        if !served.line.admit(most) {
             return Err(Refusal::Full);
         }
         let Some(slot) = self.callers.reserve() else {
@@ -195,6 +200,7 @@ impl Acd {
         let mut step = Step::new(self, now, out);
         let served = &current.queues[number as usize];
         let deserted = self.is_deserted(served, &served.empty_join);
+        let deserted = deserted && (!is_called_first || !served.present);
         if deserted && step.close(&caller, |_| true) {
             step.finish();
             return Err(Refusal::Empty);
@@ -221,6 +227,9 @@ impl Acd {
         let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
         let favourite = ask.favourite.and_then(|it| self.favourite_of(roster, served, it));
         let (favourite, wait) = favourite.unwrap_or((NOBODY, Duration::ZERO));
+        let hold = ask.called_first;
+        let until = hold.map_or(entered + served.max_wait, |_| Instant::NEVER);
+        let hold_us = hold.map_or(0, |hold| hold.as_micros() as u64);
         Arc::new(Caller {
             call,
             queue,
@@ -230,7 +239,7 @@ impl Acd {
             stand: Place::new(ask.entered, ask.priority_credit, ticket).stand(),
             slot,
             word: CallWord::new(),
-            cap: AtomicU32::new(served.rings_at_once()),
+            cap: AtomicU32::new(if hold.is_some() { 1 } else { served.rings_at_once() }),
             ring_next: served.ring_next,
             favourite: AtomicU32::new(favourite),
             favourite_until: entered + wait,
@@ -238,7 +247,8 @@ impl Acd {
             offered: served.strategy.rings_many().then(|| Bits::new(AGENTS_MAX)),
             tried: std::sync::OnceLock::new(),
             entered,
-            until: entered + served.max_wait,
+            until: AtomicU64::new(until.as_micros()),
+            hold_us: AtomicU64::new(hold_us),
             skills: ask.skills,
             prefer: ask.prefer,
             needs: ArcSwapOption::empty(),
@@ -387,7 +397,7 @@ impl Acd {
         // Acquire: pairs with the store in `Caller::rung_at`.
         let more = Instant::from_micros(caller.more_at.load(Ordering::Acquire));
         let favoured = caller.favourite().map_or(Instant::NEVER, |_| caller.favourite_until);
-        let due = widened.min(caller.until).min(more).min(favoured);
+        let due = widened.min(caller.until()).min(more).min(favoured);
         let due = if caller.is_overdue() { Instant::NEVER } else { due };
         // AcqRel: pairs with the swap in `forget`.
         let before = caller.due.swap(due.as_micros(), Ordering::AcqRel);
@@ -437,6 +447,9 @@ impl Step<'_> {
         let roster = self.acd.roster.load_full();
         let follows = roster.queues[caller.queue as usize].follows(cause);
         let pause = follows.pause(roster.settings.refusal_pause);
+        // Whose phone was silent has missed nothing.
+        let usual = caller.is_called_first().then_some(roster.settings.refusal_pause);
+        let pause = usual.or(pause);
         loop {
             let word = self.seat(agent).word.load();
             if !matching::rings_for(self, word, caller) {
@@ -578,7 +591,7 @@ impl Step<'_> {
         if self.now.as_micros() < caller.due.load(Ordering::Acquire) {
             return;
         }
-        if self.now >= caller.until {
+        if self.now >= caller.until() {
             self.expire(caller);
             return;
         }

@@ -19,7 +19,8 @@ pub enum Output {
         from: State,
         to: State,
         /// Why away, such as `lunch`; `no-answer`, `rejected`, `busy` or `unreachable` if he did
-        /// not take a call.
+        /// not take a call. Of who rings, `callback` if his phone is silent until a
+        /// customer is there.
         reason: Option<String>,
         /// Where he sits.
         extension: Option<ExtensionId>,

@@ -129,8 +129,10 @@ pub struct Caller {
     pub tried: OnceLock<Bits>,
     /// When he came into this queue.
     pub entered: Instant,
-    /// When his patience is taken to be over.
-    pub until: Instant,
+    /// When his patience is taken to be over, in microseconds.
+    pub until: AtomicU64,
+    /// How long an agent is held for him before his phone rings, in microseconds.
+    pub hold_us: AtomicU64,
     /// What he asked for; empty if nothing in particular.
     pub skills: BTreeMap<SkillId, u8>,
     pub prefer: BTreeMap<SkillId, u8>,
@@ -173,6 +175,11 @@ impl Caller {
         (agent != NOBODY).then_some(agent)
     }
 
+    /// When his patience is taken to be over.
+    pub fn until(&self) -> Instant {
+        Instant::from_micros(self.until.load(Ordering::Acquire)) // pairs with `Acd::confirmed`
+    }
+
     /// How many phones may ring for him at once.
     pub fn cap(&self) -> u32 {
         self.cap.load(Ordering::Acquire) // pairs with the change in `more_rings`
@@ -194,7 +201,7 @@ impl Caller {
 
     /// A phone begins to ring: one more may after a while. Whether the caller is due for that.
     pub fn rung_at(&self, now: Instant) -> bool {
-        let Some(next) = self.ring_next else { return false };
+        let Some(next) = self.ring_next.filter(|_| !self.is_called_first()) else { return false };
         self.more_at.store((now + next).as_micros(), Ordering::Release); // pairs with `more_rings`
         true
     }

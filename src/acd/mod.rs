@@ -15,6 +15,7 @@
 //! seat      what is known of an agent              core      callers come, are answered, leave
 //! choice    which of the free agents is rung       people    agents log in, go away, come back
 //! breaks    the last one's break        rules     what the configuration says of it, and of misses
+//! callback  who is called before an agent's phone rings
 //! snapshot  for wallboards              survey    why an agent was chosen, or nobody was
 //! ```
 //!
@@ -28,6 +29,7 @@
 //! Outputs belong to the order of the call that returned them. A thread other than the Switch hands
 //! them to it; an `Offer` that was overtaken on the way is seen by `Acd::is_offered`.
 
+pub mod callback;
 pub mod config;
 
 mod breaks;
@@ -51,6 +53,8 @@ mod word;
 
 #[cfg(test)]
 mod breaks_tests;
+#[cfg(test)]
+mod callback_tests;
 #[cfg(test)]
 mod distribution_tests;
 #[cfg(test)]

@@ -375,6 +375,9 @@ impl Step<'_> {
         }
         for entry in queue.line.callers.iter() {
             let caller = Arc::clone(entry.value());
+            if caller.is_called_first() && queue.present {
+                continue;
+            }
             if self.close(&caller, |_| true) {
                 self.out.push(Output::Emptied { call: caller.call, queue: queue.id.clone() });
             }

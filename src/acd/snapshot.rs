@@ -19,7 +19,8 @@ pub struct AgentSnapshot {
     pub agent: AgentId,
     pub name: String,
     pub state: State,
-    /// Why away, or why he goes away after the call.
+    /// Why away, or why he goes away after the call; `callback` if he is held for a customer who is
+    /// being called.
     pub reason: Option<String>,
     /// Where he sits.
     pub extension: Option<ExtensionId>,
@@ -210,10 +211,9 @@ impl Acd {
             agent: agent.id.clone(),
             name: agent.name.clone(),
             state: phase.into(),
-            reason: if phase == Phase::Away || word.has(BREAK | WISH) {
-                seat.reason()
-            } else {
-                None
+            reason: match self.reason_of(number, phase.into()) {
+                None if word.has(BREAK | WISH) => seat.reason(),
+                reason => reason,
             },
             extension: seat.extension().filter(|_| phase != Phase::LoggedOut),
             since: seat.since.at(),

@@ -129,7 +129,7 @@ impl<'a> Step<'a> {
             agent: self.acd.roster.load().agents[agent as usize].id.clone(),
             from,
             to,
-            reason: if to == State::Away { seat.reason() } else { None },
+            reason: self.acd.reason_of(agent, to),
             extension: seat.extension(),
         });
     }
@@ -248,7 +248,7 @@ impl Floor for Step<'_> {
         if caller.rung_at(self.now) {
             self.acd.schedule(self.now, caller);
         }
-        let expires = self.now + queue.ring_timeout;
+        let expires = self.now + queue.ring_timeout + caller.hold();
         self.arm(agent, word, expires);
         self.seat(agent).since.set(self.now);
         self.announce(agent, State::Available, State::Ringing);

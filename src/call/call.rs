@@ -10,7 +10,9 @@ use std::mem;
 use std::sync::Arc;
 
 use crate::acd;
+use crate::call::asking::Wanted;
 use crate::call::audio::Audio;
+use crate::call::called_back::CalledBack;
 use crate::call::caller::{Caller, Origin};
 use crate::call::camping::Camping;
 use crate::call::codes::Dialogue;
@@ -33,7 +35,7 @@ use crate::call::trunk::legs::prepare;
 use crate::cdr::decision::{RULES_MAX, RulePassed, RulesPassed};
 use crate::cdr::entry::{Entry, Fact, HungUpBy};
 use crate::id::{CallId, ConferenceId, ExtensionId, LegId, PromptId, SkillId, Target};
-use crate::ivr::collect::Input as CodeInput;
+use crate::ivr::collect::{Collect, Input as CodeInput};
 use crate::ivr::machine::{Input as MenuInput, Session as Menu};
 use crate::media::control::{Command, Event, Playback, Sound};
 use crate::route::rules::{Call as Dialled, Dest};
@@ -52,6 +54,8 @@ pub enum Input {
     Acd(acd::Output),
     /// The node stops, or a limit is reached; says which.
     HangUp(&'static str),
+    /// Whether he is called back who asked for it: that is durable, or there is nothing of it.
+    Promised(bool),
     /// Something in the dialog of a leg.
     Leg(LegId, leg::Input),
     Media(Event),
@@ -68,6 +72,8 @@ pub enum Output {
         flow: Flow,
         request: Request,
     },
+    /// The caller asks to be called back; answered by `Input::Promised`.
+    CallBack(Box<Wanted>),
     Cancel {
         client: ClientId,
         reason: Option<&'static str>,
@@ -128,6 +134,8 @@ pub struct Invited {
 pub enum Stage {
     /// Waits for the talk of an agent whom he wants to supervise.
     Camping(Camping),
+    /// Was called back, and is asked whether he is there.
+    Confirming(Collect),
     /// Talks with many.
     Conference(ConferenceId),
     /// Hears himself.
@@ -183,6 +191,8 @@ pub struct Call {
     pub(super) priority: Duration,
     /// Since when he has waited for an agent, in whatever queue; none before, and once he had one.
     pub(super) waits_since: Option<Instant>,
+    /// Whom it is made for, if somebody asked to be called back.
+    pub(super) called_back: Option<CalledBack>,
     /// Somebody is on his way to where a phone has sent him.
     pub(super) transfer: Option<Transfer>,
     /// How often that has happened.
@@ -300,6 +310,7 @@ impl Call {
             prefer: BTreeMap::new(),
             priority: Duration::ZERO,
             waits_since: None,
+            called_back: None,
             transfer: None,
             transfers: 0,
             diverted: Vec::new(),
@@ -330,7 +341,7 @@ impl Call {
     pub(super) fn set_up(&self, now: Instant, sip_call_id: String, out: &mut Vec<Output>) {
         let caller = &self.caller;
         let fact = Fact::Setup {
-            direction: caller.direction(),
+            direction: self.direction(),
             from: caller.sent.clone(),
             e164: caller.e164.clone(),
             name: caller.name.clone(),
@@ -424,6 +435,7 @@ impl Call {
             }
             Input::Leg(leg, input) => self.drive(now, site, leg, input, out),
             Input::Media(event) => self.media(now, site, event, out),
+            Input::Promised(promised) => self.promised(now, site, promised, out),
             Input::Tick => self.tick(now, site, out),
             Input::Unjoined(status) => self.unjoined(now, site, status, out),
         }
@@ -435,6 +447,7 @@ impl Call {
     pub fn next_tick(&self) -> Option<Instant> {
         let stage = match &self.stage {
             Stage::Camping(camping) => Some(camping.next_tick()),
+            Stage::Confirming(collect) => collect.next_tick(),
             Stage::Dialling(dialogue) => dialogue.next_tick(),
             Stage::Ending(ending) => ending.next_tick(self.is_recording()),
             Stage::Menu(machine) => machine.next_tick(),
@@ -626,6 +639,7 @@ impl Call {
         }
         match &self.stage {
             Stage::Camping(_) => self.camping_tick(now, out),
+            Stage::Confirming(_) => self.confirming_input(now, site, CodeInput::Tick, out),
             Stage::Dialling(_) => self.code_input(now, site, CodeInput::Tick, out),
             Stage::Ending(_) => self.settle(now, site, out),
             Stage::Menu(_) => self.menu_input(now, site, MenuInput::Tick, out),

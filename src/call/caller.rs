@@ -1,5 +1,7 @@
 //! Who calls: an extension of the site, or somebody outside over a trunk.
 
+use serde::{Deserialize, Serialize};
+
 use crate::call::identity::Shown;
 use crate::cdr::entry::Direction;
 use crate::id::{ExtensionId, TrunkId};
@@ -27,7 +29,7 @@ pub struct Caller {
 }
 
 /// Where a call comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Origin {
     Extension(ExtensionId),
     Trunk(TrunkId),

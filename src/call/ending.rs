@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use crate::call::asking::Asking;
 use crate::call::call::{Call, MEDIA_WAIT_MAX, Output, SEALING_WAIT_MAX, Stage};
 use crate::call::leg;
 use crate::call::site::Site;
@@ -60,6 +61,7 @@ impl Call {
             recorded: false,
         });
         self.leave_stage(now, site, stage, by, out);
+        self.leave_unconfirmed(now, site, out);
         self.transfer_abandoned(now, site, out);
         let recorded: Vec<LegId> = self.open_recordings.keys().copied().collect();
         for leg in recorded {
@@ -113,6 +115,7 @@ impl Call {
             Stage::Talking(talking) => self.end_talk(now, site, &talking, out),
             Stage::Waiting(waiting) => {
                 let queue = waiting.queue.clone();
+                let promised = matches!(waiting.asking, Some(Asking::Promising));
                 for leg in waiting.rung() {
                     self.fact(now, out, Fact::OfferEnded { leg, outcome });
                 }
@@ -122,11 +125,14 @@ impl Call {
                     }
                     None => site.acd.leave(now, self.acd_id, site.decided),
                 }
-                self.keep_place(now, site, &waiting);
-                let why = QueueLeft::Abandoned;
+                if !promised {
+                    self.keep_place(now, site, &waiting);
+                }
+                let why = if promised { QueueLeft::Callback } else { QueueLeft::Abandoned };
                 self.fact(now, out, Fact::QueueLeft { queue, why });
             }
             Stage::Camping(_)
+            | Stage::Confirming(_)
             | Stage::Echo
             | Stage::Ending(_)
             | Stage::Listening { .. }

@@ -354,6 +354,9 @@ impl Call {
         match &mut self.stage {
             Stage::Conference(_) => self.conference_key(now, site, digit, out),
             Stage::Menu(_) => self.menu_input(now, site, MenuInput::Digit(digit), out),
+            Stage::Confirming(_) => {
+                self.confirming_input(now, site, CodeInput::Digit(digit), out);
+            }
             Stage::Dialling(_) => self.code_input(now, site, CodeInput::Digit(digit), out),
             Stage::Waiting(_) => self.waiting_key(now, site, digit, out),
             _ => {}

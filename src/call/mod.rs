@@ -2,9 +2,11 @@
 //!
 //! A `Call` owns its legs and the stage that its caller is in; each stage is a file of its own.
 
+mod asking;
 mod audio;
 #[expect(clippy::module_inception, reason = "the trade's word for the machine and for its folder")]
 mod call;
+mod called_back;
 mod caller;
 mod camping;
 mod codes;
@@ -35,7 +37,9 @@ mod talking;
 mod transfer;
 pub mod trunk;
 
+pub use asking::{Wanted, Way};
 pub use call::{Call, Input, Invited, Output, Stage};
+pub use called_back::Attempt;
 pub use caller::{Caller, Origin};
 pub use control::{Order, OrderError, Ordered};
 pub use guesses::Guesser;

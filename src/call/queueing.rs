@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::acd::config::{Queue, Srtp};
 use crate::acd::{self, Ask, Favourite, Outcome, Withdrawn};
+use crate::call::asking::Asking;
 use crate::call::call::{Call, Output, Stage};
 use crate::call::leg;
 use crate::call::ringing::outcome_of;
@@ -11,6 +12,7 @@ use crate::call::site::Site;
 use crate::call::talking::Talking;
 use crate::cdr::entry::{Fact, HungUpBy, OfferOutcome, OrderKind, QueueLeft};
 use crate::id::{AgentId, ExtensionId, LegId, PromptId, QueueId, Target};
+use crate::ivr::collect::Input as CodeInput;
 use crate::ivr::speech;
 use crate::media::control::Sound;
 use crate::time::{Duration, Instant};
@@ -20,14 +22,18 @@ use crate::time::{Duration, Instant};
 pub struct Waiting {
     pub queue: QueueId,
     /// Since when he has waited here.
-    entered: Instant,
+    pub(super) entered: Instant,
     /// Since when he has waited, also in other queues: his seniority.
     pub since: Instant,
     /// The agents whose phones ring, with the legs of those phones.
     offers: BTreeMap<AgentId, Offer>,
     /// The agent who has answered while the caller still hears the greeting.
     pub winner: Option<Winner>,
-    hears: Hears,
+    pub(super) hears: Hears,
+    /// He asks to be called back.
+    pub(super) asking: Option<Asking>,
+    /// When he is offered to be called back.
+    pub(super) offer_at: Option<Instant>,
     announce_at: Option<Instant>,
     announce_every: Option<Duration>,
 }
@@ -48,19 +54,41 @@ pub struct Winner {
 
 /// What the caller hears at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Hears {
+pub(super) enum Hears {
     /// The greeting; `finish` if nothing may cut it.
     Greeting {
         finish: bool,
     },
+    Music,
+    /// That he can, or cannot, be called back.
+    Notice,
     /// His place in the line.
     Position,
-    Music,
+    /// Something that he answers by keys.
+    Question,
 }
 
 impl Waiting {
+    /// One who hears music, and is told nothing.
+    pub(super) fn with_music(now: Instant, queue: QueueId, since: Instant) -> Self {
+        Self {
+            queue,
+            entered: now,
+            since,
+            offers: BTreeMap::new(),
+            winner: None,
+            hears: Hears::Music,
+            asking: None,
+            offer_at: None,
+            announce_at: None,
+            announce_every: None,
+        }
+    }
+
     pub fn next_tick(&self) -> Option<Instant> {
-        self.announce_at.filter(|_| self.winner.is_none())
+        let asking = self.asking.as_ref().and_then(Asking::next_tick);
+        let due = [self.announce_at, self.offer_at, asking].into_iter().flatten().min();
+        due.filter(|_| self.winner.is_none())
     }
 
     /// The legs that ring.
@@ -128,15 +156,13 @@ impl Call {
             None => Hears::Music,
         };
         let every = config.announce.position.then_some(config.announce.every);
+        let offer_after = config.callback.as_ref().and_then(|callback| callback.offer_after);
         self.stage = Stage::Waiting(Box::new(Waiting {
-            queue,
-            entered: now,
-            since,
-            offers: BTreeMap::new(),
-            winner: None,
             hears,
+            offer_at: offer_after.map(|after| now + after),
             announce_at: every.map(|every| now + every),
             announce_every: every,
+            ..Waiting::with_music(now, queue, since)
         }));
         match &config.greeting {
             Some(greeting) => {
@@ -159,8 +185,14 @@ impl Call {
             | acd::Output::BreakHeld { .. }
             | acd::Output::Decided { .. }
             | acd::Output::Widened { .. } => {}
+            acd::Output::Emptied { .. } if self.holds_agents() => {
+                self.queue_is_gone(now, site, out);
+            }
             acd::Output::Emptied { queue, .. } => {
                 self.leave_queue(now, site, &queue, QueueLeft::Empty, out);
+            }
+            acd::Output::Offer { agent, extension, .. } if self.holds_agents() => {
+                self.hold_agent(agent, extension);
             }
             acd::Output::Offer { agent, extension, .. } => {
                 self.offer(now, site, agent, extension, out);
@@ -168,12 +200,13 @@ impl Call {
             acd::Output::TimedOut { queue, .. } => {
                 self.leave_queue(now, site, &queue, QueueLeft::TimedOut, out);
             }
+            acd::Output::Withdraw { agent, .. } if self.holds_agents() => self.free_agent(&agent),
             acd::Output::Withdraw { agent, why, .. } => self.withdraw(now, site, &agent, why, out),
         }
     }
 
     /// Rings every phone of an agent.
-    fn offer(
+    pub(super) fn offer(
         &mut self,
         now: Instant,
         site: &mut Site<'_>,
@@ -437,6 +470,14 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         let Stage::Waiting(waiting) = &self.stage else { return };
+        if waiting.asking.is_some() {
+            return self.asking_input(now, site, CodeInput::Digit(digit), out);
+        }
+        let callback = self.callback_config().filter(|_| self.called_back.is_none());
+        let is_free = waiting.winner.is_none() && waiting.hears != Hears::Greeting { finish: true };
+        if callback.is_some_and(|callback| callback.key.starts_with(digit)) && is_free {
+            return self.ask_for_callback(now, site, out);
+        }
         let (plan, queue) = (self.plan.clone(), waiting.queue.clone());
         let config = plan.acd.queues.get(&queue);
         let target = config.and_then(|queue| queue.keys.get(digit.encode_utf8(&mut [0; 4])));
@@ -478,15 +519,18 @@ impl Call {
         out: &mut Vec<Output>,
     ) {
         let Stage::Waiting(waiting) = &mut self.stage else { return };
-        waiting.hears = Hears::Music;
         if waiting.winner.is_some() {
             self.connect_agent(now, site, out);
             return;
         }
+        if waiting.asking.is_some() {
+            return self.asking_input(now, site, CodeInput::Ended, out);
+        }
+        waiting.hears = Hears::Music;
         self.play_music(out);
     }
 
-    fn play_music(&mut self, out: &mut Vec<Output>) {
+    pub(super) fn play_music(&mut self, out: &mut Vec<Output>) {
         let Stage::Waiting(waiting) = &self.stage else { return };
         let music = self.music_of(&waiting.queue);
         self.play(self.party, vec![Sound::Prompt(music)], true, out);
@@ -499,6 +543,8 @@ impl Call {
         site: &mut Site<'_>,
         out: &mut Vec<Output>,
     ) {
+        self.asking_input(now, site, CodeInput::Tick, out);
+        self.offer_callback(now, out);
         let Stage::Waiting(waiting) = &mut self.stage else { return };
         let (Some(at), Some(every)) = (waiting.announce_at, waiting.announce_every) else { return };
         if now < at || waiting.winner.is_some() {

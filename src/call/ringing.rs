@@ -98,6 +98,9 @@ impl Call {
         }
         match self.summons.take() {
             Some(summons) => self.summoned(now, site, (leg, summons), out),
+            None if self.is_called_back() && self.answered.is_none() => {
+                self.customer_answered(now, site, leg, out)
+            }
             None => self.talk(now, site, leg, out),
         }
     }

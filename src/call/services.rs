@@ -209,6 +209,7 @@ impl Call {
         let number = services.and_then(|mut services| services.number(kind)?.take());
         let is_recall = self.transfer.as_ref().is_some_and(|transfer| transfer.is_recall());
         let is_free = !is_recall && self.summons.is_none() && !self.means(extension);
+        let is_free = is_free && self.customer_wait().is_none();
         match number.filter(|_| is_free) {
             Some(number) => self.forward(now, site, (extension, kind), &number, out),
             None => {
@@ -230,7 +231,8 @@ impl Call {
     ) {
         let owner = self.legs.get(&leg).and_then(|leg| leg.extension.clone());
         // A queue's call stays in its queue, and who is to call himself is not called elsewhere.
-        let owner = owner.filter(|_| self.summons.is_none());
+        let is_free = self.summons.is_none() && self.customer_wait().is_none();
+        let owner = owner.filter(|_| is_free);
         let (Stage::Ringing(ringing), Some(owner)) = (&mut self.stage, owner) else {
             self.refused(now, site, leg, status, out);
             return;

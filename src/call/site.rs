@@ -15,7 +15,7 @@ use crate::call::known::Known;
 use crate::call::park::Lot;
 use crate::call::services::Book;
 use crate::call::trunk::{Lines, Trunk};
-use crate::id::{AgentId, ConferenceId, CustomerId, ExtensionId, TrunkId};
+use crate::id::{AgentId, ConferenceId, CustomerId, ExtensionId, HoursId, TrunkId};
 use crate::ivr::config::{Config as IvrConfig, Menus};
 use crate::ivr::speech::Locale;
 use crate::media::control::Port;
@@ -25,6 +25,7 @@ use crate::route::config::{Codes, Extension};
 use crate::route::customers::Customer;
 use crate::route::defence::Config as Defence;
 use crate::route::emergency::Emergency;
+use crate::route::hours::Calendar;
 use crate::route::rules::Routes;
 use crate::sdp::{Codec, Security, Suite};
 use crate::sip::dialog::session_timer::Limits;
@@ -41,6 +42,8 @@ pub struct Plan {
     /// Counts the configurations since the start, from 1.
     pub version: u64,
     pub access: Access,
+    /// The hours within which callers are called back.
+    pub callback_hours: BTreeMap<HoursId, Calendar>,
     pub acd: acd::Config,
     pub calls: Config,
     /// Calls at once; a further one gets 503.

@@ -115,6 +115,7 @@ impl Call {
         match &self.stage {
             Stage::Menu(_) => self.menu_input(now, site, MenuInput::Ended, out),
             Stage::Dialling(_) => self.code_input(now, site, CodeInput::Ended, out),
+            Stage::Confirming(_) => self.confirming_input(now, site, CodeInput::Ended, out),
             Stage::Waiting(_) => self.waiting_played(now, site, out),
             Stage::Listening { reason, .. } => {
                 let why = (200, 16, *reason);
@@ -149,6 +150,11 @@ impl Call {
             self.hears = Some(playback.clone());
         }
         self.order(Command::Play { leg, playback }, out);
+    }
+
+    /// What the party hears stops; no end of it is awaited.
+    pub(super) fn play_silence(&mut self, out: &mut Vec<Output>) {
+        self.order(Command::Stop { leg: self.party }, out);
     }
 
     /// Orders something of a leg's media thread; once the leg is there, if it is on its way.

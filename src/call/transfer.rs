@@ -307,6 +307,7 @@ impl Call {
             Stage::Ending(_) | Stage::Routing => {}
             Stage::Camping(_)
             | Stage::Conference(_)
+            | Stage::Confirming(_)
             | Stage::Dialling(_)
             | Stage::Echo
             | Stage::Listening { .. }

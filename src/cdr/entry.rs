@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::callback::Callback;
 use super::decision::{Decision, RulesPassed};
 use crate::id::{
     AgentId, CallId, ConferenceId, ExtensionId, LegId, MenuId, QueueId, SkillId, Target, TrunkId,
@@ -70,6 +71,8 @@ pub enum Fact {
         #[serde(skip_serializing_if = "Option::is_none")]
         status: Option<u16>,
     },
+    /// Something about a caller who is called back in place of waiting.
+    Callback(Callback),
     /// A leg is in a conference.
     ConferenceJoined {
         leg: LegId,
@@ -638,6 +641,8 @@ impl TrunkState {
 pub enum QueueLeft {
     Abandoned,
     Answered,
+    /// He is called back.
+    Callback,
     /// Nobody is logged in.
     Empty,
     /// `callers_max` are waiting.

@@ -26,16 +26,15 @@ impl CallRecord {
         }
         let at = entry.at;
         match &entry.fact {
-            // The history of others, not the call's.
+            // The history of others; and then why it went as it did, which the facts tell.
             Fact::Agent { .. }
             | Fact::AgentOrdered { .. }
             | Fact::BreakHeld { .. }
             | Fact::LockedOut { .. }
             | Fact::RecordingExported { .. }
             | Fact::RecordingsFound { .. }
-            | Fact::Trunk { .. } => {}
-            // Why it went as it did: the facts tell it, the record tells what happened.
-            Fact::Decided(_)
+            | Fact::Trunk { .. }
+            | Fact::Decided(_)
             | Fact::Overflowed { .. }
             | Fact::RulesPassed(_)
             | Fact::Widened { .. } => {}
@@ -43,6 +42,7 @@ impl CallRecord {
                 self.apply_attempt(at, &entry.fact);
             }
             Fact::Answered => _ = self.times.answer.get_or_insert(at),
+            Fact::Callback(_) => self.apply_callback(at, &entry.fact),
             Fact::Collected { values } => {
                 values.iter().for_each(|(key, value)| self.collect(key, value));
             }

@@ -4,6 +4,7 @@
 //! `CallRecord` is the fold of what came between. Facts of a call that come after its end, such as
 //! after-call work, are entries of their own and appear in a record that is folded later.
 
+pub mod callback;
 pub mod config;
 pub mod decision;
 pub mod entry;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::callback::CallbackPart;
 use super::entry::{
     DeletedWhy, Direction, ForwardWhy, Gap, HungUpBy, JoinWhy, OfferOutcome, OrderKind, ParkLeft,
     Quality, QueueLeft, SupervisorMode, TransferOutcome,
@@ -83,6 +84,9 @@ pub struct CallRecord {
     /// The caller's leg is the first, once anything is known of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub legs: Vec<Leg>,
+    /// Its part in a callback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<CallbackPart>,
     /// How the call ended; none while it goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<End>,
@@ -474,6 +478,7 @@ impl CallRecord {
             wrap_ups: Vec::new(),
             recordings: Vec::new(),
             legs: Vec::new(),
+            callback: None,
             ended: None,
             omitted: 0,
         }

@@ -1,12 +1,13 @@
 //! What the Switch takes from the configuration: the plan of calls, settings, secrets.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use crate::acd::config::Agent;
 use crate::call::{Plan, Settings};
 use crate::config::Config;
-use crate::id::{AgentId, ExtensionId};
+use crate::id::{AgentId, ExtensionId, HoursId};
+use crate::route::hours::Calendar;
 use crate::sip::digest::{self, Secret};
 use crate::sip::registrar;
 use crate::time::Epoch;
@@ -26,6 +27,7 @@ impl Config {
         Plan {
             version,
             access: self.compile_access(),
+            callback_hours: self.callback_hours(),
             acd: self.acd.clone(),
             calls: self.calls.clone(),
             calls_max: self.node.calls_max,
@@ -45,6 +47,16 @@ impl Config {
             seats,
             trunks: self.trunks.clone(),
         }
+    }
+
+    fn callback_hours(&self) -> BTreeMap<HoursId, Calendar> {
+        let callbacks = self.acd.queues.values().filter_map(|queue| queue.callback.as_ref());
+        let named = callbacks.filter_map(|callback| callback.hours.clone());
+        let compiled = named.filter_map(|id| {
+            let calendar = Calendar::new(self.hours.get(&id)?, &self.node.zone).ok()?;
+            Some((id, calendar))
+        });
+        compiled.collect()
     }
 
     /// What the credentials of each account, and of each trunk that logs in, are checked against.

@@ -5,12 +5,14 @@
 //! Not here: where entries come from, who is shown the figures (`shell`).
 //!
 //! A caller counts in the quarter in which he came, whenever and however his visit ends. So in each
-//! quarter, at every moment, exactly: offered = answered + abandoned + overflowed + moved + cut off
-//! + waiting.
+//! quarter, at every moment, exactly: offered = answered + abandoned + overflowed + called
+//! back + moved + cut off + waiting. The calls that are made to those who are called back are no
+//! callers of the queue.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::waits::Waits;
+use crate::cdr::callback::{Callback, CallbackOutcome};
 use crate::cdr::entry::{Entry, Fact, QueueLeft};
 use crate::id::{CallId, QueueId};
 use crate::time::{Duration, Wall};
@@ -39,6 +41,8 @@ pub struct Service {
     queues: HashMap<QueueId, Queue>,
     /// Who waits where, and since when.
     open: HashMap<CallId, (QueueId, Wall)>,
+    /// Calls to callers who asked for them, until they leave the queue.
+    callbacks: BTreeSet<CallId>,
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +64,9 @@ struct Tally {
     abandoned_within: u64,
     abandoned_short: u64,
     overflowed: u64,
+    called_back: u64,
+    called_back_talked: u64,
+    called_back_lost: u64,
     moved: u64,
     cut_off: u64,
     /// How long those waited together who were answered.
@@ -82,6 +89,11 @@ pub struct Figures {
     pub abandoned_short: u64,
     /// Callers who waited too long, found the queue full or without agents, or left it by a key.
     pub overflowed: u64,
+    /// Callers who asked to be called back.
+    pub called_back: u64,
+    /// Of those: with whom an agent has talked, and who are not called any more although none has.
+    pub called_back_talked: u64,
+    pub called_back_lost: u64,
     /// Somebody else waits in their place.
     pub moved: u64,
     /// The node stopped while they waited.
@@ -106,6 +118,9 @@ impl Service {
     pub fn apply(&mut self, entry: &Entry) -> Option<QueueId> {
         let call = entry.call?;
         match &entry.fact {
+            Fact::Callback(step) => self.apply_callback(call, step),
+            Fact::Queued { .. } if self.callbacks.contains(&call) => None,
+            Fact::QueueLeft { .. } if self.callbacks.remove(&call) => None,
             Fact::Queued { queue, .. } => {
                 self.tally(queue, entry.at).offered += 1;
                 if let Some((queue, came)) = self.open.insert(call, (queue.clone(), entry.at)) {
@@ -124,6 +139,26 @@ impl Service {
                 Some(queue)
             }
             _ => None,
+        }
+    }
+
+    fn apply_callback(&mut self, call: CallId, step: &Callback) -> Option<QueueId> {
+        match step {
+            Callback::Began { .. } => {
+                self.callbacks.insert(call);
+                None
+            }
+            Callback::Ended { queue, came, outcome, .. } => {
+                let tally = self.tally(queue, *came);
+                match outcome {
+                    CallbackOutcome::Talked => tally.called_back_talked += 1,
+                    // He left the queue in another way, and is counted by that.
+                    CallbackOutcome::NotKept | CallbackOutcome::Served => {}
+                    _ => tally.called_back_lost += 1,
+                }
+                Some(queue.clone())
+            }
+            Callback::Asked { .. } | Callback::Confirmed { .. } => None,
         }
     }
 
@@ -150,7 +185,7 @@ impl Service {
             let mut figures = Figures::default();
             figures.add(tally);
             let over = figures.answered + figures.abandoned + figures.overflowed;
-            let ended = over + figures.moved + figures.cut_off;
+            let ended = over + figures.called_back + figures.moved + figures.cut_off;
             figures.waiting = figures.offered.saturating_sub(ended);
             (Wall::from_micros(began * QUARTER), figures)
         });
@@ -217,6 +252,7 @@ impl Tally {
                 self.abandoned_within += within;
                 self.abandoned_short += u64::from(wait <= terms.short);
             }
+            QueueLeft::Callback => self.called_back += 1,
             QueueLeft::Empty
             | QueueLeft::Full
             | QueueLeft::Key
@@ -240,6 +276,9 @@ impl Figures {
         self.abandoned_within += tally.abandoned_within;
         self.abandoned_short += tally.abandoned_short;
         self.overflowed += tally.overflowed;
+        self.called_back += tally.called_back;
+        self.called_back_talked += tally.called_back_talked;
+        self.called_back_lost += tally.called_back_lost;
         self.moved += tally.moved;
         self.cut_off += tally.cut_off;
         self.answer_time = self.answer_time.saturating_add(tally.answer_time);
@@ -254,7 +293,8 @@ impl Figures {
 
     /// A share in percent; none if there is nobody to count.
     pub fn level(&self, level: Level) -> Option<f64> {
-        let lost = self.answered + self.abandoned + self.overflowed + self.waiting_beyond;
+        let gone = self.answered + self.abandoned + self.overflowed + self.called_back;
+        let lost = gone + self.waiting_beyond;
         let (well, all) = match level {
             Level::AbandonedWithinToo => (self.answered_within + self.abandoned_within, lost),
             Level::Answered => (self.answered_within, self.answered),
@@ -388,6 +428,7 @@ mod tests {
         let ways = [
             QueueLeft::Answered,
             QueueLeft::Abandoned,
+            QueueLeft::Callback,
             QueueLeft::Empty,
             QueueLeft::Full,
             QueueLeft::Moved,
@@ -403,7 +444,8 @@ mod tests {
                 _ => desk.now += (dice >> 50) as i64 % 60,
             }
             let all = desk.service.figures(&"sales".into(), Wall::from_micros(0), desk.wall());
-            let ended = all.answered + all.abandoned + all.overflowed + all.moved + all.cut_off;
+            let gone = all.answered + all.abandoned + all.overflowed + all.called_back;
+            let ended = gone + all.moved + all.cut_off;
             assert_eq!(all.offered, ended + all.waiting);
             assert_eq!(all.waits.count(), ended);
         }
@@ -412,6 +454,41 @@ mod tests {
         assert_eq!(quarters.iter().map(|(_, it)| it.offered).sum::<u64>(), all.offered);
         assert_eq!(quarters.iter().map(|(_, it)| it.waiting).sum::<u64>(), all.waiting);
         assert!(quarters.len() > 10);
+    }
+
+    /// He is offered once, whatever is done to reach him.
+    #[test]
+    fn who_is_called_back_is_counted_once() {
+        let mut desk = Desk::default();
+        desk.comes();
+        desk.now += 30;
+        desk.goes(QueueLeft::Callback);
+        let queue = QueueId::from("sales");
+        for (attempt, left) in [(1, QueueLeft::Callback), (2, QueueLeft::Answered)] {
+            let (queue, number) = (queue.clone(), "138".to_owned());
+            let asked_in = CallId::from_u64(1);
+            let began = Callback::Began { queue, number, asked_in, attempt };
+            let call = CallId::from_u64(100 + u64::from(attempt));
+            let at = desk.wall();
+            desk.service.apply(&Entry { at, call: Some(call), fact: Fact::Callback(began) });
+            for fact in [
+                Fact::Queued { queue: "sales".into(), position: 1 },
+                Fact::QueueLeft { queue: "sales".into(), why: left },
+            ] {
+                desk.service.apply(&Entry { at, call: Some(call), fact });
+            }
+        }
+        let (came, by) = (Wall::from_micros(0), None);
+        let ended = Callback::Ended { queue, came, outcome: CallbackOutcome::Talked, by };
+        let (at, call) = (desk.wall(), Some(CallId::from_u64(1)));
+        desk.service.apply(&Entry { at, call, fact: Fact::Callback(ended) });
+
+        let figures = desk.figures();
+        assert_eq!((figures.offered, figures.answered, figures.waiting), (1, 0, 0));
+        assert_eq!((figures.called_back, figures.called_back_talked), (1, 1));
+        assert_eq!(figures.called_back_lost, 0);
+        assert_eq!(figures.level(Level::AnswerRate), Some(0.0));
+        assert!(desk.service.callbacks.is_empty());
     }
 
     #[test]

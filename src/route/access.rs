@@ -191,12 +191,19 @@ impl Access {
         {
             return Some(Refusal::Class(class.clone()));
         }
-        classes.iter().find_map(|id| {
-            let (class, calendar) = self.classes.get(id)?;
-            let is_open = calendar.as_ref().is_some_and(|calendar| calendar.is_open(at));
-            let hours = class.hours.clone().filter(|_| !is_open)?;
-            Some(Refusal::Hours { class: id.clone(), hours })
-        })
+        classes.iter().find_map(|class| self.is_closed(class, at))
+    }
+
+    /// Whether all of these classes may be called at this time.
+    pub fn are_open(&self, classes: &[ClassId], at: Wall) -> bool {
+        classes.iter().all(|class| self.is_closed(class, at).is_none())
+    }
+
+    fn is_closed(&self, id: &ClassId, at: Wall) -> Option<Refusal> {
+        let (class, calendar) = self.classes.get(id)?;
+        let is_open = calendar.as_ref().is_some_and(|calendar| calendar.is_open(at));
+        let hours = class.hours.clone().filter(|_| !is_open)?;
+        Some(Refusal::Hours { class: id.clone(), hours })
     }
 
     fn used_up(&self, id: &ClassId, usage: &impl Usage) -> Option<Refusal> {
@@ -233,8 +240,8 @@ impl Access {
 }
 
 /// The class of numbers that lie in no other and stay here, and of those that lead to a trunk.
-const INTERNAL: &str = "internal";
-const OTHER: &str = "other";
+pub const INTERNAL: &str = "internal";
+pub const OTHER: &str = "other";
 /// The classes that need no `[classes.X]`.
 pub const BUILT_IN: [&str; 2] = [INTERNAL, OTHER];
 /// Why a call is ended whose minutes are used up, as records say it.

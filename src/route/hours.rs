@@ -44,6 +44,30 @@ impl Calendar {
             || yesterday.is_some_and(|day| self.spans(day).any(|span| span.reaches(minute)))
     }
 
+    /// The next moment, `at` or later, at which it is open; none within a year.
+    pub fn opens(&self, at: Wall) -> Option<Wall> {
+        if self.is_open(at) {
+            return Some(at);
+        }
+        let mut day = self.clock(at)?.date();
+        for _ in 0..DAYS_MAX {
+            let begins = self.spans(day).filter_map(|span| self.begins(day, span));
+            let next = begins.filter(|begin| *begin > at && self.is_open(*begin)).min();
+            if next.is_some() {
+                return next;
+            }
+            day = day.tomorrow().ok()?;
+        }
+        None
+    }
+
+    fn begins(&self, day: Date, span: Span) -> Option<Wall> {
+        let (hour, minute) = (span.from / 60, span.from % 60);
+        let (hour, minute) = (i8::try_from(hour).ok()?, i8::try_from(minute).ok()?);
+        let zoned = day.at(hour, minute, 0, 0).to_zoned(self.zone.clone()).ok()?;
+        Some(Wall::from_micros(zoned.timestamp().as_microsecond()))
+    }
+
     /// What the clock on the wall shows, such as `Sun 2026-11-22 09:30`.
     pub fn clock_text(&self, at: Wall) -> String {
         match self.clock(at) {
@@ -260,6 +284,8 @@ pub enum HoursError {
     Zone(String),
 }
 
+/// Days that are looked at for the next that is open.
+const DAYS_MAX: u32 = 366;
 /// Minutes of a day.
 const DAY: u16 = 24 * 60;
 
@@ -284,6 +310,28 @@ mod tests {
         assert!(!open(&office, "2026-10-01T10:00"));
         assert!(!open(&office, "2026-10-07T10:00"));
         assert!(open(&office, "2026-10-08T10:00"));
+    }
+
+    #[test]
+    fn the_next_opening_is_found() {
+        let office = calendar(
+            &["mon-fri 09:00-12:00,13:00-18:00"],
+            &["2026-10-01..2026-10-07"],
+            "Asia/Shanghai",
+        );
+        let opens = |at: &str| {
+            let at = at.parse::<jiff::civil::DateTime>().unwrap();
+            let at = at.to_zoned(TimeZone::get("Asia/Shanghai").unwrap()).unwrap();
+            let at = Wall::from_micros(at.timestamp().as_microsecond());
+            office.clock_text(office.opens(at).unwrap())
+        };
+
+        assert_eq!(opens("2026-11-23T09:30"), "Mon 2026-11-23 09:30");
+        assert_eq!(opens("2026-11-23T12:00"), "Mon 2026-11-23 13:00");
+        assert_eq!(opens("2026-11-27T18:00"), "Mon 2026-11-30 09:00");
+        assert_eq!(opens("2026-09-30T20:00"), "Thu 2026-10-08 09:00");
+        let never = Calendar::new(&Hours::default(), "UTC").unwrap();
+        assert_eq!(never.opens(Wall::from_micros(0)), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, select_biased};
 use tokio::sync::oneshot;
 
 use crate::call::Plan;
-use crate::id::ExtensionId;
+use crate::id::{CallId, ExtensionId};
 use crate::media::control::Event;
 use crate::shell::board::Board;
 use crate::shell::clock::Clock;
@@ -107,6 +107,7 @@ pub fn start(
         stop_at: None,
         unstored: BTreeMap::new(),
         unwoken: None,
+        synced: bounded(ORDERS_MAX),
         alive,
     };
     let thread = thread::Builder::new().name("switch".to_owned()).spawn(move || driver.run())?;
@@ -134,6 +135,8 @@ struct Driver {
     unstored: BTreeMap<String, Option<String>>,
     /// Since when media threads have orders that they were not woken for.
     unwoken: Option<Instant>,
+    /// What the ledger has made durable, as was wanted to be known.
+    synced: (Sender<CallId>, Receiver<CallId>),
     /// When the thread ends, calls or not.
     stop_at: Option<Instant>,
 }
@@ -190,6 +193,7 @@ impl Driver {
         select_biased! {
             recv(self.ends.sip_incoming.urgent) -> incoming => incoming.ok().map(Input::from),
             recv(self.ends.media_events) -> event => event.ok().map(Input::Media),
+            recv(self.synced.1) -> call => call.ok().map(Input::Synced),
             recv(self.ends.resolved) -> answer => {
                 answer.ok().map(|(id, answer)| Input::Resolved { id, answer })
             }
@@ -248,6 +252,10 @@ impl Driver {
                 }
                 Output::Resolve { id, question } => self.resolve(id, question),
                 Output::Send { flow, message } => self.ends.sip.send(&flow, &message),
+                Output::Sync(call) => {
+                    self.store();
+                    self.ends.ledger.when_durable(call, &self.synced.0);
+                }
                 Output::Store { key, value } => _ = self.unstored.insert(key, value),
             }
         }

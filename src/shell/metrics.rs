@@ -247,13 +247,14 @@ impl Held {
     /// The figures of queues: of callers who came lately, and of today's.
     fn encode_queues(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         type Count = fn(&QueueService) -> u64;
-        let counts: [(&str, &str, Count); 6] = [
+        let counts: [(&str, &str, Count); 7] = [
             ("queue_waiting", "Callers who wait and came lately", |it| it.lately.waiting),
             ("queue_below_target", "1: the service level is below", |it| u64::from(it.alarm)),
             ("queue_offered_today", "Callers who came today", |it| it.today.offered),
             ("queue_answered_today", "Of those: answered", |it| it.today.answered),
             ("queue_abandoned_today", "Of those: hung up", |it| it.today.abandoned),
             ("queue_overflowed_today", "Of those: sent on", |it| it.today.overflowed),
+            ("queue_called_back_today", "Of those: to be called back", |it| it.today.called_back),
         ];
         for (name, help, count) in counts {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;

@@ -26,6 +26,10 @@ impl Switch {
                 let agents = self.parts.acd.agents();
                 Reply::Agents(agents.into_iter().map(|view| self.agent_view(view)).collect())
             }
+            Request::Callbacks { queue } => answered(self.callback_views(queue)),
+            Request::CancelCallback { call, by } => {
+                answered(self.cancel_callback(now, (call, by), out))
+            }
             Request::Callers { queue, most } => answered(self.caller_views(now, queue, most)),
             Request::Calls => {
                 let mut calls: Vec<_> =
@@ -104,7 +108,7 @@ impl Switch {
         let out = call.legs().skip(1).find_map(|leg| leg.trunk.clone());
         CallView {
             call: call.id(),
-            direction: match (caller.direction(), &out) {
+            direction: match (call.direction(), &out) {
                 (Direction::Internal, Some(_)) => Direction::Outbound,
                 (direction, _) => direction,
             },
@@ -127,6 +131,7 @@ impl Switch {
             CallStage::Conference(conference) => {
                 Stage::InConference { conference: conference.clone() }
             }
+            CallStage::Confirming(_) => Stage::Listening { prompt: "callback-confirm".into() },
             CallStage::Dialling(_) => Stage::Listening { prompt: "agent-id".into() },
             CallStage::Echo => Stage::Listening { prompt: "echo".into() },
             CallStage::Ending(_) => Stage::Ending,
@@ -185,6 +190,7 @@ impl Switch {
             number: config.number.clone(),
             strategy: figures.strategy.name().to_owned(),
             waiting: figures.waiting,
+            callbacks: self.callbacks.in_line(queue),
             longest_wait: figures.oldest.map(|oldest| now.since(oldest)).unwrap_or_default(),
             agents_logged_in: figures.logged_in,
             agents_available: figures.free,

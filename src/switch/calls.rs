@@ -126,6 +126,7 @@ impl Switch {
                 CallOutput::Ack { flow, request } => {
                     self.transact(now, Transact::Ack { flow, request }, out);
                 }
+                CallOutput::CallBack(wanted) => self.call_back(now, *wanted, out),
                 CallOutput::Cancel { client, reason } => {
                     let reason = reason.map(str::to_owned);
                     self.transact(now, Transact::Cancel { client, reason }, out);
@@ -135,7 +136,11 @@ impl Switch {
                     self.follow_fact(now, &entry.fact, out);
                     self.count(now, &entry, out);
                     self.one_way_total += u64::from(matches!(entry.fact, Fact::OneWay { .. }));
+                    let followed = (!self.callbacks.is_empty()).then(|| entry.clone());
                     out.push(Output::Entry(entry));
+                    if let Some(entry) = followed {
+                        self.follow_callback(now, &entry, out);
+                    }
                 }
                 CallOutput::Join { leg, place } => self.join(now, leg, &place, out),
                 CallOutput::LegBegan { leg, tag } => {
@@ -228,6 +233,8 @@ impl Switch {
                 let call = self.served.get(&served).copied().unwrap_or(served);
                 if self.calls.contains_key(&call) {
                     self.drive(now, call, CallInput::Acd(decision), out);
+                } else if self.callbacks.has(call) {
+                    self.decided_callback(now, (call, decision), out);
                 } else {
                     self.parts.acd.leave(now, served, &mut self.decided);
                 }

@@ -109,16 +109,23 @@ impl Switch {
         let (callers, waiting) = found.ok_or(Refusal::UnknownQueue(queue))?;
         let views = callers.into_iter().filter_map(|waits| {
             let call = self.served.get(&waits.call).copied().unwrap_or(waits.call);
-            let caller = self.calls.get(&call)?.caller();
+            let (from, name, extension) = match self.calls.get(&call) {
+                Some(call) => {
+                    let caller = call.caller();
+                    let extension = caller.extension().cloned();
+                    (caller.number.clone(), caller.name.clone(), extension)
+                }
+                None => self.callbacks.who(call)?,
+            };
             Some(CallerView {
                 call,
                 position: waits.position,
                 entered: self.wall(waits.entered),
                 wait: now.since(waits.entered),
                 offers: waits.offers,
-                from: caller.number.clone(),
-                name: caller.name.clone(),
-                extension: caller.extension().cloned(),
+                from,
+                name,
+                extension,
             })
         });
         Ok(Reply::Callers(views.collect(), waiting))

@@ -66,7 +66,8 @@ impl Switch {
         };
         let call = self.served.get(&served).copied().unwrap_or(served);
         if !self.calls.contains_key(&call) {
-            return; // it ended in the same moment
+            // It has yet to be made, or ended in the same moment.
+            return self.explain_callback(call, fact);
         }
         let fact = match fact {
             Fact::Decided(decision) => self.tellings.told(now, call, decision).map(Fact::Decided),

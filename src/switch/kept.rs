@@ -17,6 +17,7 @@ use crate::sip::registrar::StoredBinding;
 use crate::sip::registration::Kept;
 use crate::sip::subscription::{StoredSubscription, SubscriptionId};
 use crate::sip::transaction;
+use crate::switch::callbacks;
 use crate::switch::limits::Day;
 use crate::switch::{Output, Switch};
 use crate::time::{Instant, Wall};
@@ -73,6 +74,11 @@ fn keep_met(number: &str, met: Option<&Met>) -> Output {
     keep(format!("{MET}{number}"), met)
 }
 
+/// Stores or (`None`) forgets who is to be called back.
+pub(super) fn keep_callback(id: CallId, kept: Option<&callbacks::Kept>) -> Output {
+    keep(format!("{CALLBACKS}{id}"), kept)
+}
+
 fn keep<T: Serialize>(key: String, value: Option<&T>) -> Output {
     // Plain data with string keys always has a JSON form.
     Output::Store { key, value: value.and_then(|value| serde_json::to_string(value).ok()) }
@@ -97,6 +103,8 @@ impl Switch {
                 serde_json::from_str(&value).map(|dialog| self.end_dialog(now, dialog, out))
             } else if let Some(agent) = key.strip_prefix(AGENTS) {
                 serde_json::from_str(&value).map(|kept| self.seat(now, &agent.into(), kept))
+            } else if let Some(id) = key.strip_prefix(CALLBACKS).and_then(|id| id.parse().ok()) {
+                serde_json::from_str(&value).map(|kept| self.resume_callback(now, id, kept))
             } else if let Some(extension) = key.strip_prefix(SERVICES) {
                 serde_json::from_str(&value).map(|kept| self.serve(now, extension.into(), kept))
             } else if key.starts_with(PHONES) {
@@ -184,6 +192,7 @@ impl Switch {
 }
 
 const AGENTS: &str = "agents/";
+const CALLBACKS: &str = "callbacks/";
 const DIALOGS: &str = "dialogs/";
 const LIMITS: &str = "limits/";
 const MET: &str = "met/";

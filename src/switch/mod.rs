@@ -8,6 +8,7 @@
 mod admission;
 mod agents;
 mod answers;
+mod callbacks;
 mod calls;
 mod conferences;
 mod control;
@@ -51,6 +52,7 @@ use crate::switch::defence::Defence;
 use crate::switch::lamps::Lamps;
 use crate::switch::limits::Limits;
 use crate::time::{Deadlines, Duration, Epoch, Instant, Wall};
+use callbacks::Callbacks;
 use decisions::Tellings;
 use locate::Seeker;
 use trunks::Trunks;
@@ -93,6 +95,8 @@ pub enum Input {
     },
     /// Whether the ledger has room: without it no new call is taken.
     Room(bool),
+    /// Everything is durable that was given out before `Output::Sync` with the same call.
+    Synced(CallId),
     /// The node stops: every call is hung up, none is taken any more.
     Stop,
     Tick,
@@ -119,6 +123,8 @@ pub enum Output {
         flow: Flow,
         message: Message,
     },
+    /// Wants to know when all that was given out so far is durable; answered by `Input::Synced`.
+    Sync(CallId),
     /// A fact to be found again at the next start; `None` forgets it.
     Store {
         key: String,
@@ -151,6 +157,8 @@ pub struct Switch {
     defence: Defence,
     call_ids: CallIds,
     calls: HashMap<CallId, Box<Call>>,
+    /// Who is to be called back.
+    callbacks: Callbacks,
     /// The leg of each dialog, by our tag.
     legs: HashMap<String, LegId>,
     /// The leg that sent each request of ours.
@@ -216,6 +224,7 @@ impl Switch {
             plan: Arc::new(plan),
             secrets,
             calls: HashMap::new(),
+            callbacks: Callbacks::default(),
             legs: HashMap::new(),
             clients: HashMap::new(),
             invites: HashMap::new(),
@@ -288,6 +297,7 @@ impl Switch {
             }
             Input::Resolved { id, answer } => self.resolved(now, id, answer, out),
             Input::Room(room) => self.room = room,
+            Input::Synced(call) => self.callback_is_durable(now, call, out),
             Input::Stop => self.stop(now, out),
             Input::Tick => self.tick(now, out),
         }
@@ -301,6 +311,7 @@ impl Switch {
         let parts = &self.parts;
         [
             self.due.next(),
+            self.callbacks.next_tick(),
             self.halls.next_tick(),
             self.limits.next_tick(),
             parts.acd.next_tick(),
@@ -341,6 +352,7 @@ impl Switch {
         if self.parts.acd.next_tick().is_some_and(|at| at <= now) {
             self.parts.acd.tick(now, &mut self.decided);
         }
+        self.tick_callbacks(now, out);
         self.tick_lamps(now, out);
         self.tick_trunks(now, out);
         if self.limits.next_tick().is_some_and(|at| at <= now) {

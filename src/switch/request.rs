@@ -20,10 +20,15 @@ pub enum Request {
     Agents,
     /// Who waits in a queue, the first so many; answered by `Reply::Callers`.
     Callers { queue: QueueId, most: usize },
+    /// Who is to be called back, of one queue or of all, in the order in which they asked; answered
+    /// by `Reply::Callbacks`.
+    Callbacks { queue: Option<QueueId> },
     /// Every call in progress, oldest first; answered by `Reply::Calls`.
     Calls,
     /// Every conference of the configuration; answered by `Reply::Conferences`.
     Conferences,
+    /// Has the caller not called back who asked for it in this call; answered by `Reply::Done`.
+    CancelCallback { call: CallId, by: String },
     /// Changes an agent's state, for who is named; answered by `Reply::Agent` with the state after.
     ChangeAgent { agent: AgentId, change: AgentChange, by: String },
     /// Calls a number for an account, whose own phones ring first; answered by `Reply::Dialled`.
@@ -138,6 +143,7 @@ pub enum AgentChange {
 pub enum Reply {
     Agent(AgentView),
     Agents(Vec<AgentView>),
+    Callbacks(Vec<CallbackView>),
     Callers(Vec<CallerView>, u32),
     Calls(Vec<CallView>),
     Conferences(Vec<ConferenceView>),
@@ -183,6 +189,8 @@ pub enum Refusal {
     LegState { leg: LegId, why: String },
     #[error("extension {extension} may not supervise agent {agent}")]
     MayNotSupervise { extension: ExtensionId, agent: AgentId },
+    #[error("who asked to be called back in call {0} is there already")]
+    IsThere(CallId),
     #[error("the node takes no further call at this moment")]
     NoRoom,
     /// A hot-desking agent logged in without naming a phone.
@@ -196,6 +204,8 @@ pub enum Refusal {
     NoWay(String),
     #[error("there is no agent {0}")]
     UnknownAgent(AgentId),
+    #[error("nobody is to be called back who asked for it in call {0}")]
+    UnknownCallback(CallId),
     #[error("there is no call {0}")]
     UnknownCall(CallId),
     #[error("there is no extension {0}")]
@@ -235,6 +245,37 @@ pub struct AgentView {
     pub calls: u32,
     /// Time talked in finished calls since the node started.
     pub talked: Duration,
+}
+
+/// Somebody who is to be called back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallbackView {
+    /// The call in which he asked for it.
+    pub asked_in: CallId,
+    pub queue: QueueId,
+    /// The number to call.
+    pub number: String,
+    pub name: Option<String>,
+    /// When he came into the queue, and until when he may be called.
+    pub came: Wall,
+    pub until: Wall,
+    /// Attempts so far.
+    pub attempts: u32,
+    pub state: CallbackState,
+    /// His place in the queue, from 1, while he stands in it.
+    pub position: Option<u32>,
+}
+
+/// Where a callback is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CallbackState {
+    /// The call in which he asked is not over.
+    Asked,
+    /// This call is made to him.
+    Calling(CallId),
+    /// He stands in the queue again then.
+    Resting(Wall),
+    Waiting,
 }
 
 /// Somebody who waits in a queue.
@@ -395,8 +436,10 @@ pub struct QueueView {
     pub number: Option<String>,
     /// As in the configuration, such as `most-idle`.
     pub strategy: String,
-    /// Callers who wait, rung for or not.
+    /// Callers who wait, rung for or not, and those who are to be called back.
     pub waiting: u32,
+    /// Of those: to be called back, or being called.
+    pub callbacks: u32,
     /// How long the first of them has waited; zero if nobody waits.
     pub longest_wait: Duration,
     /// Members in any state but logged out.

@@ -25,6 +25,7 @@ mod blind_transfer;
 mod both_hold;
 mod breaks;
 mod busy;
+mod callback;
 mod caller_gone;
 mod cancelled;
 mod clock_set;

@@ -226,6 +226,55 @@ fn a_key_is_heard_in_the_audio() {
     agent.quit();
 }
 
+/// He keeps his place over kill -9, says that he is there, and talks with the agent.
+#[test]
+fn who_asked_to_be_called_back_is_so_after_kill_9() {
+    let mut node = site("callback = { retry_wait = \"5s\" }\n");
+    for name in ["callback-number", "callback-choose", "callback-set", "callback-confirm"] {
+        node.prompt(name, 600.0, 1);
+    }
+    let mut agent = phone(&node, 1002, "udp", AGENT);
+    let mut caller = phone(&node, 1001, "udp", CALLER);
+    agents_available(&node, 1);
+    node.succeeds(&["agent", "away", "a1002", "--reason", "lunch"]);
+    caller.dial(&format!("sip:600@{}", node.sip()));
+    caller.wait_for("CALL_ESTABLISHED", SOON);
+    pause(Duration::from_secs(1));
+    caller.press("1");
+    pause(Duration::from_secs(3));
+    caller.press("1");
+    caller.wait_for("CALL_CLOSED", SOON);
+
+    node.kill();
+    node.start_again();
+    let kept = node.json(&["callbacks"]);
+    assert_eq!((kept.len(), &kept[0]["number"]), (1, &"1001".into()), "{kept:?}");
+    wait::until("he stands in the line", SOON, || {
+        let state = node.json(&["callbacks"])[0]["state"].clone();
+        (state == "CALLBACK_STATE_WAITING").then_some(())
+    });
+    node.succeeds(&["agent", "available", "a1002"]);
+    caller.wait_for("CALL_INCOMING", SOON);
+    caller.answer();
+    caller.wait_for("CALL_ESTABLISHED", SOON);
+    pause(Duration::from_secs(2));
+    caller.press("1");
+    agent.wait_for("CALL_INCOMING", SOON);
+    agent.answer();
+    agent.wait_for("CALL_ESTABLISHED", SOON);
+    pause(Duration::from_secs(4));
+    agent.hang_up();
+    caller.wait_for("CALL_CLOSED", SOON);
+
+    assert_heard(&agent.heard(), 0, CALLER, 2.0, "the agent hears the customer");
+    let asked = kept[0]["call_id"].as_str().expect("it has an id").to_owned();
+    wait::until("it is told", SOON, || {
+        let story = node.succeeds(&["explain", &asked]);
+        story.contains("callback: talked").then_some(())
+    });
+    assert_eq!(node.json(&["callbacks"]).len(), 0);
+}
+
 fn site(queue: &str) -> Daemon {
     let toml = format!(
         "{}\n{}\n[queues.support]\nnumber = \"600\"\nmembers = [\"a1002\", \"a1003\", \"a1004\"]\n\

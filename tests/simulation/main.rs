@@ -381,6 +381,7 @@ impl Day {
             favourite: (dear < self.size.agents).then_some(favourite),
             entered: self.now,
             here_since: None,
+            called_first: None,
         }
     }
 

@@ -298,6 +298,7 @@ impl Chaos {
                 Output::Entry(entry) => {
                     self.talks += u32::from(matches!(entry.fact, Fact::TalkBegan { .. }));
                 }
+                Output::Sync(call) => self.input(Input::Synced(call)),
                 Output::Answer { .. } | Output::Changed(_) | Output::Store { .. } => {}
             }
         }
@@ -467,6 +468,7 @@ login = "auto"
 [agents.17]
 pin = "4711"
 [queues.q]
+callback = { retry_wait = "5s", retries = 3 }
 number = "600"
 members = ["a", "17"]
 ring_timeout = "10s"

@@ -73,6 +73,7 @@ fn look(subject: &Subject) -> Option<View> {
             number: None,
             strategy: "linear".to_owned(),
             waiting: 3,
+            callbacks: 0,
             longest_wait: Duration::from_secs(1),
             agents_logged_in: 1,
             agents_available: 0,

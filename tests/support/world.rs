@@ -63,6 +63,8 @@ pub struct World {
     /// Phones may hang up before their own re-INVITE is answered. If that answer is lost it is not
     /// sent again, since the dialog is over, and the phone's transaction waits for it.
     pub hasty_phones: bool,
+    /// Whether the ledger never says that something is durable.
+    pub deaf_ledger: bool,
     pub ladder: Ladder,
     /// Messages that the switch has sent.
     pub sent: Vec<Message>,
@@ -78,6 +80,7 @@ enum Coming {
     ToSwitch(SocketAddr, Message),
     Media(Event),
     Name(QuestionId, Answer),
+    Synced(CallId),
 }
 
 impl World {
@@ -114,6 +117,7 @@ impl World {
             weather: Weather::default(),
             names: Names::new(SWITCH),
             hasty_phones: false,
+            deaf_ledger: false,
             ladder: Ladder::default(),
             sent: Vec::new(),
             config,
@@ -376,7 +380,8 @@ impl World {
     /// The process dies and starts again: what was stored is all that is left.
     pub fn restart(&mut self) {
         self.studio = Studio::default();
-        self.coming.retain(|_, coming| !matches!(coming, Coming::Media(_) | Coming::Name(..)));
+        self.coming
+            .retain(|_, coming| matches!(coming, Coming::ToPhone(..) | Coming::ToSwitch(..)));
         self.switch = start(&self.config, self.now, &mut self.rng);
         let kept = self.store.clone().into_iter().collect();
         let mut out = Vec::new();
@@ -413,6 +418,9 @@ impl World {
         let mut counts: BTreeMap<CallId, [i32; 8]> = BTreeMap::new();
         for entry in &self.entries {
             let Some(call) = entry.call else { continue };
+            if matches!(entry.fact, Fact::Callback(_)) {
+                continue; // it may outlive the process in which the call was
+            }
             let count = counts.entry(call).or_default();
             match &entry.fact {
                 Fact::Setup { .. } => count[0] += 1,
@@ -473,6 +481,7 @@ impl World {
                 }
             }
             Coming::Name(id, answer) => self.input(Input::Resolved { id, answer }),
+            Coming::Synced(call) => self.input(Input::Synced(call)),
             Coming::ToPhone(address, message) => {
                 let phone = self.phones.values().find(|phone| phone.address == address);
                 let name = phone.map(|phone| phone.name.clone());
@@ -517,6 +526,8 @@ impl World {
                     self.sent.push(message.clone());
                     self.post(Coming::ToPhone(flow.remote, message));
                 }
+                Output::Sync(_) if self.deaf_ledger => {}
+                Output::Sync(call) => self.come_in(LEDGER_DELAY, Coming::Synced(call)),
                 Output::Store { key, value: Some(value) } => _ = self.store.insert(key, value),
                 Output::Store { key, value: None } => _ = self.store.remove(&key),
             }
@@ -539,7 +550,7 @@ impl World {
         let coming = match coming {
             Coming::ToPhone(to, message) => Coming::ToPhone(to, read(&message)),
             Coming::ToSwitch(from, message) => Coming::ToSwitch(from, read(&message)),
-            other @ (Coming::Media(_) | Coming::Name(..)) => other,
+            other @ (Coming::Media(_) | Coming::Name(..) | Coming::Synced(_)) => other,
         };
         let Weather { lost, copied, delay_ms } = self.weather;
         let copies = if self.rng.below(100) < copied { 2 } else { 1 };
@@ -616,6 +627,8 @@ const SWITCH: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1
 /// 2026-11-23 09:00:00 UTC, a Monday.
 pub const EPOCH: Epoch = Epoch(Wall::from_micros(1_795_424_400_000_000));
 
+/// How long a commit of the ledger takes.
+const LEDGER_DELAY: Duration = Duration::from_millis(20);
 /// How long the DNS takes.
 const NAME_DELAY: Duration = Duration::from_millis(20);
 

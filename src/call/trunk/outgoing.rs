@@ -215,7 +215,7 @@ impl Call {
             leg: id,
             began: fact.clone(),
             silent_until: Some(now + config.try_timeout),
-            ring_until: now + config.ring_timeout,
+            ring_until: now + self.customer_wait().unwrap_or(config.ring_timeout),
             way,
         }));
         // Who hears us already would hear nothing more of a server that is left.
@@ -269,6 +269,9 @@ impl Call {
         let outcome = OfferOutcome::Answered;
         self.fact(now, out, Fact::AttemptEnded { leg, outcome, status: Some(200) });
         self.stage = Stage::Routing;
+        if self.is_called_back() && self.answered.is_none() {
+            return self.customer_answered(now, site, leg, out);
+        }
         self.talk(now, site, leg, out);
     }
 

@@ -15,6 +15,7 @@ use crate::time::Duration;
 
 mod access;
 mod agents;
+mod callbacks;
 mod calls;
 mod lamps;
 mod log;
@@ -50,6 +51,7 @@ pub fn lint(config: &Config, prompts: Option<HasPrompt<'_>>) -> Vec<Finding> {
     findings.extend(defence.map(|(key, text)| error(&["defence", key], text)));
     access::lint(config, &mut findings);
     agents::lint(config, &mut findings);
+    callbacks::lint(config, &mut findings);
     calls::lint(config, &mut findings);
     names::lint(config, &mut findings);
     numbers::lint(config, &mut findings);

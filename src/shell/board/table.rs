@@ -288,6 +288,7 @@ mod tests {
             number: None,
             strategy: "linear".to_owned(),
             waiting,
+            callbacks: 0,
             longest_wait: Duration::ZERO,
             agents_logged_in: 0,
             agents_available: 0,

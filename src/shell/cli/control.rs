@@ -2,7 +2,7 @@
 
 use super::client::Client;
 use super::print::out;
-use super::{CallVerb, CliError, ConferenceVerb, LegName, Mode};
+use super::{CallVerb, CliError, ConferenceVerb, LegName, Mode, Where};
 use crate::shell::proto;
 use crate::shell::proto::calls_client::CallsClient;
 use crate::shell::proto::conferences_client::ConferencesClient;
@@ -12,6 +12,7 @@ use crate::shell::proto::queues_client::QueuesClient;
 pub async fn order(verb: CallVerb) -> Result<(), CliError> {
     let requested_by = who();
     match verb {
+        CallVerb::CancelCallback { call, place } => cancel_callback(call, &place).await?,
         CallVerb::Dial { extension, to, caller_id, auto_answer, place } => {
             let client = Client::connect(&place).await?;
             let asked = proto::DialRequest { extension, to, caller_id, auto_answer, requested_by };
@@ -74,6 +75,13 @@ pub async fn order(verb: CallVerb) -> Result<(), CliError> {
             CallsClient::new(client.connection).transfer(asked).await?;
         }
     }
+    Ok(())
+}
+
+async fn cancel_callback(call_id: String, place: &Where) -> Result<(), CliError> {
+    let client = Client::connect(place).await?;
+    let asked = proto::CancelCallbackRequest { call_id, requested_by: who() };
+    QueuesClient::new(client.connection).cancel_callback(asked).await?;
     Ok(())
 }
 

@@ -35,6 +35,13 @@ pub enum Verb {
     /// Control a call in progress
     #[command(subcommand)]
     Call(CallVerb),
+    /// Show who is to be called back
+    Callbacks {
+        /// The queue in which they waited [default: all]
+        queue: Option<String>,
+        #[command(flatten)]
+        view: View,
+    },
     /// Show the calls in progress
     Calls(View),
     /// Have something done about a member of a conference
@@ -145,6 +152,13 @@ pub struct AgentName {
 
 #[derive(Debug, Subcommand)]
 pub enum CallVerb {
+    /// Have somebody not called back who asked for it
+    CancelCallback {
+        /// The call in which he asked, as `strowger callbacks` shows it
+        call: String,
+        #[command(flatten)]
+        place: Where,
+    },
     /// Call a number for an extension, whose phones ring first; prints the call's id
     Dial {
         /// The extension that calls
@@ -347,6 +361,7 @@ pub async fn run(verb: Verb) -> Result<(), CliError> {
         Verb::Agent(verb) => views::change_agent(verb).await,
         Verb::Agents(view) => views::agents(view).await,
         Verb::Call(verb) => control::order(verb).await,
+        Verb::Callbacks { queue, view } => views::callbacks(queue, view).await,
         Verb::Calls(view) => views::calls(view).await,
         Verb::Conference(verb) => control::order_member(verb).await,
         Verb::Conferences(view) => views::conferences(view).await,

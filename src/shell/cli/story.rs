@@ -102,6 +102,10 @@ impl<'a> Story<'a> {
             Fact::QueuePositionTold(told) => {
                 one(format!("hears that his place is {}", told.position))
             }
+            Fact::CallbackAsked(_)
+            | Fact::CallbackBegan(_)
+            | Fact::CallbackConfirmed(_)
+            | Fact::CallbackEnded(_) => callback(fact).map(|line| vec![line]),
             Fact::Decided(decided) => Some(decision(decided)),
             Fact::Widened(widened) => one(widening(widened)),
             Fact::QueueLeft(left) => {
@@ -200,6 +204,28 @@ fn arrives(setup: &proto::Setup) -> String {
         plain(&setup.dialled),
         over.unwrap_or_default()
     )
+}
+
+fn callback(fact: &Fact) -> Option<String> {
+    let line = match fact {
+        Fact::CallbackAsked(asked) => {
+            format!("is to be called back at {}, and keeps his place", plain(&asked.number))
+        }
+        Fact::CallbackBegan(began) => format!(
+            "is called back at {}, attempt {}, as asked in call {}; an agent is held for him",
+            plain(&began.number),
+            began.attempt,
+            plain(&began.asked_call_id)
+        ),
+        Fact::CallbackConfirmed(_) => "he is there: the agent's phone rings".to_owned(),
+        Fact::CallbackEnded(ended) => {
+            let outcome = word(ended.outcome().as_str_name(), "CALLBACK_OUTCOME_");
+            let by = ended.by.as_deref().map(|by| format!(", by {}", plain(by)));
+            format!("callback: {outcome}{}", by.unwrap_or_default())
+        }
+        _ => return None,
+    };
+    Some(line)
 }
 
 fn rules(passed: &proto::RulesPassed) -> Vec<String> {

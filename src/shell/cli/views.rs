@@ -87,6 +87,20 @@ pub async fn callers(queue: String, view: View) -> Result<(), CliError> {
     .await
 }
 
+pub async fn callbacks(queue: Option<String>, view: View) -> Result<(), CliError> {
+    let queue = &queue;
+    show(
+        view,
+        async |connection| {
+            let asked = proto::ListCallbacksRequest { queue: queue.clone() };
+            let told = QueuesClient::new(connection).list_callbacks(asked).await?;
+            Ok(told.into_inner().callbacks)
+        },
+        callbacks_table,
+    )
+    .await
+}
+
 pub async fn phones(view: View) -> Result<(), CliError> {
     show(
         view,
@@ -327,6 +341,29 @@ fn callers_table(found: &[proto::WaitingCaller], _: &Shown<'_>) -> String {
             or_hyphen(caller.name.as_deref()),
             length(waiting.wait),
             waiting.offers.to_string(),
+        ]);
+    }
+    table.text()
+}
+
+fn callbacks_table(found: &[proto::Callback], shown: &Shown<'_>) -> String {
+    let headings = ["CALL", "QUEUE", "NUMBER", "NAME", "STATE", "PLACE", "ATTEMPTS", "UNTIL"];
+    let mut table = Table::new(headings);
+    for callback in found {
+        let state = word(callback.state().as_str_name(), "CALLBACK_STATE_");
+        let place = callback.position.map(|position| position.to_string());
+        table.row([
+            callback.call_id.clone(),
+            plain(&callback.queue),
+            plain(&callback.number),
+            or_hyphen(callback.name.as_deref()),
+            match callback.next_time {
+                Some(next) => format!("{state} until {}", moment(Some(next), shown.zone)),
+                None => state,
+            },
+            or_hyphen(place.as_deref()),
+            callback.attempts.to_string(),
+            moment(callback.expire_time, shown.zone),
         ]);
     }
     table.text()

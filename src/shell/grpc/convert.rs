@@ -118,6 +118,7 @@ pub fn queue_left(why: QueueLeft) -> i32 {
         QueueLeft::Empty => proto::QueueLeft::Empty,
         QueueLeft::Full => proto::QueueLeft::Full,
         QueueLeft::Key => proto::QueueLeft::Key,
+        QueueLeft::Callback => proto::QueueLeft::Callback,
         QueueLeft::Moved => proto::QueueLeft::Moved,
         QueueLeft::NodeRestart => proto::QueueLeft::NodeRestart,
         QueueLeft::Sent => proto::QueueLeft::Sent,

@@ -105,6 +105,7 @@ fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionI
         Fact::BreakHeld { agent, queue, .. } => (Some(agent), Some(queue), None),
         Fact::Forwarded { extension, .. } => (None, None, Some(extension)),
         Fact::Decided(decision) => (None, Some(&decision.queue), None),
+        Fact::Callback(step) => (None, Some(step.queue()), None),
         Fact::Overflowed { queue, .. }
         | Fact::Widened { queue, .. }
         | Fact::PositionTold { queue, .. }

@@ -106,6 +106,7 @@ pub fn refused(refusal: &Refusal) -> Status {
         Refusal::AgentState { .. }
         | Refusal::ByPhoneOnly(_)
         | Refusal::ExtensionTaken { .. }
+        | Refusal::IsThere(_)
         | Refusal::LegState { .. }
         | Refusal::NoSeat(_)
         | Refusal::NotWaiting(_)
@@ -117,6 +118,7 @@ pub fn refused(refusal: &Refusal) -> Status {
         Refusal::NoWay(_)
         | Refusal::UnknownAgent(_)
         | Refusal::UnknownCall(_)
+        | Refusal::UnknownCallback(_)
         | Refusal::UnknownExtension(_)
         | Refusal::UnknownLeg(_)
         | Refusal::UnknownQueue(_) => Status::not_found(text),
@@ -129,6 +131,7 @@ pub fn unexpected(reply: &Reply) -> Status {
         Reply::Refused(refusal) => refused(refusal),
         Reply::Agent(_)
         | Reply::Agents(_)
+        | Reply::Callbacks(_)
         | Reply::Callers(..)
         | Reply::Calls(_)
         | Reply::Conferences(_)

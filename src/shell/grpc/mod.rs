@@ -3,6 +3,7 @@
 //! Anybody may listen on loopback; every other address needs TLS and a token.
 
 mod agents;
+mod callback;
 mod calls;
 mod conferences;
 mod convert;

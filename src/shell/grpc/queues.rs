@@ -2,6 +2,7 @@
 
 use tonic::{Request, Response, Status};
 
+use super::callback::callback;
 use super::convert::{call_id, duration, name, time};
 use super::handle::{SwitchHandle, unexpected};
 use super::who::who;
@@ -103,6 +104,33 @@ impl Queues for Service {
             other => Err(unexpected(&other)),
         }
     }
+
+    async fn list_callbacks(
+        &self,
+        request: Request<proto::ListCallbacksRequest>,
+    ) -> Result<Response<proto::ListCallbacksResponse>, Status> {
+        let queue = request.into_inner().queue.map(|queue| queue.as_str().into());
+        match self.switch.ask(request::Request::Callbacks { queue }).await? {
+            Reply::Callbacks(callbacks) => {
+                let callbacks = callbacks.into_iter().map(callback).collect();
+                Ok(Response::new(proto::ListCallbacksResponse { callbacks }))
+            }
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn cancel_callback(
+        &self,
+        request: Request<proto::CancelCallbackRequest>,
+    ) -> Result<Response<proto::CancelCallbackResponse>, Status> {
+        let from = request.remote_addr();
+        let asked = request.into_inner();
+        let (call, by) = (call_id(&asked.call_id)?, who(asked.requested_by, from)?);
+        match self.switch.ask(request::Request::CancelCallback { call, by }).await? {
+            Reply::Done => Ok(Response::new(proto::CancelCallbackResponse {})),
+            other => Err(unexpected(&other)),
+        }
+    }
 }
 
 /// The greatest priority that somebody can give.
@@ -154,6 +182,9 @@ fn service_figures(figures: &Figures) -> proto::ServiceFigures {
         abandoned_within: figures.abandoned_within,
         abandoned_short: figures.abandoned_short,
         overflowed: figures.overflowed,
+        called_back: figures.called_back,
+        called_back_talked: figures.called_back_talked,
+        called_back_lost: figures.called_back_lost,
         moved: figures.moved,
         cut_off: figures.cut_off,
         waiting: figures.waiting,
@@ -174,6 +205,7 @@ fn queue(view: QueueView) -> proto::Queue {
         number: view.number,
         strategy: view.strategy,
         waiting: view.waiting,
+        callbacks: view.callbacks,
         longest_wait: Some(duration(view.longest_wait)),
         agents_logged_in: view.agents_logged_in,
         agents_available: view.agents_available,

@@ -1,5 +1,6 @@
 //! Call records and facts as the contract writes them.
 
+use super::callback::{callback_part, told_of_callback};
 use super::convert::{
     agent_order, agent_state, direction, duration, forward_why, hung_up_by, join_why, name,
     offer_outcome, order_kind, park_left, queue_left, supervisor_mode, time, transfer_outcome,
@@ -66,6 +67,7 @@ pub fn record(sequence: u64, record: CallRecord) -> proto::CallRecord {
         did: record.did,
         attempts: record.attempts.into_iter().map(attempt).collect(),
         forwards: record.forwards.into_iter().map(forward).collect(),
+        callback: record.callback.map(callback_part),
     }
 }
 
@@ -421,6 +423,7 @@ fn told_rest(fact: Fact) -> Told {
         Fact::Routed { rule, target } => {
             Told::Routed(proto::Routed { rule, target: target.to_string() })
         }
+        fact @ Fact::Callback(_) => told_of_callback(fact),
         fact @ (Fact::Decided(_)
         | Fact::Overflowed { .. }
         | Fact::RulesPassed(_)

@@ -218,6 +218,12 @@ impl Ledger {
         self.send(Job::Put { key, value });
     }
 
+    /// Says `call` to `tell` when all is durable that was taken before; never, if there is no room
+    /// for that, or nobody who listens keeps up.
+    pub fn when_durable(&self, call: CallId, tell: &Sender<CallId>) {
+        self.send(Job::Durable { call, tell: tell.clone() });
+    }
+
     fn send(&self, job: Job) {
         self.shared.state.waiting.fetch_add(1, Relaxed);
         if self.shared.jobs.try_send(job).is_err() {

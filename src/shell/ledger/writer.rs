@@ -15,6 +15,7 @@ use super::store::{self, End};
 use super::{LedgerError, State};
 use crate::cdr::config::Config;
 use crate::cdr::entry::Entry;
+use crate::id::CallId;
 use crate::shell::figures::Live;
 use crate::time::{Duration, Wall};
 
@@ -38,7 +39,15 @@ const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
 /// What is made durable, in order.
 pub enum Job {
     Entry(Box<Entry>),
-    Put { key: String, value: Option<String> },
+    /// All before it is durable: that is told.
+    Durable {
+        call: CallId,
+        tell: Sender<CallId>,
+    },
+    Put {
+        key: String,
+        value: Option<String>,
+    },
 }
 
 /// What somebody waits for.
@@ -183,6 +192,7 @@ impl Writer {
         for job in &batch.jobs {
             let written = match job {
                 Job::Entry(entry) => end.append(&transaction, entry, &self.node),
+                Job::Durable { .. } => Ok(()),
                 Job::Put { key, value } => store::put(&transaction, key, value.as_deref()),
             };
             match written {
@@ -221,8 +231,10 @@ impl Writer {
         self.state.waiting.fetch_sub(batch.jobs.len(), Relaxed);
         self.state.commits.fetch_add(1, Relaxed);
         for job in &batch.jobs {
-            if let Job::Entry(entry) = job {
-                self.service.count(entry, began);
+            match job {
+                Job::Durable { call, tell } => _ = tell.try_send(*call),
+                Job::Entry(entry) => self.service.count(entry, began),
+                Job::Put { .. } => {}
             }
         }
         let took = (self.clock)().since(began).as_micros();
