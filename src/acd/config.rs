@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::callback::Callback;
 use super::event::Outcome;
-pub use super::rules::{After, Follows, LastBreak};
+pub use super::rules::{After, Alarms, Follows, LastBreak};
 use crate::id::{AgentId, ExtensionId, PromptId, QueueId, SkillId, Target};
 use crate::time::Duration;
 
@@ -181,6 +181,8 @@ pub struct Queue {
     pub auto_answer: bool,
     /// How soon its callers are to be answered, for its figures.
     pub service_level: ServiceLevel,
+    /// What calls for attention at once. Default: nothing.
+    pub alarms: Alarms,
     /// Which calls are recorded. Default `"never"`.
     pub record: Record,
     /// Whether the audio of its calls is encrypted: that of the phones that it rings, unless their
@@ -550,6 +552,11 @@ impl Config {
         if queue.weight.is_some_and(|weight| !(1..=WEIGHT_MAX).contains(&weight)) {
             let what = format!("write a weight from 1 to {WEIGHT_MAX}");
             faults.push(fault(&["queues", id, "weight"], what));
+        }
+        positive(&["queues", id, "alarms", "longest_wait"], queue.alarms.longest_wait, faults);
+        if queue.alarms.waiting == Some(0) {
+            let what = "write how many are too many, 1 or more";
+            faults.push(fault(&["queues", id, "alarms", "waiting"], what.to_owned()));
         }
         positive(&["queues", id, "place_kept"], queue.place_kept, faults);
         for key in queue.keys.keys().filter(|key| !is_key(key)) {

@@ -11,6 +11,19 @@ use humantime_serde::re::humantime;
 use super::event::Outcome;
 use crate::time::Duration;
 
+/// `[queues.X] alarms`: what calls for attention at once.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Alarms {
+    /// So many wait at once; taken back at less than four fifths. Default: none.
+    pub waiting: Option<u32>,
+    /// Somebody has waited for so long. Default: none.
+    #[serde(with = "crate::time::WithinDay")]
+    pub longest_wait: Option<Duration>,
+    /// Somebody waits, and no agent is there who would take calls. Default `false`.
+    pub nobody: bool,
+}
+
 /// What becomes of the wish for a break of an agent without whom nobody would be there for a queue.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "kebab-case")]

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 
+use super::breaks::is_there;
 use super::config::Strategy;
 use super::core::Acd;
 use super::event::State;
@@ -185,6 +186,14 @@ impl Acd {
         let roster = self.roster.load_full();
         let queue = &roster.queues[roster.queue_number(queue)? as usize];
         Some((queue.line.snapshot().take(most).collect(), queue.line.len()))
+    }
+
+    /// Whether anybody is there who takes the queue's calls, or will without doing anything before.
+    pub fn is_attended(&self, queue: &QueueId) -> bool {
+        let roster = self.roster.load_full();
+        let Some(number) = roster.queue_number(queue) else { return false };
+        let mut members = roster.queues[number as usize].members_in(&self.logged_in);
+        members.any(|member| is_there(self.seats.at(member.agent).word.load()))
     }
 
     /// How busy a queue is, without who waits in it.

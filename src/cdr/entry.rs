@@ -51,6 +51,15 @@ pub enum Fact {
         #[serde(skip_serializing_if = "Option::is_none")]
         extension: Option<ExtensionId>,
     },
+    /// A queue needs attention, or does no more.
+    Alarm {
+        queue: QueueId,
+        kind: AlarmKind,
+        raised: bool,
+        /// Callers, or seconds, at this moment; and what they should stay below.
+        value: u64,
+        limit: u64,
+    },
     /// The caller got a 200: his time is paid from here.
     Answered,
     /// A server of a trunk is called.
@@ -379,6 +388,18 @@ pub enum Fact {
     WrapUpEnded {
         agent: AgentId,
     },
+}
+
+/// What a queue needs attention for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AlarmKind {
+    /// Somebody waits too long.
+    LongestWait,
+    /// Somebody waits, and no agent is there.
+    Nobody,
+    /// Too many wait.
+    Waiting,
 }
 
 /// Why a recording was removed.

@@ -29,6 +29,7 @@ impl CallRecord {
             // The history of others; and then why it went as it did, which the facts tell.
             Fact::Agent { .. }
             | Fact::AgentOrdered { .. }
+            | Fact::Alarm { .. }
             | Fact::BreakHeld { .. }
             | Fact::LockedOut { .. }
             | Fact::RecordingExported { .. }
@@ -72,10 +73,7 @@ impl CallRecord {
             | Fact::RecordingKept { .. }
             | Fact::RecordingPaused { .. }
             | Fact::RecordingResumed { .. } => self.apply_recording(at, &entry.fact),
-            Fact::Routed { rule, target } => {
-                let taken = RouteTaken { at, rule: rule.clone(), target: target.clone() };
-                add(&mut self.routes, &mut self.omitted, taken);
-            }
+            Fact::Routed { .. } => self.apply_route(at, &entry.fact),
             Fact::Setup { .. } => self.apply_setup(at, &entry.fact),
             Fact::ConferenceJoined { .. }
             | Fact::ConferenceLeft { .. }
@@ -88,6 +86,13 @@ impl CallRecord {
             Fact::WrapUpBegan { agent } | Fact::WrapUpEnded { agent } => {
                 self.apply_wrap_up(at, agent, &entry.fact);
             }
+        }
+    }
+
+    fn apply_route(&mut self, at: Wall, fact: &Fact) {
+        if let Fact::Routed { rule, target } = fact {
+            let taken = RouteTaken { at, rule: rule.clone(), target: target.clone() };
+            add(&mut self.routes, &mut self.omitted, taken);
         }
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc};
 use tracing::{info, warn};
 
 use crate::acd::config::Queue;
-use crate::cdr::entry::Entry;
+use crate::cdr::entry::{AlarmKind, Entry, Fact};
 use crate::id::QueueId;
 use crate::report::service::{self, Figures, Level, Service, lately};
 use crate::time::Wall;
@@ -46,15 +46,22 @@ struct Shared {
     alarms: OnceLock<mpsc::Sender<Alarm>>,
 }
 
-/// The service level of a queue fell below its target, or is as it should be again.
+/// A queue needs attention, or does no more.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alarm {
     pub queue: QueueId,
     pub raised: bool,
-    /// The level, and what it should be at least.
-    pub percent: f64,
-    pub target: u8,
     pub at: Wall,
+    pub what: Figure,
+}
+
+/// What it needs attention for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Figure {
+    /// The level, and what it should be at least.
+    ServiceLevel { percent: f64, target: u8 },
+    /// Callers or seconds, and what they should stay below.
+    Limit { kind: AlarmKind, value: u64, limit: u64 },
 }
 
 #[derive(Debug, Default)]
@@ -92,6 +99,11 @@ impl Live {
 
     /// Counts what has become durable.
     pub fn count(&self, entry: &Entry, now: Wall) {
+        if let Fact::Alarm { queue, kind, raised, value, limit } = &entry.fact {
+            let (queue, raised, at) = (queue.clone(), *raised, entry.at);
+            let what = Figure::Limit { kind: *kind, value: *value, limit: *limit };
+            return self.alarm(Alarm { queue, raised, at, what });
+        }
         let mut state = self.state();
         let Some(queue) = state.service.apply(entry) else { return };
         if let Some(raised) = state.service.judge(&queue, now) {
@@ -102,13 +114,20 @@ impl Live {
                 true => warn!(%queue, percent, target, "service level below the target"),
                 false => info!(%queue, percent, target, "service level as it should be"),
             }
-            let alarm = Alarm { queue: queue.clone(), raised, percent, target, at: now };
-            if self.0.alarms.get().is_some_and(|alarms| alarms.try_send(alarm).is_err()) {
-                warn!(%queue, "an alarm is lost: too many wait to be posted");
-            }
+            let what = Figure::ServiceLevel { percent, target };
+            self.alarm(Alarm { queue: queue.clone(), raised, at: now, what });
         }
         state.news.insert(queue);
         self.0.wake.notify_one();
+    }
+
+    fn alarm(&self, alarm: Alarm) {
+        if let Some(alarms) = self.0.alarms.get()
+            && let Err(lost) = alarms.try_send(alarm)
+        {
+            let queue = lost.into_inner().queue;
+            warn!(%queue, "an alarm is lost: too many wait to be posted");
+        }
     }
 
     /// Waits until figures have changed: those of these queues.
@@ -164,7 +183,7 @@ const ALARMING: Level = Level::OfferedLessShort;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cdr::entry::{Fact, QueueLeft};
+    use crate::cdr::entry::QueueLeft;
     use crate::id::CallId;
     use crate::time::Duration;
 
@@ -195,7 +214,8 @@ mod tests {
         }
 
         let alarm = alarms.recv().await.unwrap();
-        assert!(alarm.raised && alarm.percent < 80.0 && alarm.target == 80, "{alarm:?}");
+        let Figure::ServiceLevel { percent, target } = alarm.what else { panic!("{alarm:?}") };
+        assert!(alarm.raised && percent < 80.0 && target == 80, "{percent} {target}");
         assert!(live.queue(&"sales".into(), at(70)).alarm);
     }
 

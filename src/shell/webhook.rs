@@ -9,22 +9,15 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
+use crate::cdr::entry::AlarmKind;
 use crate::config::sections::Webhook;
-use crate::shell::figures::Alarm;
+use crate::shell::figures::{Alarm, Figure};
 use crate::time::Duration;
 
 /// Posts alarms until nobody gives any more.
 pub async fn run(to: Webhook, mut alarms: mpsc::Receiver<Alarm>) {
     while let Some(alarm) = alarms.recv().await {
-        let body = json!({
-            "alarm": "service_level",
-            "queue": alarm.queue.as_str(),
-            "raised": alarm.raised,
-            "percent": alarm.percent,
-            "target": alarm.target,
-            "time": alarm.at.to_string(),
-        });
-        let body = body.to_string();
+        let body = body(&alarm);
         let mut wait = RETRY_AFTER;
         for attempt in 1..=ATTEMPTS_MAX {
             let why = match timeout(ANSWER_MAX, post(&to, &body)).await {
@@ -40,6 +33,32 @@ pub async fn run(to: Webhook, mut alarms: mpsc::Receiver<Alarm>) {
             wait *= 2;
         }
     }
+}
+
+/// What is posted.
+fn body(alarm: &Alarm) -> String {
+    let mut body = json!({
+        "queue": alarm.queue.as_str(),
+        "raised": alarm.raised,
+        "time": alarm.at.to_string(),
+    });
+    match alarm.what {
+        Figure::ServiceLevel { percent, target } => {
+            body["alarm"] = "service_level".into();
+            body["percent"] = percent.into();
+            body["target"] = target.into();
+        }
+        Figure::Limit { kind, value, limit } => {
+            body["alarm"] = match kind {
+                AlarmKind::LongestWait => "longest_wait".into(),
+                AlarmKind::Nobody => "nobody".into(),
+                AlarmKind::Waiting => "waiting".into(),
+            };
+            body["value"] = value.into();
+            body["limit"] = limit.into();
+        }
+    }
+    body.to_string()
 }
 
 /// Posts once: the status of the answer.
@@ -89,7 +108,11 @@ mod tests {
         tokio::spawn(run(Webhook::try_from(url).unwrap(), alarms));
         for raised in [true, false] {
             let at = Wall::from_micros(0);
-            let alarm = Alarm { queue: "sales".into(), raised, percent: 71.5, target: 80, at };
+            let what = match raised {
+                true => Figure::ServiceLevel { percent: 71.5, target: 80 },
+                false => Figure::Limit { kind: AlarmKind::Waiting, value: 7, limit: 10 },
+            };
+            let alarm = Alarm { queue: "sales".into(), raised, at, what };
             sender.send(alarm).await.unwrap();
         }
 
@@ -106,6 +129,10 @@ mod tests {
         assert_eq!(body(&taken)["raised"], true);
         assert_eq!(body(&taken)["percent"], 71.5);
         assert_eq!(body(&second)["raised"], false);
+        assert_eq!(
+            (&body(&second)["alarm"], &body(&second)["value"]),
+            (&"waiting".into(), &7.into())
+        );
         assert_eq!(body(&second)["time"], "1970-01-01T00:00:00.000000Z");
     }
 

@@ -7,6 +7,7 @@
 
 mod admission;
 mod agents;
+mod alarms;
 mod answers;
 mod callbacks;
 mod calls;
@@ -196,6 +197,7 @@ pub struct Switch {
     changed: BTreeSet<request::Subject>,
     /// What was told of the decisions about callers.
     tellings: Tellings,
+    alarms: alarms::Alarms,
     trunks: Trunks,
     /// Whether the ledger has room for new calls.
     room: bool,
@@ -244,6 +246,7 @@ impl Switch {
             decided: Vec::new(),
             changed: BTreeSet::new(),
             tellings: Tellings::default(),
+            alarms: alarms::Alarms::default(),
             trunks: Trunks::default(),
             room: true,
             draining: false,
@@ -303,6 +306,7 @@ impl Switch {
         }
         self.carry_out_decisions(now, out);
         self.light(now, out);
+        self.watch_queues(now, before, out);
         self.tell_changes(before, out);
     }
 
@@ -310,6 +314,7 @@ impl Switch {
     pub fn next_tick(&self) -> Option<Instant> {
         let parts = &self.parts;
         [
+            self.alarms.next_tick(),
             self.due.next(),
             self.callbacks.next_tick(),
             self.halls.next_tick(),

@@ -66,7 +66,7 @@ fn touched(entry: &Entry, changed: &mut BTreeSet<Subject>) {
         Fact::Attempt { trunk, .. } | Fact::Trunk { trunk, .. } => {
             changed.insert(Subject::Trunk(trunk.clone()));
         }
-        Fact::Queued { queue, .. } | Fact::QueueLeft { queue, .. } => {
+        Fact::Alarm { queue, .. } | Fact::Queued { queue, .. } | Fact::QueueLeft { queue, .. } => {
             changed.insert(Subject::Queue(queue.clone()));
         }
         _ => {}

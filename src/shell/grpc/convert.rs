@@ -4,8 +4,8 @@ use prost_types::{Duration as ProtoDuration, Timestamp};
 use tonic::Status;
 
 use crate::cdr::entry::{
-    AgentOrder, AgentState, Direction, ForwardWhy, HungUpBy, JoinWhy, OfferOutcome, OrderKind,
-    ParkLeft, QueueLeft, SupervisorMode, TransferOutcome, TrunkState,
+    AgentOrder, AgentState, AlarmKind, Direction, ForwardWhy, HungUpBy, JoinWhy, OfferOutcome,
+    OrderKind, ParkLeft, QueueLeft, SupervisorMode, TransferOutcome, TrunkState,
 };
 use crate::id::{CallId, LegId};
 use crate::shell::proto;
@@ -92,6 +92,15 @@ pub fn agent_order(order: AgentOrder) -> i32 {
         AgentOrder::WrapUpExtend => proto::AgentChange::WrapUpExtend,
     }
     .into()
+}
+
+pub fn alarm_kind(kind: AlarmKind) -> i32 {
+    let kind = match kind {
+        AlarmKind::LongestWait => proto::AlarmKind::LongestWait,
+        AlarmKind::Nobody => proto::AlarmKind::Nobody,
+        AlarmKind::Waiting => proto::AlarmKind::Waiting,
+    };
+    kind.into()
 }
 
 pub fn offer_outcome(outcome: OfferOutcome) -> i32 {

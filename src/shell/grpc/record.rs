@@ -2,9 +2,9 @@
 
 use super::callback::{callback_part, told_of_callback};
 use super::convert::{
-    agent_order, agent_state, direction, duration, forward_why, hung_up_by, join_why, name,
-    offer_outcome, order_kind, park_left, queue_left, supervisor_mode, time, transfer_outcome,
-    trunk_state,
+    agent_order, agent_state, alarm_kind, direction, duration, forward_why, hung_up_by, join_why,
+    name, offer_outcome, order_kind, park_left, queue_left, supervisor_mode, time,
+    transfer_outcome, trunk_state,
 };
 use super::decision::told_of_decisions;
 use super::recording::{recording, told_of_recordings};
@@ -446,6 +446,7 @@ fn told_rest(fact: Fact) -> Told {
         | Fact::TransferEnded { .. }
         | Fact::Unparked { .. }) => told_of_transfers(fact),
         fact @ (Fact::AgentOrdered { .. }
+        | Fact::Alarm { .. }
         | Fact::BreakHeld { .. }
         | Fact::ConferenceJoined { .. }
         | Fact::ConferenceLeft { .. }
@@ -487,6 +488,10 @@ fn told_of_people(fact: Fact) -> Told {
                 reason,
                 extension: name(extension.as_ref()),
             })
+        }
+        Fact::Alarm { queue, kind, raised, value, limit } => {
+            let (queue, kind) = (queue.to_string(), alarm_kind(kind));
+            Told::Alarm(proto::Alarm { queue, kind, raised, value, limit })
         }
         Fact::BreakHeld { agent, queue, refused } => {
             let (agent, queue) = (agent.to_string(), queue.to_string());

@@ -1,0 +1,107 @@
+//! A queue calls for attention: too many wait, one waits too long, nobody is there for them.
+
+use crate::site::SITE;
+use crate::world::World;
+use strowger::cdr::entry::{AlarmKind, AlarmKind::*, Fact};
+use strowger::switch::Input;
+use strowger::switch::request::{AgentChange, Request};
+use strowger::time::Duration;
+
+#[test]
+fn too_many_callers_raise_an_alarm_and_fewer_take_it_back() {
+    let mut world = watched("waiting = 2");
+    world.dial("1001", "601");
+    world.run(Duration::from_secs(1));
+    assert_eq!(told(&world), []);
+    world.dial("1002", "601");
+    world.run(Duration::from_secs(1));
+    assert_eq!(told(&world), [(Waiting, true, 2, 2)]);
+    world.hang_up("1002");
+    world.run(Duration::from_secs(1));
+
+    assert_eq!(told(&world), [(Waiting, true, 2, 2), (Waiting, false, 1, 2)]);
+    world.hang_up("1001");
+    world.close();
+}
+
+/// In the moment when it is so, though nothing else happens then.
+#[test]
+fn who_waits_too_long_raises_an_alarm_in_time() {
+    let mut world = watched("longest_wait = \"30s\"");
+    world.dial("1001", "601");
+    world.run(Duration::from_secs(29));
+    assert_eq!(told(&world), []);
+    world.run(Duration::from_secs(2));
+    assert_eq!(told(&world), [(LongestWait, true, 30, 30)]);
+    world.dial("1002", "601");
+    world.run(Duration::from_secs(5));
+    world.hang_up("1001");
+    world.run(Duration::from_secs(1));
+
+    let after = told(&world);
+    assert!(matches!(after[..], [_, (LongestWait, false, 4 | 5, 30)]), "{after:?}");
+    world.hang_up("1002");
+    world.close();
+}
+
+/// The last one goes away while somebody waits; she is back, or nobody waits any more.
+#[test]
+fn callers_for_whom_nobody_is_there_raise_an_alarm() {
+    for back in [true, false] {
+        let mut world = watched("nobody = true");
+        world.dial("1001", "601");
+        world.run(Duration::from_secs(1));
+        assert_eq!(told(&world), [], "agent c is there");
+        order(&mut world, "c", AgentChange::Away { reason: None });
+        assert_eq!(told(&world), [(Nobody, true, 1, 0)]);
+        if back {
+            order(&mut world, "c", AgentChange::Available);
+        } else {
+            world.hang_up("1001");
+            world.run(Duration::from_secs(1));
+        }
+
+        assert_eq!(told(&world)[1..], [(Nobody, false, u64::from(back), 0)]);
+        world.hang_up("1001");
+        world.close();
+    }
+}
+
+#[test]
+fn a_reload_without_limits_takes_alarms_back() {
+    let mut world = watched("waiting = 1");
+    world.dial("1001", "601");
+    world.run(Duration::from_secs(1));
+    assert_eq!(told(&world), [(Waiting, true, 1, 1)]);
+    world.reload(SITE);
+    assert_eq!(told(&world)[1..], [(Waiting, false, 1, 0)]);
+    world.hang_up("1001");
+    world.close();
+}
+
+/// Agents a and b are logged out, c's phone rings for ever.
+fn watched(alarms: &str) -> World {
+    let queue = format!("[queues.idle]\nalarms = {{ {alarms} }}\n");
+    let site = SITE.replace("[queues.idle]\n", &queue).replace("\"10s\"", "\"5m\"");
+    let mut world = World::new(&site);
+    for agent in ["a", "b"] {
+        order(&mut world, agent, AgentChange::LogOut);
+    }
+    world
+}
+
+fn told(world: &World) -> Vec<(AlarmKind, bool, u64, u64)> {
+    let told = world.facts().filter_map(|fact| match fact {
+        Fact::Alarm { queue, kind, raised, value, limit } => {
+            assert_eq!(queue.as_str(), "idle");
+            Some((*kind, *raised, *value, *limit))
+        }
+        _ => None,
+    });
+    told.collect()
+}
+
+fn order(world: &mut World, agent: &str, change: AgentChange) {
+    world.ask(Request::ChangeAgent { agent: agent.into(), change, by: "test".to_owned() });
+    world.input(Input::Tick);
+}
