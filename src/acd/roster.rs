@@ -208,6 +208,12 @@ impl Queue {
         })
     }
 
+    /// How many members have their bits in `bits`.
+    pub fn count_in(&self, bits: &Bits) -> usize {
+        let count = |mask: &Mask| (mask.bits & bits.word(mask.at)).count_ones() as usize;
+        self.masks.iter().map(count).sum()
+    }
+
     /// How many phones may ring for a caller who has just come.
     pub fn rings_at_once(&self) -> u32 {
         let all = self.strategy.rings_many() && self.ring_next.is_none();

@@ -18,7 +18,7 @@ use super::choice::Wish;
 use super::config::Strategy;
 use super::core::Acd;
 use super::line::Caller;
-use super::roster::{Queue, Roster};
+use super::roster::{Member, Queue, Roster};
 use super::word::{BUSY, PAUSED, Phase, REACHABLE};
 use crate::id::{AgentId, SkillId};
 use crate::time::Instant;
@@ -78,13 +78,33 @@ pub enum Passed {
     WrapUp,
 }
 
+impl Passed {
+    const ALL: [Self; 14] = [
+        Self::Away,
+        Self::Behind,
+        Self::Busy,
+        Self::Favourite,
+        Self::LoggedOut,
+        Self::OnCall,
+        Self::Paused,
+        Self::Ringing,
+        Self::Skill,
+        Self::Tier,
+        Self::Tried,
+        Self::Unseen,
+        Self::Unreachable,
+        Self::WrapUp,
+    ];
+}
+
 impl Acd {
     /// How the agents of a caller's queue look at this moment; `chosen` if one was just chosen.
     pub(super) fn survey(&self, now: Instant, caller: &Arc<Caller>, chosen: Option<u32>) -> Survey {
         let roster = self.roster.load_full();
         let queue = &roster.queues[caller.queue as usize];
         let wish = Wish::of(caller, queue);
-        Surveyor { acd: self, roster: &roster, queue, caller, wish, now }.survey(chosen)
+        let tiers = queue.open_tiers(wish.tiers(), &self.logged_in);
+        Surveyor { acd: self, roster: &roster, queue, caller, wish, tiers, now }.survey(chosen)
     }
 }
 
@@ -94,6 +114,8 @@ struct Surveyor<'a> {
     queue: &'a Queue,
     caller: &'a Arc<Caller>,
     wish: Wish<'a>,
+    /// The tiers that serve the caller.
+    tiers: u64,
     now: Instant,
 }
 
@@ -113,46 +135,39 @@ impl Surveyor<'_> {
             counts: BTreeMap::new(),
             named: Vec::new(),
         };
+        let mut counts = [0; Passed::ALL.len()];
         let free = &self.acd.free;
-        let free_ones = self.queue.members_in(free).map(|member| member.agent);
-        let others = self.queue.members_in(&self.acd.logged_in).map(|member| member.agent);
-        let others = others.filter(|agent| !free.contains(*agent));
-        let (mut looked, mut seen) = (0, 0);
-        for agent in free_ones.chain(others) {
-            if looked == LOOKS {
-                break;
+        let others = self.queue.members_in(&self.acd.logged_in);
+        let others = others.filter(|member| !free.contains(member.agent));
+        let mut seen = 0;
+        for member in self.queue.members_in(free).chain(others).take(LOOKS) {
+            if chosen.binary_search(&member.agent).is_err() {
+                seen += 1;
+                let why = self.why(member);
+                counts[why as usize] += 1;
+                self.name(member.agent, why, &mut survey.named);
             }
-            looked += 1;
-            if chosen.contains(&agent) {
-                continue;
-            }
-            seen += 1;
-            self.count(agent, &mut survey);
         }
-        let logged_in = self.queue.members_in(&self.acd.logged_in).count();
+        let logged_in = self.queue.count_in(&self.acd.logged_in);
         let unseen = logged_in.saturating_sub(seen + chosen.len());
+        counts[Passed::Unseen as usize] = unseen as u32;
+        // By the sets alone: who has left this moment was looked at, and counts as logged in still.
         let out = self.queue.members.len().saturating_sub(logged_in);
-        for (why, number) in [(Passed::Unseen, unseen), (Passed::LoggedOut, out)] {
-            if number > 0 {
-                *survey.counts.entry(why).or_default() += number as u32;
-            }
-        }
+        counts[Passed::LoggedOut as usize] = out as u32;
+        let found = Passed::ALL.into_iter().map(|why| (why, counts[why as usize]));
+        survey.counts = found.filter(|(_, count)| *count > 0).collect();
         self.name_absent(&mut survey);
         let named = chosen.iter().take(NAMED_MAX);
         survey.chosen = named.map(|&agent| (self.id(agent), self.standing(agent))).collect();
         survey
     }
 
-    fn count(&self, agent: u32, survey: &mut Survey) {
-        let why = self.why(agent);
-        if why == Passed::LoggedOut {
-            return; // counted by the sets, since he has left this moment
-        }
-        *survey.counts.entry(why).or_default() += 1;
-        if survey.named.len() < NAMED_MAX {
+    /// Names somebody who was passed over, if there is room for him.
+    fn name(&self, agent: u32, why: Passed, named: &mut Vec<PassedOver>) {
+        if why != Passed::LoggedOut && named.len() < NAMED_MAX {
             let lacks = if why == Passed::Skill { self.lacks(agent) } else { None };
             let standing = if why == Passed::Behind { self.standing(agent) } else { None };
-            survey.named.push(PassedOver { agent: self.id(agent), why, standing, lacks });
+            named.push(PassedOver { agent: self.id(agent), why, standing, lacks });
         }
     }
 
@@ -169,7 +184,8 @@ impl Surveyor<'_> {
         }));
     }
 
-    fn why(&self, agent: u32) -> Passed {
+    fn why(&self, member: &Member) -> Passed {
+        let agent = member.agent;
         let word = self.acd.seats.at(agent).word.load();
         let phase = word.phase();
         if phase == Phase::LoggedOut {
@@ -181,8 +197,7 @@ impl Surveyor<'_> {
         if self.caller.favourite().is_some_and(|favourite| favourite != agent) {
             return Passed::Favourite;
         }
-        let tiers = self.queue.open_tiers(self.wish.tiers(), &self.acd.logged_in);
-        if self.queue.member(agent).is_some_and(|member| member.tiers & tiers == 0) {
+        if member.tiers & self.tiers == 0 {
             return Passed::Tier;
         }
         match phase {
