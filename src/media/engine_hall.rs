@@ -51,6 +51,7 @@ pub fn negotiated(index: usize, codec: Codec) -> Negotiated {
     Negotiated {
         remote_rtp: address(index),
         remote_rtcp: SocketAddr::new(address(index).ip(), 4001),
+        signalled: None,
         codecs: smallvec![Payload { codec, receive: number, send: number }],
         digits: smallvec![DigitPayload { receive: digits, send: digits, clock_rate: 8000 }],
         noise: false,

@@ -5,7 +5,7 @@
 //! Out:      whether the packet is the phone's; where to send to.
 //! Not here: what the packet says (`session`), the address of RTCP (`session`).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::time::{Duration, Instant};
 
@@ -25,6 +25,8 @@ pub enum Verdict {
 #[derive(Clone, Debug, Default)]
 pub struct Latch {
     state: State,
+    /// Where the phone's SIP comes from, if that is known.
+    signalled: Option<IpAddr>,
     strangers: u64,
 }
 
@@ -36,14 +38,18 @@ enum State {
     /// Waits for the first packet from `expected` or, after a repeated offer and answer, from
     /// `held`; `tried` are others who send meanwhile.
     Open { expected: SocketAddr, held: Option<SocketAddr>, tried: [Option<Candidate>; TRIED_MAX] },
-    /// Only `source` is heard.
+    /// Only `source` is heard, until `expected` is.
     Fixed { expected: SocketAddr, source: SocketAddr },
 }
 
 impl Latch {
     /// Takes what the SDP says. The same address again keeps the source but lets another one take
     /// its place while it is silent; another address begins anew.
-    pub fn expect(&mut self, remote: SocketAddr) {
+    ///
+    /// A phone whose SIP comes from the address that its SDP says (`signalled`) is behind no NAT: no
+    /// other address is heard.
+    pub fn expect(&mut self, remote: SocketAddr, signalled: Option<IpAddr>) {
+        self.signalled = signalled;
         let held = match self.state {
             State::Fixed { expected, source } if expected == remote => Some(source),
             State::Open { expected, held, .. } if expected == remote => held,
@@ -56,6 +62,10 @@ impl Latch {
     pub fn judge(&mut self, now: Instant, from: SocketAddr, ssrc: u32, sequence: u16) -> Verdict {
         match &mut self.state {
             State::Fixed { source, .. } if *source == from => Verdict::Ours,
+            State::Fixed { expected, source } if *expected == from => {
+                *source = from; // whoever was faster was not the phone
+                Verdict::Ours
+            }
             State::Closed => Verdict::Probation,
             State::Fixed { .. } => {
                 self.strangers += 1;
@@ -68,13 +78,17 @@ impl Latch {
             }
             State::Open { expected, tried, .. } => {
                 let expected = *expected;
+                let is_near = from.ip() == expected.ip() || Some(from.ip()) == self.signalled;
+                if !is_near && self.signalled == Some(expected.ip()) {
+                    self.strangers += 1;
+                    return Verdict::Stranger;
+                }
                 let Some(candidate) = place(tried, now, from, &mut self.strangers) else {
                     self.strangers += 1;
                     return Verdict::Stranger;
                 };
                 candidate.count(now, ssrc, sequence, &mut self.strangers);
-                let enough =
-                    if from.ip() == expected.ip() { PROBATION_NEAR } else { PROBATION_FAR };
+                let enough = if is_near { PROBATION_NEAR } else { PROBATION_FAR };
                 if candidate.packets < enough {
                     return Verdict::Probation;
                 }
@@ -86,7 +100,7 @@ impl Latch {
 
     /// Whether a packet from there is a stranger's, whatever it says.
     pub fn excludes(&self, from: SocketAddr) -> bool {
-        matches!(self.state, State::Fixed { source, .. } if source != from)
+        matches!(self.state, State::Fixed { expected, source } if ![expected, source].contains(&from))
     }
 
     /// Where to send to: the source, else what the SDP said; `None` before any SDP.
@@ -179,7 +193,7 @@ impl Candidate {
     }
 }
 
-/// Packets in sequence that a source needs at the address of the SDP, but another port.
+/// Packets in sequence that a source needs at the address of the SDP or of the phone's SIP.
 pub const PROBATION_NEAR: u16 = 2;
 /// Packets in sequence that a source needs at any other address.
 pub const PROBATION_FAR: u16 = 5;
@@ -241,7 +255,7 @@ mod tests {
         assert_eq!(street.packets(TOLD, 2), [Probation; 2]);
         assert_eq!(street.latch.target(), None);
 
-        street.latch.expect(addr(TOLD));
+        street.latch.expect(addr(TOLD), None);
         street.packets(TOLD, 1);
 
         assert_eq!(street.packets(FOREIGN, 50), [Stranger; 50]);
@@ -264,7 +278,7 @@ mod tests {
         let mut street = Street::open();
         street.packets(FOREIGN, 5);
 
-        street.latch.expect(addr(TOLD));
+        street.latch.expect(addr(TOLD), None);
 
         assert_eq!(street.latch.target(), Some(addr(FOREIGN)));
         assert_eq!(street.packets(FOREIGN, 1), [Ours]);
@@ -276,7 +290,7 @@ mod tests {
         let mut street = Street::open();
         street.packets(FOREIGN, 5);
 
-        street.latch.expect(addr(TOLD));
+        street.latch.expect(addr(TOLD), None);
         let verdicts = street.packets("198.51.100.7:5555", 5);
 
         assert_eq!(verdicts.last(), Some(&Ours));
@@ -288,11 +302,43 @@ mod tests {
         let mut street = Street::open();
         street.packets(TOLD, 1);
 
-        street.latch.expect(addr("192.0.2.2:6000"));
+        street.latch.expect(addr("192.0.2.2:6000"), None);
 
         assert_eq!(street.latch.target(), Some(addr("192.0.2.2:6000")));
         assert_eq!(street.packets(TOLD, 1), [Probation]);
         assert_eq!(street.packets("192.0.2.2:6000", 1), [Ours]);
+    }
+
+    /// Somebody was faster than the phone: from its first packet on he is out.
+    #[test]
+    fn the_phone_wins_back_what_a_stranger_took() {
+        let mut street = Street::open();
+        street.packets(FOREIGN, 5);
+        assert!(!street.latch.excludes(addr(TOLD)));
+
+        assert_eq!(street.packets(TOLD, 1), [Ours]);
+
+        assert_eq!(street.packets(FOREIGN, 3), [Stranger; 3]);
+        assert_eq!(street.latch.target(), Some(addr(TOLD)));
+    }
+
+    #[test]
+    fn a_phone_behind_no_nat_is_heard_from_its_address_alone() {
+        let mut street = Street::open();
+        street.latch.expect(addr(TOLD), Some(addr(TOLD).ip()));
+
+        assert_eq!(street.packets(FOREIGN, 20), [Stranger; 20]);
+        assert_eq!(street.latch.target(), Some(addr(TOLD)));
+        assert_eq!(street.packets("192.0.2.1:4444", 2), [Probation, Ours]);
+    }
+
+    /// The SDP says an address behind the NAT, SIP and audio come from the NAT's.
+    #[test]
+    fn a_phone_is_found_sooner_where_its_sip_comes_from() {
+        let mut street = Street::open();
+        street.latch.expect(addr(TOLD), Some(addr(FOREIGN).ip()));
+
+        assert_eq!(street.packets(FOREIGN, 2), [Probation, Ours]);
     }
 
     const TOLD: &str = "192.0.2.1:4000";
@@ -311,7 +357,7 @@ mod tests {
     impl Street {
         fn open() -> Self {
             let mut latch = Latch::default();
-            latch.expect(addr(TOLD));
+            latch.expect(addr(TOLD), None);
             Self { latch, now: Instant::START, sequence: 65_530 }
         }
 

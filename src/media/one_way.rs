@@ -51,6 +51,9 @@ impl OneWay {
 
     /// Audio is agreed on.
     pub fn agreed(&mut self, now: Instant) {
+        if self.look_at == Instant::NEVER {
+            self.quiet_from = now;
+        }
         self.look_at = self.look_at.min(now + LOOK_EVERY);
     }
 
@@ -169,6 +172,9 @@ mod tests {
         assert_eq!(line.pass(3), [Found::OneWay]);
     }
 
+    /// Long after the node's start.
+    const ANSWERED: Instant = Instant::from_micros(3_600_000_000);
+
     struct Line {
         one_way: OneWay,
         now: Instant,
@@ -183,10 +189,10 @@ mod tests {
     impl Line {
         fn new() -> Self {
             let mut one_way = OneWay::new();
-            one_way.agreed(Instant::START);
+            one_way.agreed(ANSWERED);
             let (expected, is_sent) = (true, true);
             let (talks, reports) = (false, false);
-            Self { one_way, now: Instant::START, expected, is_sent, talks, reports, sent: 0 }
+            Self { one_way, now: ANSWERED, expected, is_sent, talks, reports, sent: 0 }
         }
 
         fn pass(&mut self, seconds: u64) -> Vec<Found> {

@@ -160,7 +160,8 @@ impl Reports {
                     }
                     for block in blocks.iter().filter(|block| block.ssrc == self.ssrc) {
                         let trip = block.round_trip(epoch.wall(now));
-                        self.told.block(block, trip, outgoing.clock_rate());
+                        let sent = (outgoing.clock_rate(), outgoing.numbers());
+                        self.told.block(block, trip, sent);
                         self.told.sent(self.packets.into(), outgoing.numbers());
                     }
                 }
@@ -269,12 +270,19 @@ impl Reports {
 }
 
 impl Told {
-    /// `clock_rate` is that of the jitter, in hertz.
-    fn block(&mut self, block: &Block, round_trip: Option<Duration>, clock_rate: u32) {
-        self.lost = u64::try_from(block.lost).unwrap_or(0);
+    /// `clock_rate` is that of the jitter, in hertz; `numbers` are the packets that can be lost. What
+    /// cannot be is taken for the most that can.
+    fn block(
+        &mut self,
+        block: &Block,
+        round_trip: Option<Duration>,
+        (clock_rate, numbers): (u32, u64),
+    ) {
+        self.lost = u64::try_from(block.lost).unwrap_or(0).min(numbers);
         self.fraction_lost = block.fraction_lost;
         let (sum, greatest, count) = self.jitter;
         let jitter = u64::from(block.jitter) * 1_000_000 / u64::from(clock_rate);
+        let jitter = jitter.min(JITTER_MAX.as_micros() as u64);
         self.jitter = (sum.saturating_add(jitter), greatest.max(jitter), count + 1);
         if let Some(trip) = round_trip {
             self.round_trips.0 += trip.as_micros() as u64; // at most a minute
@@ -327,6 +335,9 @@ fn known(millis: u16) -> Option<Duration> {
 /// Between two reports (RFC 3550 §6.2: five seconds at least).
 pub const INTERVAL: Duration = Duration::from_secs(5);
 
+/// More jitter than a report can mean.
+const JITTER_MAX: Duration = Duration::from_secs(10);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -363,6 +374,7 @@ mod tests {
     #[test]
     fn what_the_phone_reports_is_counted() {
         let mut line = Line::new();
+        (0..20).for_each(|_| _ = line.outgoing.made(line.now, 160, false));
         for jitter in [80, 240] {
             let block = Block { ssrc: 77, lost: 9, jitter, ..Block::default() };
             let other = Block { ssrc: 78, lost: 1000, jitter: 9999, ..Block::default() };
@@ -373,6 +385,18 @@ mod tests {
         assert_eq!(lost, 9);
         assert_eq!((jitter, jitter_max), (Duration::from_millis(20), Duration::from_millis(30)));
         assert_eq!(line.tick_at(5000).unwrap().0, addr("192.0.2.1:9999"));
+    }
+
+    /// A phone that reports nonsense spoils no figure beyond what can be.
+    #[test]
+    fn what_cannot_be_lost_is_not_counted() {
+        let mut line = Line::new();
+        (0..20).for_each(|_| _ = line.outgoing.made(line.now, 160, false));
+        let block = Block { ssrc: 77, lost: 0x7f_ffff, jitter: u32::MAX, ..Block::default() };
+        line.hear("192.0.2.1:4001", &[block]);
+
+        let Stats { lost, jitter_max, .. } = line.reports.figures().sent;
+        assert_eq!((lost, jitter_max), (20, JITTER_MAX));
     }
 
     #[test]
@@ -500,7 +524,7 @@ mod tests {
         fn new() -> Self {
             let mut reports = Reports::new(77, &mut Rng::from_number(1));
             let mut latch = Latch::default();
-            latch.expect(addr("192.0.2.1:4000"));
+            latch.expect(addr("192.0.2.1:4000"), None);
             reports.start(Instant::START, addr("192.0.2.1:4001"));
             Self { reports, outgoing: Outgoing::new(77, 0, 0), latch, now: Instant::START }
         }

@@ -147,6 +147,7 @@ mod tests {
         let audio = Negotiated {
             remote_rtp: remote,
             remote_rtcp: remote,
+            signalled: None,
             codecs: smallvec![Payload { codec: Codec::Pcma, receive: 8, send: 8 }],
             digits: smallvec![],
             noise: false,

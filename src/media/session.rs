@@ -220,7 +220,7 @@ impl Leg {
         if let Some(first) = audio.codecs.first() {
             self.outgoing.set_clock_rate(first.codec.clock_rate());
         }
-        self.latch.expect(audio.remote_rtp);
+        self.latch.expect(audio.remote_rtp, audio.signalled);
         self.reports.start(now, audio.remote_rtcp);
         self.silence.agreed(now, audio.direction);
         self.one_way.agreed(now);

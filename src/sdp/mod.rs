@@ -6,7 +6,7 @@ mod opus;
 mod payloads;
 pub mod session;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -158,6 +158,8 @@ pub struct Negotiated {
     pub remote_rtp: SocketAddr,
     /// Where the peer wants RTCP (RFC 3605); RTP port + 1 unless it says otherwise.
     pub remote_rtcp: SocketAddr,
+    /// Where the peer's SIP comes from, if that is known: SDP does not say it.
+    pub signalled: Option<IpAddr>,
     /// In the order of preference; never empty. The first is what we send.
     pub codecs: SmallVec<[Payload; 4]>,
     /// One for each clock rate; empty if one of the two has no telephone-event.

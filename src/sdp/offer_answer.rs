@@ -344,6 +344,7 @@ fn agree(
     Ok(Negotiated {
         remote_rtp,
         remote_rtcp: remote_rtcp(media, remote_rtp),
+        signalled: None,
         codecs,
         tones: local.digits && digits.is_empty(),
         digits,

@@ -34,7 +34,7 @@ use crate::call::site::Site;
 use crate::cdr::entry::Quality;
 use crate::id::{AgentId, ExtensionId, LegId, TrunkId};
 use crate::media::control::Command;
-use crate::sdp::{self, Codec, Session};
+use crate::sdp::{self, Codec, Negotiated, Session};
 use crate::sip::dialog::{Accepted, Dialog, Modification, Progress, Refer, SessionTimer};
 use crate::sip::digest::Login;
 use crate::sip::flow::Flow;
@@ -604,7 +604,8 @@ impl Leg {
     /// Tells the media thread what was agreed on, if anything was.
     fn connect(&self, out: &mut Vec<Output>) {
         if let Some(agreed) = self.audio.agreed() {
-            let audio = Box::new(agreed.clone());
+            let signalled = Some(self.flow.remote.ip());
+            let audio = Box::new(Negotiated { signalled, ..agreed.clone() });
             out.push(Output::Media(Command::Connect { leg: self.id, audio }));
         }
     }

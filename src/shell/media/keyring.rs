@@ -91,15 +91,15 @@ impl UnfitKeys {
     }
 }
 
-/// The last file of the last day; folders and files are named in the order of time.
+/// The last encrypted recording of the last day; folders and files are named in the order of time.
 fn newest(folder: &Path) -> Option<PathBuf> {
     let entries = fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
     let mut entries: Vec<PathBuf> = entries.collect();
     entries.sort();
-    entries
-        .into_iter()
-        .rev()
-        .find_map(|path| if path.is_dir() { newest(&path) } else { Some(path) })
+    entries.into_iter().rev().find_map(|path| match path.is_dir() {
+        true => newest(&path),
+        false => path.extension().is_some_and(|ending| ending == "enc").then_some(path),
+    })
 }
 
 #[cfg(test)]
@@ -139,6 +139,12 @@ mod tests {
             fs::create_dir_all(&day).unwrap();
             let path = day.join("0a.wav.enc");
             Tape::create(&path, Format::Pcm16, keys.keys().as_deref()).unwrap();
+        }
+
+        for beside in ["2026/11/02/0a.wav.gaps", "2026/11/02/zz-notes.txt", "zz/of-others"] {
+            let path = archive.path().join(beside);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "no recording").unwrap();
         }
 
         assert!(one.check(archive.path()).is_ok());
