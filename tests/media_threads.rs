@@ -337,6 +337,7 @@ fn alaw(phone: SocketAddr) -> Negotiated {
     Negotiated {
         remote_rtp: phone,
         remote_rtcp: SocketAddr::new(phone.ip(), phone.port() + 1),
+        signalled: None,
         codecs: smallvec![Payload { codec: Codec::Pcma, receive: 8, send: 8 }],
         digits: smallvec![DigitPayload { receive: 101, send: 101, clock_rate: 8000 }],
         noise: false,

@@ -73,11 +73,13 @@ pub struct Ask {
     /// Since when he has waited, also in other queues: his seniority.
     pub entered: Instant,
     /// Since when he has waited in this queue, if he comes back to it: `max_wait` and widening go
-    /// on from there.
+    /// on from there, and he has his place however full the queue is.
     pub here_since: Option<Instant>,
     /// Who waits for a call of ours, and whom an agent's phone rings for only when he is there:
     /// how long the agent is held at the most. He waits as long as it takes, whoever is there.
     pub called_first: Option<Duration>,
+    /// Who had answered him and hung up before they were joined: others are rung before this one.
+    pub left_by: Option<AgentId>,
 }
 
 impl Default for Acd {
@@ -166,10 +168,12 @@ impl Acd {
         let number = roster.queue_number(queue).ok_or(Refusal::Empty)?;
         let served = &roster.queues[number as usize];
         let is_called_first = ask.called_first.is_some();
-        if !is_called_first && self.is_deserted(served, &served.empty_join) {
+        let comes_back = ask.here_since.is_some();
+        let absence = if comes_back { &served.empty_leave } else { &served.empty_join };
+        if !is_called_first && self.is_deserted(served, absence) {
             return Err(Refusal::Empty);
         }
-        let most = if is_called_first { u32::MAX } else { served.callers_max };
+        let most = if is_called_first || comes_back { u32::MAX } else { served.callers_max };
         if !served.line.admit(most) {
             return Err(Refusal::Full);
         }
@@ -199,7 +203,8 @@ impl Acd {
         }
         let mut step = Step::new(self, now, out);
         let served = &current.queues[number as usize];
-        let deserted = self.is_deserted(served, &served.empty_join);
+        let absence = if comes_back { &served.empty_leave } else { &served.empty_join };
+        let deserted = self.is_deserted(served, absence);
         let deserted = deserted && (!is_called_first || !served.present);
         if deserted && step.close(&caller, |_| true) {
             step.finish();
@@ -212,6 +217,21 @@ impl Acd {
         step.later(Again::Caller(caller));
         step.finish();
         Ok(position)
+    }
+
+    /// Whether somebody who came to a queue at this moment would have a place in it.
+    ///
+    /// # Errors
+    ///
+    /// As `enter`.
+    pub fn has_place(&self, queue: &QueueId) -> Result<(), Refusal> {
+        let roster = self.roster.load_full();
+        let number = roster.queue_number(queue).ok_or(Refusal::Empty)?;
+        let served = &roster.queues[number as usize];
+        if self.is_deserted(served, &served.empty_join) {
+            return Err(Refusal::Empty);
+        }
+        if served.line.len() < served.callers_max { Ok(()) } else { Err(Refusal::Full) }
     }
 
     /// Who enters a queue, before anybody knows of him.
@@ -230,7 +250,7 @@ impl Acd {
         let hold = ask.called_first;
         let until = hold.map_or(entered + served.max_wait, |_| Instant::NEVER);
         let hold_us = hold.map_or(0, |hold| hold.as_micros() as u64);
-        Arc::new(Caller {
+        let caller = Arc::new(Caller {
             call,
             queue,
             line: served.line.clone(),
@@ -255,7 +275,11 @@ impl Acd {
             step: AtomicUsize::new(0),
             overdue: AtomicBool::new(false),
             due: AtomicU64::new(u64::MAX),
-        })
+        });
+        if let Some(agent) = ask.left_by.and_then(|agent| roster.agent_number(&agent)) {
+            caller.mark_tried(agent);
+        }
+        caller
     }
 
     /// The caller is gone or goes elsewhere: withdraws every offer.
@@ -300,6 +324,22 @@ impl Acd {
         let Some(agent) = roster.agent_number(agent) else { return };
         let mut step = Step::new(self, now, out);
         step.hung_up(&roster, call, agent);
+        step.finish();
+    }
+
+    /// An agent has answered, but he or the caller left before the two were joined: he had no talk,
+    /// and has no after-call work. If it was he, he is left alone for a moment.
+    pub fn not_joined(
+        &self,
+        now: Instant,
+        call: CallId,
+        (agent, by_agent): (&AgentId, bool),
+        out: &mut Vec<Output>,
+    ) {
+        let roster = self.roster.load_full();
+        let Some(agent) = roster.agent_number(agent) else { return };
+        let mut step = Step::new(self, now, out);
+        step.fell_through(&roster, call, (agent, by_agent));
         step.finish();
     }
 
@@ -415,10 +455,8 @@ impl Step<'_> {
         match matching::answer(self, agent, caller) {
             Answer::Won(word) => {
                 let seat = self.seat(agent);
-                // Who hung up before they were joined and answers once more has one call of it.
-                if seat.set_call(caller.call) != caller.call {
-                    seat.calls.fetch_add(1, Ordering::Relaxed);
-                }
+                seat.set_call(caller.call);
+                seat.calls.fetch_add(1, Ordering::Relaxed);
                 // Release: pairs with the loads in `hung_up` and `extend_wrap_up`.
                 seat.queue.store(caller.queue, Ordering::Release);
                 self.disarm(agent, ringing);
@@ -520,6 +558,26 @@ impl Step<'_> {
         self.settled_down(agent, before, after);
     }
 
+    fn fell_through(&mut self, roster: &Roster, call: CallId, (agent, by_agent): (u32, bool)) {
+        let seat = self.seat(agent);
+        let (before, after) = loop {
+            let word = seat.word.load();
+            if word.phase() != Phase::OnCall || seat.call() != call {
+                return;
+            }
+            let rested = rested(word);
+            let next = rested.with(PAUSED, by_agent && rested.phase() == Phase::Available);
+            if seat.word.swap(word, next).is_ok() {
+                break (word, next);
+            }
+        };
+        seat.calls.fetch_sub(1, Ordering::Relaxed);
+        if after.has(PAUSED) {
+            self.arm(agent, after, self.now + roster.settings.refusal_pause);
+        }
+        self.settled_down(agent, before, after);
+    }
+
     /// Says what an agent has become, and follows it up.
     pub(super) fn settled_down(&mut self, agent: u32, from: Agent, to: Agent) {
         self.moved(agent, from, to);
@@ -551,6 +609,8 @@ impl Step<'_> {
                     let next = word.to(Phase::Available, 0).with(PAUSED, false);
                     let swapped = seat.word.swap(word, next).is_ok();
                     if swapped {
+                        let id = self.acd.roster.load().agents[agent as usize].id.clone();
+                        self.out.push(Output::Rested { agent: id });
                         self.later(Again::Agent(agent));
                     }
                     swapped

@@ -28,6 +28,8 @@ pub enum Output {
     /// Without an agent nobody would be there for a queue: his break waits for another, or is
     /// refused.
     BreakHeld { agent: AgentId, queue: QueueId, refused: bool },
+    /// The pause after a refusal is over: the agent can be rung again.
+    Rested { agent: AgentId },
     /// Who is rung for a caller and why not others; or why nobody is. Before the `Offer`; only of
     /// an `Acd::explaining`.
     Decided { call: CallId, queue: QueueId, survey: Box<Survey> },

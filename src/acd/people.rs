@@ -178,7 +178,7 @@ impl Step<'_> {
         let Some(extension) = auto.filter(|_| was.has(REACHABLE) != reachable) else { return };
         if !reachable {
             self.log_out(agent);
-        } else if was.phase() == Phase::LoggedOut
+        } else if (was.phase() == Phase::LoggedOut || was.has(LEAVING))
             && let Err(error) = self.log_in(agent, extension)
         {
             tracing::warn!(agent, %error, "cannot log in by registration");
@@ -199,13 +199,13 @@ impl Step<'_> {
 
     fn extend_wrap_up(&mut self, agent: u32) -> Result<(), ChangeError> {
         let seat = self.seat(agent);
-        let queue = seat.queue.load(Ordering::Acquire) as usize; // pairs with `Step::answered`
-        let more = self.acd.roster.load().queues[queue].wrap_up;
         loop {
             let word = seat.word.load();
             if word.phase() != Phase::WrapUp {
                 return Err(ChangeError::NotInWrapUp);
             }
+            let queue = seat.queue.load(Ordering::Acquire) as usize; // pairs with `Step::answered`
+            let more = self.acd.roster.load().queues[queue].wrap_up;
             let until = seat.until.at();
             let extended = (until + more).min(seat.wrap_up_max.at());
             if extended <= until {

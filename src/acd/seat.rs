@@ -64,8 +64,8 @@ impl Seat {
     }
 
     /// Notes the call that he has answered, and says which he had answered before.
-    pub fn set_call(&self, call: CallId) -> CallId {
-        CallId::from_u64(self.call.swap(call.as_u64(), Ordering::AcqRel)) // pairs with `call`
+    pub fn set_call(&self, call: CallId) {
+        self.call.store(call.as_u64(), Ordering::Release); // pairs with `call`
     }
 
     /// What he was dealt so far, by which `round-robin-talk` takes turns.

@@ -473,6 +473,52 @@ fn patience_ends_with_the_longest_wait() {
 }
 
 /// The agent who had answered hung up before he was joined with the caller.
+/// Nobody has served a queue yet, so there may be none.
+#[test]
+fn who_has_had_no_call_has_no_wrap_up_to_extend() {
+    let mut hall = Hall::new(["a"], hall::Queues::new());
+    hall.works("a");
+
+    assert_eq!(hall.change("a", Change::WrapUpExtend), Err(ChangeError::NotInWrapUp));
+    assert_eq!(hall.change("a", Change::WrapUpDone), Err(ChangeError::NotInWrapUp));
+}
+
+/// He has not talked, has no after-call work, and is not rung at once by the same caller; who has
+/// his place however many came meanwhile.
+#[test]
+fn who_hangs_up_before_he_is_joined_had_no_call() {
+    let queue = |q: &mut Queue| (q.wrap_up, q.callers_max) = (Some(secs(30)), Some(1));
+    let mut hall = Hall::new(["a"], with(most_idle(&["a"]), queue));
+    hall.talks(1, "a");
+    hall.calls(2).unwrap();
+    hall.pass(1);
+
+    hall.acd.not_joined(hall.now, call(1), (&"a".into(), true), &mut hall.out);
+    let came = hall.now - secs(2);
+    let left_by = Some("a".into());
+    let ask = Ask { entered: came, here_since: Some(came), left_by, ..Ask::default() };
+    assert_eq!(hall.asks(1, "q", ask), Ok(1));
+
+    let view = hall.acd.agent(&"a".into()).unwrap();
+    assert_eq!((view.state, view.paused, view.calls), (State::Available, true, 0));
+    assert_eq!(hall.rung(), [""; 0]);
+    hall.pass(5);
+    assert!(hall.out.contains(&Output::Rested { agent: "a".into() }));
+    assert_eq!(hall.rung(), ["1>a"]);
+}
+
+#[test]
+fn a_caller_who_leaves_before_he_is_joined_costs_the_agent_no_turn() {
+    let mut hall = Hall::new(["a"], with(most_idle(&["a"]), |q| q.wrap_up = Some(secs(30))));
+    hall.talks(1, "a");
+    hall.change("a", Change::Away { reason: "lunch".to_owned() }).unwrap();
+
+    hall.acd.not_joined(hall.now, call(1), (&"a".into(), false), &mut hall.out);
+
+    let view = hall.acd.agent(&"a".into()).unwrap();
+    assert_eq!((view.state, view.calls, view.talked), (State::Away, 0, secs(0)));
+}
+
 #[test]
 fn who_comes_back_to_a_queue_waits_no_longer_for_it() {
     let mut hall = Hall::new(["a"], with(most_idle(&["a"]), |q| q.max_wait = Some(secs(60))));
@@ -572,6 +618,26 @@ fn an_agent_with_automatic_login_follows_his_phone() {
     hall.change("a", Change::Logout).unwrap();
     hall.change("a", Change::Reachable(true)).unwrap();
     assert_eq!(hall.state("a"), State::LoggedOut);
+    hall.change("a", Change::Reachable(false)).unwrap();
+    hall.change("a", Change::Reachable(true)).unwrap();
+    assert_eq!(hall.state("a"), State::Ringing);
+}
+
+#[test]
+fn an_automatic_login_outlives_a_phone_that_is_gone_for_a_moment_of_the_call() {
+    let mut hall = Hall::new(["a"], most_idle(&["a"]));
+    let agent = Agent { login: Login::Auto, extension: Some("1001".into()), ..Agent::default() };
+    hall.config.agents.insert("a".into(), agent);
+    hall.configure();
+    hall.change("a", Change::Reachable(true)).unwrap();
+    hall.calls(1).unwrap();
+    assert!(hall.answers(1, "a"));
+
+    hall.change("a", Change::Reachable(false)).unwrap();
+    hall.change("a", Change::Reachable(true)).unwrap();
+    hall.hangs_up(1, "a");
+
+    assert_eq!(hall.state("a"), State::Available);
 }
 
 #[test]

@@ -153,6 +153,9 @@ impl Call {
         match dialogue.question.clone() {
             Question::AgentId => {
                 let agent = digits.as_str().to_owned();
+                if self.is_seat_of(&agent) {
+                    return self.log_in(now, site, &agent.as_str().into(), out);
+                }
                 self.ask(now, site, Question::Pin { agent }, failures, out);
             }
             Question::ForwardTo { why } => self.told_number(now, site, (why, digits), out),
@@ -192,6 +195,14 @@ impl Call {
                 }
             }
         }
+    }
+
+    /// Whether the caller's phone is the fixed seat of an agent who has no PIN: its password is
+    /// enough.
+    fn is_seat_of(&self, agent: &str) -> bool {
+        let agent = self.plan.acd.agents.get(&AgentId::from(agent));
+        let seat = agent.filter(|agent| agent.pin.is_none()).and_then(|it| it.extension.as_ref());
+        seat.is_some() && seat == self.caller.extension()
     }
 
     /// Changes an agent's state and says so.

@@ -60,7 +60,7 @@ impl Call {
             at: now,
             recorded: false,
         });
-        self.leave_stage(now, site, stage, by, out);
+        self.leave_stage(now, site, stage, (by, reason), out);
         self.leave_unconfirmed(now, site, out);
         self.transfer_abandoned(now, site, out);
         let recorded: Vec<LegId> = self.open_recordings.keys().copied().collect();
@@ -88,10 +88,12 @@ impl Call {
         now: Instant,
         site: &mut Site<'_>,
         stage: Stage,
-        by: HungUpBy,
+        (by, reason): (HungUpBy, &str),
         out: &mut Vec<Output>,
     ) {
+        let cut_off = reason == NODE_STOP;
         let outcome = match by {
+            _ if cut_off => OfferOutcome::NodeRestart,
             HungUpBy::Caller => OfferOutcome::CallerGone,
             HungUpBy::Callee | HungUpBy::Switch => OfferOutcome::NoAnswer,
         };
@@ -116,19 +118,25 @@ impl Call {
             Stage::Waiting(waiting) => {
                 let queue = waiting.queue.clone();
                 let promised = matches!(waiting.asking, Some(Asking::Promising));
+                let gone = if cut_off { outcome } else { OfferOutcome::CallerGone };
                 for leg in waiting.rung() {
-                    self.fact(now, out, Fact::OfferEnded { leg, outcome });
+                    self.fact(now, out, Fact::OfferEnded { leg, outcome: gone });
                 }
                 match &waiting.winner {
                     Some(winner) => {
-                        site.acd.call_ended(now, self.acd_id, &winner.agent, site.decided)
+                        let winner = (&winner.agent, false);
+                        site.acd.not_joined(now, self.acd_id, winner, site.decided);
                     }
                     None => site.acd.leave(now, self.acd_id, site.decided),
                 }
                 if !promised {
                     self.keep_place(now, site, &waiting);
                 }
-                let why = if promised { QueueLeft::Callback } else { QueueLeft::Abandoned };
+                let why = match promised {
+                    true => QueueLeft::Callback,
+                    false if cut_off => QueueLeft::NodeRestart,
+                    false => QueueLeft::Abandoned,
+                };
                 self.fact(now, out, Fact::QueueLeft { queue, why });
             }
             Stage::Camping(_)
@@ -171,3 +179,6 @@ impl Call {
         self.open_recordings.clear();
     }
 }
+
+/// Why calls end that are in progress when the node stops.
+pub const NODE_STOP: &str = "node_stop";

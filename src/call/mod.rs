@@ -42,6 +42,7 @@ pub use call::{Call, Input, Invited, Output, Stage};
 pub use called_back::Attempt;
 pub use caller::{Caller, Origin};
 pub use control::{Order, OrderError, Ordered};
+pub use ending::NODE_STOP;
 pub use guesses::Guesser;
 pub use hall::{Hall, Halls};
 pub use identity::is_hidden;

@@ -36,6 +36,8 @@ pub struct Waiting {
     pub(super) offer_at: Option<Instant>,
     announce_at: Option<Instant>,
     announce_every: Option<Duration>,
+    /// The last place that the caller was told.
+    told: u32,
 }
 
 #[derive(Debug, Default)]
@@ -82,6 +84,7 @@ impl Waiting {
             offer_at: None,
             announce_at: None,
             announce_every: None,
+            told: u32::MAX,
         }
     }
 
@@ -184,6 +187,7 @@ impl Call {
             acd::Output::Agent { .. }
             | acd::Output::BreakHeld { .. }
             | acd::Output::Decided { .. }
+            | acd::Output::Rested { .. }
             | acd::Output::Widened { .. } => {}
             acd::Output::Emptied { .. } if self.holds_agents() => {
                 self.queue_is_gone(now, site, out);
@@ -374,9 +378,10 @@ impl Call {
         let Some(winner) = waiting.winner.take() else { return };
         let (queue, here, since) = (waiting.queue.clone(), waiting.entered, waiting.since);
         let config = self.plan.acd.queues.get(&queue).cloned().unwrap_or_default();
-        site.acd.call_ended(now, self.acd_id, &winner.agent, site.decided);
-        // The caller keeps his seniority: he enters again with the time he first came.
-        let ask = Ask { entered: since, here_since: Some(here), ..self.wishes(&config) };
+        site.acd.not_joined(now, self.acd_id, (&winner.agent, true), site.decided);
+        // The caller keeps his place: he enters again with the time he first came.
+        let left_by = Some(winner.agent);
+        let ask = Ask { entered: since, here_since: Some(here), left_by, ..self.wishes(&config) };
         match site.acd.enter(now, self.acd_id, &queue, ask, site.decided) {
             Ok(_) => {}
             Err(acd::Refusal::Empty) => {
@@ -553,7 +558,11 @@ impl Call {
         waiting.announce_at = Some(now + every);
         let quiet = waiting.hears == Hears::Music;
         let queue = waiting.queue.clone();
-        let Some(position) = site.acd.position(self.acd_id).filter(|_| quiet) else { return };
+        // Who was passed meanwhile, by somebody with more credit, is told nothing: a place that
+        // rises is worse than none.
+        let position = site.acd.position(self.acd_id).filter(|_| quiet);
+        let Some(position) = position.filter(|position| *position <= waiting.told) else { return };
+        waiting.told = position;
         waiting.hears = Hears::Position;
         let words = speech::position(self.plan.locale, position);
         self.play(self.party, words.into_iter().map(Sound::Prompt).collect(), false, out);
@@ -592,7 +601,7 @@ impl Call {
         }
         let Stage::Waiting(waiting) = self.take_stage() else { return };
         for leg in waiting.rung() {
-            self.stop_ringing(now, site, leg, OfferOutcome::NoAnswer, out);
+            self.stop_ringing(now, site, leg, OfferOutcome::CallerGone, out);
         }
         site.acd.leave(now, self.acd_id, site.decided);
         self.fact(now, out, Fact::QueueLeft { queue: queue.clone(), why });

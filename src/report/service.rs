@@ -193,17 +193,18 @@ impl Service {
     }
 
     /// Whether a queue misses its target, by what came in this quarter and the one before: raised
-    /// when its level is below, taken back when it is `RELIEF` above. None if that is as it was.
+    /// when its level is below, taken back when it is `RELIEF` above, or nobody has come. None if
+    /// that is as it was.
     pub fn judge(&mut self, queue: &QueueId, now: Wall) -> Option<bool> {
         let target = f64::from(self.terms_of(queue).target?);
         let since = Wall::from_micros((quarter(now) - 1) * QUARTER);
         let figures = self.figures(queue, since, now);
-        let level = figures.level(Level::OfferedLessShort)?;
+        let level = figures.level(Level::OfferedLessShort);
         let known = self.queues.get_mut(queue)?;
-        let alarm = match known.alarm {
+        let alarm = level.is_some_and(|level| match known.alarm {
             false => figures.offered >= CALLERS_MIN && level < target,
             true => level < (target + RELIEF).min(100.0),
-        };
+        });
         (std::mem::replace(&mut known.alarm, alarm) != alarm).then_some(alarm)
     }
 

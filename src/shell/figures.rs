@@ -33,6 +33,11 @@ impl Terms {
         let queues = queues.iter().map(|(id, queue)| (id.clone(), terms(queue))).collect();
         Self { queues, zone: TimeZone::get(zone).unwrap_or(TimeZone::UTC) }
     }
+
+    fn with_target(&self) -> impl Iterator<Item = QueueId> {
+        let queues = self.queues.iter().filter(|(_, terms)| terms.target.is_some());
+        queues.map(|(queue, _)| queue.clone())
+    }
 }
 
 /// The figures of all queues; clones share them.
@@ -106,10 +111,30 @@ impl Live {
         }
         let mut state = self.state();
         let Some(queue) = state.service.apply(entry) else { return };
-        if let Some(raised) = state.service.judge(&queue, now) {
-            let level = state.service.figures(&queue, lately(now), now).level(ALARMING);
+        self.judge(&mut state, &queue, now);
+        state.news.insert(queue);
+        self.0.wake.notify_one();
+    }
+
+    /// Looks at all queues: the level sinks also while nobody comes and nobody leaves.
+    pub fn tick(&self, now: Wall) {
+        let mut state = self.state();
+        let queues: Vec<QueueId> = state.terms.iter().flat_map(Terms::with_target).collect();
+        for queue in queues {
+            if self.judge(&mut state, &queue, now) {
+                state.news.insert(queue);
+                self.0.wake.notify_one();
+            }
+        }
+    }
+
+    /// Raises or takes back the alarm of a queue: whether it did.
+    fn judge(&self, state: &mut State, queue: &QueueId, now: Wall) -> bool {
+        let raised = state.service.judge(queue, now);
+        if let Some(raised) = raised {
+            let level = state.service.figures(queue, lately(now), now).level(ALARMING);
             let percent = (10.0 * level.unwrap_or_default()).round() / 10.0;
-            let target = state.service.terms_of(&queue).target.unwrap_or_default();
+            let target = state.service.terms_of(queue).target.unwrap_or_default();
             match raised {
                 true => warn!(%queue, percent, target, "service level below the target"),
                 false => info!(%queue, percent, target, "service level as it should be"),
@@ -117,8 +142,7 @@ impl Live {
             let what = Figure::ServiceLevel { percent, target };
             self.alarm(Alarm { queue: queue.clone(), raised, at: now, what });
         }
-        state.news.insert(queue);
-        self.0.wake.notify_one();
+        raised.is_some()
     }
 
     fn alarm(&self, alarm: Alarm) {
@@ -217,6 +241,34 @@ mod tests {
         let Figure::ServiceLevel { percent, target } = alarm.what else { panic!("{alarm:?}") };
         assert!(alarm.raised && percent < 80.0 && target == 80, "{percent} {target}");
         assert!(live.queue(&"sales".into(), at(70)).alarm);
+    }
+
+    /// Nobody serves them, and they wait: no fact tells that they wait for too long.
+    #[tokio::test]
+    async fn an_alarm_is_raised_while_nothing_happens() {
+        let (live, at) = (Live::default(), |seconds: i64| Wall::from_micros(seconds * 1_000_000));
+        let mut queue = Queue::default();
+        queue.service_level.target = Some(80);
+        live.agree(Terms::new(&[("sales".into(), queue)].into(), "UTC"));
+        for call in 1..=10 {
+            let queued = Fact::Queued { queue: "sales".into(), position: 1 };
+            let call = Some(CallId::from_u64(call));
+            live.count(&Entry { at: at(1), call, fact: queued }, at(1));
+        }
+        let alarm = |now| {
+            live.tick(now);
+            live.queue(&"sales".into(), now).alarm
+        };
+
+        assert!(!alarm(at(10)));
+        assert!(alarm(at(30)));
+        for call in 1..=10 {
+            let left = Fact::QueueLeft { queue: "sales".into(), why: QueueLeft::Abandoned };
+            let call = Some(CallId::from_u64(call));
+            live.count(&Entry { at: at(31), call, fact: left }, at(31));
+        }
+        assert!(alarm(at(60)));
+        assert!(!alarm(at(7200)), "nobody has come for long");
     }
 
     #[tokio::test]

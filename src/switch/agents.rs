@@ -72,7 +72,8 @@ impl Switch {
         }
     }
 
-    /// Tells the ACD whether the agents of a seat can be rung; logs the automatic ones in or out.
+    /// Tells the ACD whether the agents of a seat can be rung, which logs the automatic ones in or
+    /// out; one whom somebody has logged out stays so until his phone is gone and comes back.
     fn seat_reachable(&mut self, now: Instant, extension: &ExtensionId, is: bool) {
         let (acd, plan) = (self.parts.acd.clone(), self.plan.clone());
         let fixed = plan.seats.get(extension).into_iter().flatten().cloned();
@@ -83,18 +84,16 @@ impl Switch {
             });
             let logged_out = view.state == acd::State::LoggedOut;
             let here = view.extension.as_ref() == Some(extension) && !logged_out;
-            let change = match (auto, is) {
-                (true, true) if logged_out => Change::Login { extension: extension.clone() },
-                (true, false) if here => Change::Logout,
-                _ if here => Change::Reachable(is),
-                _ => continue,
-            };
-            if matches!(change, Change::Login { .. }) {
-                self.prepare_seat(now, &view.agent, extension);
+            if !(here || auto && logged_out) {
+                continue;
             }
             self.changed.insert(Subject::Agent(view.agent.clone()));
-            // The ACD refuses what is so already; nothing is lost by asking.
-            let _ = acd.change(now, &view.agent, change, &mut self.decided);
+            if logged_out {
+                let busy = Change::BusyElsewhere(self.is_busy(extension));
+                let _ = acd.change(now, &view.agent, busy, &mut self.decided); // never refused
+            }
+            let reachable = Change::Reachable(is);
+            let _ = acd.change(now, &view.agent, reachable, &mut self.decided); // never refused
         }
     }
 

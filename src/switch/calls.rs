@@ -10,6 +10,7 @@ use crate::sip::message::{Method, Request, Response};
 use crate::sip::registrar::nat::Path;
 use crate::sip::transaction::{self, ClientId};
 use crate::switch::kept::{keep_dialog, keep_limits, keep_services};
+use crate::switch::request::Subject;
 use crate::switch::{Output, Switch};
 use crate::time::Instant;
 
@@ -215,6 +216,10 @@ impl Switch {
                         let fact = Fact::BreakHeld { agent, queue, refused: *refused };
                         let at = self.wall(now);
                         out.push(Output::Entry(Entry { at, call: None, fact }));
+                        continue;
+                    }
+                    acd::Output::Rested { agent } => {
+                        self.changed.insert(Subject::Agent(agent.clone()));
                         continue;
                     }
                     acd::Output::Decided { .. } | acd::Output::Widened { .. } => {

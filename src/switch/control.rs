@@ -133,6 +133,10 @@ impl Switch {
         if !call.knows_queue(&queue) {
             return Err(Refusal::UnknownQueue(queue));
         }
+        // He stays where he is rather than be sent on from there at once.
+        if let Err(why) = self.parts.acd.has_place(&queue) {
+            return Err(Refusal::NoPlace { queue, why: why.to_string() });
+        }
         let mut steps = Vec::new();
         let moved =
             self.with_call(id, |call, site| call.send_to_queue(now, site, (queue, by), &mut steps));

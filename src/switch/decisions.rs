@@ -33,8 +33,12 @@ impl Tellings {
             self.0.insert(call, Telling { told: 1, at: now, untold: 0, last });
             return Some(decision);
         };
-        let nobody = decision.chosen.is_empty() && telling.last.chosen.is_empty();
-        let is_news = !(nobody && decision.passed == telling.last.passed);
+        let last = &telling.last;
+        let nobody = decision.chosen.is_empty() && last.chosen.is_empty();
+        let same = decision.queue == last.queue
+            && decision.passed == last.passed
+            && decision.named == last.named;
+        let is_news = !(nobody && same);
         let has_room = telling.told < WHOLE_MAX || now.since(telling.at) >= PAUSE;
         if !is_news || !has_room {
             telling.untold += 1;

@@ -35,7 +35,7 @@ use crate::acd::{self, Acd};
 use crate::call::known::Known;
 use crate::call::services::Book;
 use crate::call::trunk::Trouble;
-use crate::call::{Call, Guesser, Halls, Lot, Origin, Plan, Ports, Settings};
+use crate::call::{Call, Guesser, Halls, Lot, NODE_STOP, Origin, Plan, Ports, Settings};
 use crate::cdr::entry::Entry;
 use crate::id::{AgentId, CallId, CallIds, ExtensionId, LegId};
 use crate::media::control::{Command, Event};
@@ -340,7 +340,7 @@ impl Switch {
         let mut calls: Vec<CallId> = self.calls.keys().copied().collect();
         calls.sort_unstable(); // the order reaches the outputs
         for call in calls {
-            self.drive(now, call, crate::call::Input::HangUp("node_stop"), out);
+            self.drive(now, call, crate::call::Input::HangUp(NODE_STOP), out);
         }
         self.stop_trunks(now, out);
     }

@@ -193,6 +193,8 @@ pub enum Refusal {
     IsThere(CallId),
     #[error("the node takes no further call at this moment")]
     NoRoom,
+    #[error("queue {queue} takes no caller at this moment: {why}")]
+    NoPlace { queue: QueueId, why: String },
     /// A hot-desking agent logged in without naming a phone.
     #[error("agent {0} has no fixed seat; name the extension")]
     NoSeat(AgentId),

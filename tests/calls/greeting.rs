@@ -23,13 +23,16 @@ fn pain_13_no_prompt_delays_the_phone_and_no_music_plays_on() {
     });
 }
 
-/// The agent hangs up before the greeting is over: the caller is in the line again.
+/// The agent hangs up before the greeting is over: the caller is in the line again, and the agent
+/// is left alone for a moment.
 #[test]
 fn the_agent_leaves_before_it_has_ended() {
     let mut world = World::new(SITE);
     greeted(&mut world);
     world.hang_up("1003");
-    world.run(Duration::from_secs(8));
+    world.run(Duration::from_secs(4));
+    assert_eq!(world.phone("1003").lines.len(), 1);
+    assert_eq!(world.agent("a"), AgentState::Available);
     assert_eq!(world.stage("1001"), Stage::Talking);
     assert!(world.hears_prompt("1001", "hold"));
     world.run(Duration::from_secs(5));

@@ -163,6 +163,30 @@ fn somebody_sends_a_caller_to_another_queue_with_his_seniority() {
     served_first(&mut world, "1001");
 }
 
+/// Better where he is than sent on from there at once.
+#[test]
+fn nobody_is_sent_to_a_queue_that_would_not_take_him() {
+    let full = format!(
+        "{SITE}\n[queues.full]\nnumber = \"650\"\nmembers = [\"a\"]\ncallers_max = 1\n\
+         [agents.absent]\n[queues.closed]\nmembers = [\"absent\"]\non_empty = \"hangup:480\"\n"
+    );
+    let mut world = World::new(&full);
+    world.dial("1002", "650");
+    world.run(Duration::from_secs(1));
+    waiting(&mut world, "609");
+    let call = waits_last(&world);
+    for (queue, why) in [("full", "the queue is full"), ("closed", "nobody serves the queue")] {
+        let by = "boss".to_owned();
+        let moved = world.ask(Request::MoveCaller { call, queue: queue.into(), by });
+        let (queue, why) = (queue.into(), why.to_owned());
+        assert_eq!(moved, Reply::Refused(Refusal::NoPlace { queue, why }));
+    }
+    assert_eq!(world.stage("1001"), Stage::Talking);
+    world.hang_up("1001");
+    world.hang_up("1002");
+    world.close();
+}
+
 /// Who talks, or hears a menu, waits in no queue.
 #[test]
 fn who_waits_in_no_queue_cannot_be_moved() {

@@ -380,8 +380,7 @@ impl Day {
             prefer,
             favourite: (dear < self.size.agents).then_some(favourite),
             entered: self.now,
-            here_since: None,
-            called_first: None,
+            ..Ask::default()
         }
     }
 
@@ -596,6 +595,7 @@ impl Day {
                         Withdrawn::AgentLeft | Withdrawn::CallerGone => self.stops(call, agent),
                     }
                 }
+                Output::Rested { agent } => self.touch(number(&agent)),
                 Output::BreakHeld { .. } | Output::Decided { .. } | Output::Widened { .. } => {}
                 Output::TimedOut { call, .. } => {
                     let caller = &self.waiting[&call];

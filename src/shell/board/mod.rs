@@ -7,7 +7,7 @@
 
 pub mod table;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -127,16 +127,17 @@ impl Board {
             let views = everything(switch).await?;
             self.table().set_all(views);
         } else {
-            let mut marked = BTreeSet::new();
+            let mut times: BTreeMap<Subject, u64> = BTreeMap::new();
             while let Some(subject) = self.0.marks.pop() {
-                marked.insert(subject);
+                *times.entry(subject).or_default() += 1;
             }
-            let marked: Vec<Subject> = marked.into_iter().collect();
+            let marked: Vec<Subject> = times.keys().cloned().collect();
             for few in marked.chunks(ASKED_MAX) {
                 if let Reply::Seen(seen) = switch.ask(Request::Look(few.to_vec())).await? {
                     let mut table = self.table();
                     for (subject, view) in seen {
-                        table.set(subject, view);
+                        let times = times.get(&subject).copied().unwrap_or(1);
+                        table.set_after(subject, view, times);
                     }
                 }
             }

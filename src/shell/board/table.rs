@@ -41,6 +41,11 @@ impl Table {
 
     /// Notes how a thing is, or that it is gone.
     pub fn set(&mut self, subject: Subject, view: Option<View>) {
+        self.set_after(subject, view, 1);
+    }
+
+    /// The same, after so many changes: at least one.
+    pub fn set_after(&mut self, subject: Subject, view: Option<View>, times: u64) {
         let known = self.things.get(&subject);
         let before = known.and_then(|thing| thing.view.as_deref());
         if before == view.as_ref() {
@@ -50,7 +55,7 @@ impl Table {
         if view.is_none() {
             self.gone.push_back((self.version, subject.clone()));
         }
-        let changes = known.map_or(0, |thing| thing.changes) + 1;
+        let changes = known.map_or(0, |thing| thing.changes) + times;
         if let Some(thing) = known {
             self.order.remove(&thing.version);
         }

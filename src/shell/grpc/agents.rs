@@ -36,6 +36,9 @@ impl Agents for Service {
         request: Request<proto::GetAgentRequest>,
     ) -> Result<Response<proto::GetAgentResponse>, Status> {
         let named = request.into_inner().agent;
+        if named.len() > NAME_BYTES_MAX {
+            return Err(Status::not_found("there is no such agent"));
+        }
         match self.switch.ask(request::Request::Agent(named.as_str().into())).await? {
             Reply::Agent(found) => {
                 Ok(Response::new(proto::GetAgentResponse { agent: Some(agent(found)) }))
@@ -73,6 +76,10 @@ fn order(
     if reason.as_ref().is_some_and(|reason| reason.len() > REASON_BYTES_MAX) {
         return Err(Status::invalid_argument("a reason has at most 64 bytes"));
     }
+    if reason.as_ref().is_some_and(|reason| reason.chars().any(char::is_control)) {
+        return Err(Status::invalid_argument("a reason is text of one line"));
+    }
+    let reason = reason.filter(|reason| !reason.is_empty());
     let change = match change {
         proto::AgentChange::Unspecified => {
             return Err(Status::invalid_argument("name the change"));
@@ -90,6 +97,8 @@ fn order(
     Ok(request::Request::ChangeAgent { agent: agent.as_str().into(), change, by })
 }
 
+/// Bytes of an agent's name that is looked for.
+const NAME_BYTES_MAX: usize = 256;
 /// Bytes of a reason for being away.
 const REASON_BYTES_MAX: usize = 64;
 

@@ -108,6 +108,7 @@ pub fn refused(refusal: &Refusal) -> Status {
         | Refusal::ExtensionTaken { .. }
         | Refusal::IsThere(_)
         | Refusal::LegState { .. }
+        | Refusal::NoPlace { .. }
         | Refusal::NoSeat(_)
         | Refusal::NotWaiting(_)
         | Refusal::NotRegistered(_) => Status::failed_precondition(text),

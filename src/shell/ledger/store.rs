@@ -20,8 +20,8 @@ const VERSION: i64 = 1;
 /// Rows removed in one transaction.
 const REMOVED_MAX: u64 = 5000;
 
-/// Entries of one call that are read to fold it; a call with more is folded from the first ones,
-/// and its end.
+/// Entries of one call from which its record has everything; of those after them it lacks who was
+/// rung.
 const CALL_ENTRIES_MAX: usize = 50_000;
 
 const SCHEMA: &str = "
@@ -184,13 +184,25 @@ pub fn fold_call(db: &Connection, call: CallId, node: &str) -> Result<CallRecord
     while let Some(row) = rows.next()? {
         let entry: Entry = serde_json::from_str(row.get_ref(0)?.as_str().map_err(broken)?)?;
         folded += 1;
-        if folded <= CALL_ENTRIES_MAX || matches!(entry.fact, Fact::Ended { .. }) {
+        if folded <= CALL_ENTRIES_MAX || !is_of_a_ring(&entry.fact) {
             record.apply(&entry);
         } else {
             record.omitted += 1;
         }
     }
     Ok(record)
+}
+
+/// Whether a fact tells of a phone that rings: the ones that a long wait has many of.
+const fn is_of_a_ring(fact: &Fact) -> bool {
+    matches!(
+        fact,
+        Fact::Decided(_)
+            | Fact::LegSetup { .. }
+            | Fact::Offered { .. }
+            | Fact::OfferEnded { .. }
+            | Fact::Ringing { .. }
+    )
 }
 
 /// The facts of a call after the sequence `after`, in order, at most `rows_max`.

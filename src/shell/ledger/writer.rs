@@ -125,7 +125,10 @@ impl Writer {
                     Ok(order) => batch.orders.push(order),
                     Err(_) => over = true,
                 },
-                recv(alive) -> _ => batch.alive = true,
+                recv(alive) -> _ => {
+                    batch.alive = true;
+                    self.service.tick((self.clock)());
+                }
                 recv(retention) -> _ => removing = true,
                 default(rest) => {}
             }
