@@ -128,6 +128,7 @@ fn negotiated(index: u16, codec: Codec) -> Negotiated {
     Negotiated {
         remote_rtp: address(index),
         remote_rtcp: SocketAddr::new(address(index).ip(), 4001),
+        signalled: None,
         codecs: smallvec![Payload { codec, receive: number, send: number }],
         digits: smallvec![],
         noise: false,

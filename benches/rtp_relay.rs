@@ -129,6 +129,7 @@ fn negotiated(call: u16, index: u16, codec: Codec, suite: Option<Suite>) -> Nego
     Negotiated {
         remote_rtp: address(call, index),
         remote_rtcp: address(call, index),
+        signalled: None,
         codecs: smallvec![Payload { codec, receive: number, send: number }],
         digits: smallvec![],
         noise: false,

@@ -125,6 +125,7 @@ fn alaw(phone: SocketAddr) -> Negotiated {
     Negotiated {
         remote_rtp: phone,
         remote_rtcp: phone,
+        signalled: None,
         codecs: smallvec![Payload { codec: Codec::Pcma, receive: 8, send: 8 }],
         digits: smallvec![],
         noise: false,

@@ -46,8 +46,8 @@ impl Latch {
     /// Takes what the SDP says. The same address again keeps the source but lets another one take
     /// its place while it is silent; another address begins anew.
     ///
-    /// A phone whose SIP comes from the address that its SDP says (`signalled`) is behind no NAT: no
-    /// other address is heard.
+    /// A phone whose SIP comes from the address that its SDP says (`signalled`) is behind no NAT:
+    /// no other address is heard.
     pub fn expect(&mut self, remote: SocketAddr, signalled: Option<IpAddr>) {
         self.signalled = signalled;
         let held = match self.state {
@@ -100,7 +100,10 @@ impl Latch {
 
     /// Whether a packet from there is a stranger's, whatever it says.
     pub fn excludes(&self, from: SocketAddr) -> bool {
-        matches!(self.state, State::Fixed { expected, source } if ![expected, source].contains(&from))
+        match self.state {
+            State::Fixed { expected, source } => ![expected, source].contains(&from),
+            State::Closed | State::Open { .. } => false,
+        }
     }
 
     /// Where to send to: the source, else what the SDP said; `None` before any SDP.

@@ -24,6 +24,7 @@
 //! | 16 | who was offline never gets what he missed | AsterNET#273, #190 | `tests/grpc.rs` |
 //! | 17 | no time of answer in the record | siphon-ai#331 | `records` |
 //! | 18 | the store is down, records are lost | freeswitch#2376 | `tests/ledger.rs` |
+//! | 19 | callbacks jump ahead, too many at once | FreePBX#621, fusionpbx#1322 | `callback` |
 //! | 20 | who refused is rung again, for ever | mikopbx/Core#1043, #409 | `agents` |
 //! | 21 | phones that are not there are available | fusionpbx#2831, freeswitch#152 | `agents` |
 //! | 22 | lamps are wrong after a restart | freeswitch#3056 | `subscribe_restart` |
@@ -63,7 +64,7 @@ fn the_table_says_where_each_pain_is_tested() {
         }
     }
     assert_eq!(told, found, "the table, the tests");
-    assert_eq!(told.len(), 23);
+    assert_eq!(told.len(), 24);
 }
 
 /// As the table names a file.
