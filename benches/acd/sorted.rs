@@ -1,5 +1,5 @@
-//! The same by sorted lists under a mutex: the waiting of each queue by arrival, its idle members by
-//! the time since when. No skills, deadlines, states or outputs beside the match:
+//! The same by sorted lists under a mutex: the waiting of each queue by arrival, its idle members
+//! by the time since when. No skills, deadlines, states or outputs beside the match:
 //! less than the ACD does.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};

@@ -270,8 +270,8 @@ impl Reports {
 }
 
 impl Told {
-    /// `clock_rate` is that of the jitter, in hertz; `numbers` are the packets that can be lost. What
-    /// cannot be is taken for the most that can.
+    /// `clock_rate` is that of the jitter, in hertz; `numbers` are the packets that can be lost.
+    /// What cannot be is taken for the most that can.
     fn block(
         &mut self,
         block: &Block,
