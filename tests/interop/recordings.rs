@@ -115,14 +115,7 @@ fn encrypted_recordings_are_exported_and_verified() {
     let events = node.succeeds(&["cdr", "tail", "--events"]);
     assert_eq!(events.matches("recording-exported").count(), 2, "{events}");
 
-    let path = found[0]["recording"]["path"].as_str().expect("a path");
-    let mut bytes = fs::read(path).expect("a recording");
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    fs::write(path, bytes).expect("the archive is ours");
-    let told = node.verb(&["recordings", "verify"]);
-    assert_eq!(told.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&told.stdout).contains("was altered"));
+    alter(&node, found[0]["recording"]["path"].as_str().expect("a path"));
     caller.quit();
     callee.quit();
 }
@@ -174,17 +167,23 @@ fn recordings_become_ogg_opus_that_players_know() {
         assert_eq!(node.metric("recordings_converted_total"), 1.0);
 
         let path = copy["path"].as_str().expect("a path");
-        let mut bytes = fs::read(path).expect("an Ogg file");
+        let bytes = fs::read(path).expect("an Ogg file");
         assert_eq!(bytes.starts_with(b"OggS"), keys.is_empty(), "{path}");
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 1;
-        fs::write(path, bytes).expect("the archive is ours");
-        let told = node.verb(&["recordings", "verify"]);
-        assert_eq!(told.status.code(), Some(1));
-        assert!(String::from_utf8_lossy(&told.stdout).contains("was altered"));
+        alter(&node, path);
         caller.quit();
         callee.quit();
     }
+}
+
+/// A recording of which one bit is changed does not verify.
+fn alter(node: &Daemon, path: &str) {
+    let mut bytes = fs::read(path).expect("a recording");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(path, bytes).expect("the archive is ours");
+    let told = node.verb(&["recordings", "verify"]);
+    assert_eq!(told.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&told.stdout).contains("was altered"));
 }
 
 /// `opusinfo` has no complaint, and what `opusdec` decodes is both voices, each on its side.
