@@ -56,7 +56,48 @@ fn of_two_who_want_a_break_at_once_one_stays() {
     }
 }
 
+/// Nobody hangs up or is late, so whoever is rung can answer, whichever thread is handed the offer.
+#[test]
+fn every_offer_can_be_answered() {
+    let (acd, clock) = (Acd::new(), AtomicU64::new(1));
+    let now = || Instant::from_micros(clock.fetch_add(1, Ordering::Relaxed));
+    let members: Vec<_> = (0..AGENTS).map(id).collect();
+    let agents = members.iter().map(|agent| (agent.clone(), Agent::default())).collect();
+    let queue = Queue { members: members.clone(), wrap_up: None, ..Queue::default() };
+    let config = Config { agents, queues: [("q".into(), queue)].into(), ..Config::default() };
+    acd.configure(now(), &config, &mut vec![]);
+    for agent in &members {
+        let extension = agent.as_str().into();
+        acd.change(now(), agent, Change::Reachable(true), &mut vec![]).expect("known");
+        acd.change(now(), agent, Change::Login { extension }, &mut vec![]).expect("free");
+    }
+    let answers = |out: &mut Vec<Output>| {
+        while let Some(output) = out.pop() {
+            if let Output::Offer { call, agent, .. } = output {
+                assert!(acd.offer_ended(now(), call, &agent, Outcome::Answered, out), "{call:?}");
+                acd.call_ended(now(), call, &agent, out);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let mut out = vec![];
+                for _ in 0..OFFERS {
+                    let entered = now();
+                    let call = CallId::from_u64(entered.as_micros());
+                    let ask = Ask { entered, ..Ask::default() };
+                    acd.enter(entered, call, &"q".into(), ask, &mut out).expect("there is room");
+                    answers(&mut out);
+                }
+            });
+        }
+    });
+    assert_eq!(acd.queues()[0].callers, []);
+}
+
 const ROUNDS: u64 = 8;
+const OFFERS: u32 = 10_000;
 const THREADS: u64 = 4;
 const STEPS: u32 = 1_500;
 const AGENTS: u32 = 6;

@@ -61,14 +61,12 @@ impl Hall {
         self.acd.enter(now, call, queue, ask, out).expect("there is room");
     }
 
-    /// Whoever is rung in `out` answers.
+    /// The first who is rung in `out` answers; what comes of it stands behind the others there.
     fn answer(&self, out: &mut Vec<Output>) -> Option<(CallId, AgentId)> {
-        let rung = out.iter().find_map(|output| match output {
-            Output::Offer { call, agent, .. } => Some((*call, agent.clone())),
-            _ => None,
-        });
-        out.clear();
-        let (call, agent) = rung?;
+        let is_offer = |output: &Output| matches!(output, Output::Offer { .. });
+        let first = out.iter().position(is_offer).map_or(out.len(), |at| at + 1);
+        let rung = out.drain(..first).next_back();
+        let Some(Output::Offer { call, agent, .. }) = rung else { return None };
         let now = self.moment().0;
         assert!(self.acd.offer_ended(now, call, &agent, Outcome::Answered, out));
         Some((call, agent))

@@ -14,6 +14,7 @@ use crossbeam_skiplist::{SkipMap, SkipSet};
 use super::choice::Wish;
 use super::chunks::Chunks;
 use super::config::{AGENTS_MAX, Config, IdleFrom};
+use super::due::{self, Deadline, Due};
 use super::event::{Favourite, Outcome, Output, Refusal, Withdrawn};
 use super::line::{Caller, Callers, NOBODY, Place};
 use super::matching::{self, Again, Answer, Floor as _, rested};
@@ -183,15 +184,14 @@ impl Acd {
         };
         let caller = self.caller(&roster, (call, number, slot), now, ask);
         self.fit(&roster, &caller);
-        self.schedule(now, &caller);
         if let Some(favourite) = caller.favourite()
-            && Wish::of(&caller, served).is_met_by(&roster, favourite)
+            && !Wish::of(&caller, served).is_met_by(&roster, favourite)
         {
-            self.favoured.insert((favourite, caller.ticket), caller.clone());
-        } else {
             self.release(&caller);
         }
         self.callers.insert(&caller);
+        self.favour(&caller);
+        self.schedule(now, &caller); // not before: who is due must be known
         let position = caller.line.position(caller.place());
 
         // Pairs with the fences in `configure` and `Step::empty`: whoever has swapped the roster or
@@ -274,7 +274,7 @@ impl Acd {
             needs: ArcSwapOption::empty(),
             step: AtomicUsize::new(0),
             overdue: AtomicBool::new(false),
-            due: AtomicU64::new(u64::MAX),
+            due: Due::never(),
         });
         if let Some(agent) = ask.left_by.and_then(|agent| roster.agent_number(&agent)) {
             caller.mark_tried(agent);
@@ -406,8 +406,7 @@ impl Acd {
 
     /// Removes a caller whose word is decided from line, slots and deadlines.
     pub(super) fn forget(&self, caller: &Arc<Caller>) {
-        let due = Instant::from_micros(caller.due.swap(u64::MAX, Ordering::AcqRel));
-        self.timers.remove(&(due, Timer::Caller(caller.call)));
+        due::end(&Patience { acd: self, now: Instant::START, caller });
         self.release(caller);
         self.callers.remove(caller);
     }
@@ -428,24 +427,45 @@ impl Acd {
 
     /// Sets a caller's step and next deadline by the time he has waited.
     pub(super) fn schedule(&self, now: Instant, caller: &Caller) {
-        let roster = self.roster.load();
-        let own = caller.needs.load_full();
+        due::say(&Patience { acd: self, now, caller });
+    }
+}
+
+/// What a caller is due for next.
+struct Patience<'a> {
+    acd: &'a Acd,
+    now: Instant,
+    caller: &'a Caller,
+}
+
+impl Deadline for Patience<'_> {
+    fn due(&self) -> &Due {
+        &self.caller.due
+    }
+
+    fn work_out(&self) -> u64 {
+        let caller = self.caller;
+        if caller.word.offers().is_none() || caller.is_overdue() {
+            return due::NEVER;
+        }
+        let roster = self.acd.roster.load();
+        let own = caller.needs.load();
         let needs = own.as_deref().unwrap_or(&roster.queues[caller.queue as usize].needs);
-        let step = needs.step(now.since(caller.entered));
+        let step = needs.step(self.now.since(caller.entered));
         caller.step.store(step, Ordering::Release); // pairs with the load in `Wish::of`
         let widened = needs.next_after(step).map_or(Instant::NEVER, |after| caller.entered + after);
         // Acquire: pairs with the store in `Caller::rung_at`.
         let more = Instant::from_micros(caller.more_at.load(Ordering::Acquire));
         let favoured = caller.favourite().map_or(Instant::NEVER, |_| caller.favourite_until);
-        let due = widened.min(caller.until()).min(more).min(favoured);
-        let due = if caller.is_overdue() { Instant::NEVER } else { due };
-        // AcqRel: pairs with the swap in `forget`.
-        let before = caller.due.swap(due.as_micros(), Ordering::AcqRel);
-        let timer = Timer::Caller(caller.call);
-        self.timers.remove(&(Instant::from_micros(before), timer));
-        if due < Instant::NEVER {
-            self.timers.insert((due, timer));
-        }
+        widened.min(caller.until()).min(more).min(favoured).as_micros()
+    }
+
+    fn set(&self, at: u64) {
+        self.acd.timers.insert((Instant::from_micros(at), Timer::Caller(self.caller.call)));
+    }
+
+    fn unset(&self, at: u64) {
+        self.acd.timers.remove(&(Instant::from_micros(at), Timer::Caller(self.caller.call)));
     }
 }
 
@@ -648,7 +668,7 @@ impl Step<'_> {
 
     /// A caller's deadline has come: he needs less, or has waited long enough.
     fn caller_due(&mut self, caller: &Arc<Caller>) {
-        if self.now.as_micros() < caller.due.load(Ordering::Acquire) {
+        if self.now.as_micros() < caller.due.at() {
             return;
         }
         if self.now >= caller.until() {

@@ -39,11 +39,23 @@ impl Acd {
         may_come(self.seats.at(agent).word.load())
     }
 
+    /// Lets a caller stand among those who wait for his favourite, if he has one.
+    pub(super) fn favour(&self, caller: &Arc<Caller>) {
+        if let Some(agent) = caller.favourite() {
+            self.favoured.insert((agent, caller.ticket), caller.clone());
+            publish(); // pairs with the fence in `release`: that sees the entry, or it is seen here
+            if caller.favourite().is_none() {
+                self.favoured.remove(&(agent, caller.ticket));
+            }
+        }
+    }
+
     /// The caller waits for nobody in particular any more.
     pub(super) fn release(&self, caller: &Caller) {
         // AcqRel: pairs with the load in `Caller::favourite`; and one thread removes the entry.
         let agent = caller.favourite.swap(NOBODY, Ordering::AcqRel);
         if agent != NOBODY {
+            publish(); // pairs with the fence in `favour`
             self.favoured.remove(&(agent, caller.ticket));
         }
     }

@@ -19,6 +19,7 @@ use crossbeam_skiplist::SkipMap;
 
 use super::chunks::Chunks;
 use super::config::AGENTS_MAX;
+use super::due::Due;
 use super::place::{self, Shelf, Stand};
 use super::roster::Needs;
 use super::word::{Bits, CallWord};
@@ -142,8 +143,8 @@ pub struct Caller {
     pub step: AtomicUsize,
     /// `until` has come while a phone rang: that one may answer, no other is rung.
     pub overdue: AtomicBool,
-    /// His next deadline in microseconds.
-    pub due: AtomicU64,
+    /// His next deadline.
+    pub due: Due,
 }
 
 impl Caller {
@@ -244,9 +245,7 @@ impl Callers {
 
     /// Makes a caller known: by slot, by call, and last in the line.
     pub fn insert(&self, caller: &Arc<Caller>) {
-        self.slots.at(caller.slot).store(Some(caller.clone()));
-        caller.line.callers.insert(caller.place(), caller.clone());
-        self.calls.insert(caller.call, caller.clone()); // last: only who is in line can be moved
+        place::enter(self, caller);
     }
 
     /// Moves a caller to another place in his line. Whoever searches meanwhile may overlook him:
@@ -291,6 +290,11 @@ impl Shelf for Callers {
 
     fn waits(&self, caller: &Arc<Caller>) -> bool {
         caller.word.offers().is_some()
+    }
+
+    fn make_known(&self, caller: &Arc<Caller>) {
+        self.slots.at(caller.slot).store(Some(caller.clone()));
+        self.calls.insert(caller.call, caller.clone());
     }
 
     fn put(&self, caller: &Arc<Caller>, effective: i64) {

@@ -11,6 +11,7 @@
 //! roster    the configuration, compiled            matching  the protocol over the words
 //! line      callers in order of effective arrival  step      one change: what it makes possible
 //! place     where a caller stands in his line, while he is moved
+//! due       when a caller is to be looked at again, while any thread works it out
 //! favourite an agent whom a caller waits for before anybody else is rung
 //! seat      what is known of an agent              core      callers come, are answered, leave
 //! choice    which of the free agents is rung       people    agents log in, go away, come back
@@ -36,6 +37,7 @@ mod breaks;
 mod choice;
 mod chunks;
 mod core;
+mod due;
 mod event;
 mod favourite;
 mod line;

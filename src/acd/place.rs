@@ -1,5 +1,7 @@
 //! Where a caller stands in his line, while anyone moves him, searches the line or forgets him.
 //!
+//! 0. Who enters is known by his call before he is in the line: who is handed him from there can
+//!    tell of him.
 //! 1. Who moves a caller says where to (`Stand`), puts him there, and takes him from where he was.
 //! 2. What is in the line follows what is said: who has changed it looks again, and repeats it if
 //!    another has said something else meanwhile.
@@ -22,11 +24,23 @@ pub trait Shelf {
     /// Whether his word is undecided.
     fn waits(&self, caller: &Self::Caller) -> bool;
 
+    /// Makes him known to whoever asks by his call or his slot.
+    fn make_known(&self, caller: &Self::Caller);
+
     /// Puts him into the line at an effective arrival, unless he is there.
     fn put(&self, caller: &Self::Caller, at: i64);
 
     /// Takes him from there, if he is there.
     fn take(&self, caller: &Self::Caller, at: i64);
+}
+
+/// Makes a caller known and lets him stand in the line, from where an agent may be rung for him at
+/// once. He must be looked at.
+pub fn enter<S: Shelf>(shelf: &S, caller: &S::Caller) {
+    shelf.make_known(caller);
+    let at = shelf.stand(caller).at();
+    shelf.put(caller, at);
+    agree(shelf, caller, at); // he may have been moved since he is known, or be gone
 }
 
 /// Moves a caller to another effective arrival. He must be looked at again.

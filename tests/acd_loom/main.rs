@@ -1,5 +1,5 @@
 //! Every interleaving of the ACD's matching protocol, by loom: `src/acd/word.rs`,
-//! `src/acd/matching.rs` and `src/acd/place.rs` as they are, over loom's atomics.
+//! `src/acd/matching.rs`, `src/acd/place.rs` and `src/acd/due.rs` as they are, over loom's atomics.
 //!
 //! `sound` is the protocol itself. The others are the same files with one thing taken away, and a
 //! test shows that the same models then fail: each of those things is needed, and the models see
@@ -84,6 +84,54 @@ fn who_is_answered_while_he_is_moved_is_in_no_line() {
 #[test]
 fn who_is_moved_by_two_at_once_stands_at_one_place() {
     sound::model::moved_to_and_fro();
+}
+
+#[test]
+fn who_is_rung_for_is_known() {
+    sound::model::rung_while_he_enters(sound::model::Looks::All);
+}
+
+#[test]
+#[should_panic(expected = "a phone rings for a call that nobody knows")]
+fn known_after_he_stands_in_the_line_it_is_too_late() {
+    sound::model::rung_while_he_enters(sound::model::Looks::Unknown);
+}
+
+#[test]
+fn who_is_moved_while_he_enters_stands_at_one_place() {
+    sound::model::moved_while_he_enters();
+}
+
+#[test]
+fn who_hangs_up_while_he_enters_is_in_no_line() {
+    sound::model::gone_while_he_enters();
+}
+
+#[test]
+fn what_is_due_follows_from_what_both_have_changed() {
+    sound::desk::earlier_and_later();
+}
+
+#[test]
+#[should_panic(expected = "what is due is not what follows")]
+fn worked_out_once_what_is_due_may_be_what_was_before() {
+    sound::desk::worked_out_once();
+}
+
+#[test]
+fn a_timer_that_two_have_to_do_with_is_not_lost() {
+    sound::desk::to_and_fro();
+}
+
+#[test]
+fn nothing_is_due_that_is_over() {
+    sound::desk::and_over();
+}
+
+#[test]
+#[should_panic(expected = "a timer is left")]
+fn without_the_fence_a_timer_is_left() {
+    unfenced::desk::and_over();
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each variant of the protocol runs some of the models")]
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use loom::sync::Arc;
 use loom::thread;
@@ -18,6 +19,8 @@ pub enum Looks {
     CallersOnly,
     /// All but that for who was moved.
     NotMoved,
+    /// All, but who enters is in the line before he is known.
+    Unknown,
 }
 
 /// Two enter, one agent comes.
@@ -38,7 +41,7 @@ pub fn hang_up(looks: Looks) {
     check(PREEMPTIONS - 1, move || {
         let world = World::new(1, 2, 1, looks);
         world.act(|hand| hand.comes(0));
-        world.act(|hand| hand.lines_up(0, 0)); // nobody hangs up who is in no line
+        world.act(|hand| hand.lines_up(0)); // nobody hangs up who is in no line
         let gone = world.spawn(|hand| {
             hand.leaves(0);
         });
@@ -134,7 +137,7 @@ pub fn pairs() {
 pub fn moved_past_a_search(looks: Looks) {
     check(PREEMPTIONS, move || {
         let world = World::with_places(1, 1, 1, 2, looks);
-        world.act(|hand| hand.enters_at(0, 1));
+        world.act(|hand| hand.enters(0));
         let comes = world.spawn(|hand| hand.comes(0));
         world.act(|hand| hand.moves(0, 0));
         join([comes]);
@@ -148,7 +151,7 @@ pub fn moved_and_logged_out() {
     check(PREEMPTIONS - 1, || {
         let world = World::with_places(2, 1, 1, 2, Looks::All);
         world.act(|hand| hand.comes(0));
-        world.act(|hand| hand.enters_at(0, 1));
+        world.act(|hand| hand.enters(0));
         let out = world.spawn(|hand| hand.goes(0));
         let comes = world.spawn(|hand| hand.comes(1));
         world.act(|hand| hand.moves(0, 0));
@@ -162,7 +165,7 @@ pub fn moved_and_logged_out() {
 pub fn moved_and_gone() {
     check(PREEMPTIONS, || {
         let world = World::with_places(1, 1, 1, 2, Looks::All);
-        world.act(|hand| hand.enters_at(0, 1));
+        world.act(|hand| hand.enters(0));
         let gone = world.spawn(|hand| {
             hand.leaves(0);
         });
@@ -179,7 +182,7 @@ pub fn moved_and_answered() {
     check(PREEMPTIONS, || {
         let world = World::with_places(1, 1, 1, 2, Looks::All);
         world.act(|hand| hand.comes(0));
-        world.act(|hand| hand.enters_at(0, 1));
+        world.act(|hand| hand.enters(0));
         let answers = world.spawn(|hand| hand.answers(0, 0));
         world.act(|hand| hand.moves(0, 0));
         join([answers]);
@@ -192,7 +195,7 @@ pub fn moved_and_answered() {
 pub fn moved_to_and_fro() {
     check(PREEMPTIONS, || {
         let world = World::with_places(1, 1, 1, 2, Looks::All);
-        world.act(|hand| hand.enters_at(0, 1));
+        world.act(|hand| hand.enters(0));
         let up = world.spawn(|hand| hand.moves(0, 0));
         world.act(|hand| hand.moves(0, 1));
         world.act(|hand| hand.moves(0, 0));
@@ -200,6 +203,49 @@ pub fn moved_to_and_fro() {
         join([up]);
         world.holds();
         assert!(world.stands_in_line(0), "he who waits is in the line");
+    });
+}
+
+/// Caller 0 enters at 1, while an agent comes and answers whoever he is rung for.
+pub fn rung_while_he_enters(looks: Looks) {
+    check(PREEMPTIONS, move || {
+        let world = World::with_places(1, 1, 1, 2, looks);
+        let comes = world.spawn(|hand| hand.comes(0));
+        world.act(|hand| hand.enters(0));
+        join([comes]);
+        world.holds();
+        assert_eq!(world.agents[0].load().phase(), Phase::Ringing);
+    });
+}
+
+/// Caller 0 enters at 1, and is moved as soon as he is known.
+pub fn moved_while_he_enters() {
+    check(PREEMPTIONS, || {
+        let world = World::with_places(1, 1, 1, 2, Looks::All);
+        let moves = world.spawn(|hand| {
+            if hand.world.knows(0) {
+                hand.moves(0, 0);
+            }
+        });
+        world.act(|hand| hand.enters(0));
+        join([moves]);
+        world.holds();
+        assert!(world.stands_in_line(0), "he who waits is in the line");
+    });
+}
+
+/// Caller 0 enters, and hangs up as soon as he is known.
+pub fn gone_while_he_enters() {
+    check(PREEMPTIONS, || {
+        let world = World::with_places(1, 1, 1, 2, Looks::All);
+        let gone = world.spawn(|hand| {
+            if hand.world.knows(0) {
+                hand.leaves(0);
+            }
+        });
+        world.act(|hand| hand.enters(0));
+        join([gone]);
+        world.holds();
     });
 }
 
@@ -256,21 +302,21 @@ fn led_to<T: Send + Sync + 'static>(
     });
 }
 
-fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
+pub fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);
     builder.max_branches = 20_000;
     builder.check(model);
 }
 
-fn join<const N: usize>(threads: [thread::JoinHandle<()>; N]) {
+pub fn join<const N: usize>(threads: [thread::JoinHandle<()>; N]) {
     for thread in threads {
         thread.join().expect("the model holds");
     }
 }
 
 /// Switches of thread in one interleaving, beside those where a thread ends or waits.
-const PREEMPTIONS: usize = 3;
+pub const PREEMPTIONS: usize = 3;
 
 struct World {
     agents: Vec<AgentWord>,
@@ -279,6 +325,9 @@ struct World {
     /// Who stands in the line: one bit for each place and caller.
     line: Bits,
     places: u32,
+    /// Who is known by his call. Not one of loom's: that it is written and read in turn is what the
+    /// models look at, maps order the rest.
+    known: AtomicU64,
     offered: Vec<Bits>,
     free: Bits,
     cap: u32,
@@ -290,7 +339,7 @@ impl World {
         Self::with_places(agents, callers, cap, 1, looks)
     }
 
-    /// A floor with a line in which callers are moved between so many places.
+    /// A floor with a line in which callers come last, and are moved between so many places.
     fn with_places(
         agents: usize,
         callers: usize,
@@ -301,9 +350,10 @@ impl World {
         Arc::new(Self {
             agents: (0..agents).map(|_| AgentWord::new()).collect(),
             calls: (0..callers).map(|_| CallWord::new()).collect(),
-            stands: (0..callers).map(|_| Stand::new(0)).collect(),
+            stands: (0..callers).map(|_| Stand::new(i64::from(places) - 1)).collect(),
             line: Bits::new(64),
             places,
+            known: AtomicU64::new(0),
             offered: (0..callers).map(|_| Bits::new(64)).collect(),
             free: Bits::new(64),
             cap,
@@ -324,6 +374,14 @@ impl World {
         assert!(place.is_none_or(|place| i64::from(place) == at), "he stands elsewhere");
         assert_eq!(found.next(), None, "he stands at two places");
         place.is_some()
+    }
+
+    fn knows(&self, caller: usize) -> bool {
+        self.known.load(Ordering::Acquire) & 1 << caller != 0
+    }
+
+    fn learns(&self, caller: usize) {
+        self.known.fetch_or(1 << caller, Ordering::AcqRel);
     }
 
     fn ringing(&self) -> usize {
@@ -395,17 +453,13 @@ struct Hand {
 
 impl Hand {
     fn enters(&mut self, caller: usize) {
-        self.enters_at(caller, 0);
-    }
-
-    fn enters_at(&mut self, caller: usize, place: i64) {
-        self.lines_up(caller, place);
+        self.lines_up(caller);
         self.settles(caller);
     }
 
-    fn lines_up(&mut self, caller: usize, place: i64) {
-        place::move_to(self, &caller, place);
-        self.put(&caller, place);
+    fn lines_up(&mut self, caller: usize) {
+        place::enter(self, &caller);
+        self.world.learns(caller);
     }
 
     fn settles(&mut self, caller: usize) {
@@ -476,6 +530,12 @@ impl Shelf for Hand {
         self.world.calls[*caller].offers().is_some()
     }
 
+    fn make_known(&self, caller: &usize) {
+        if self.world.looks != Looks::Unknown {
+            self.world.learns(*caller);
+        }
+    }
+
     fn put(&self, caller: &usize, at: i64) {
         self.world.line.insert(self.world.bit(at as u32, *caller as u32));
     }
@@ -544,7 +604,9 @@ impl Floor for Hand {
             })
     }
 
-    fn rings(&mut self, _: u32, _: &usize, _: Agent) {}
+    fn rings(&mut self, _: u32, caller: &usize, _: Agent) {
+        assert!(self.world.knows(*caller), "a phone rings for a call that nobody knows");
+    }
 
     fn stops(&mut self, _: u32, _: &usize, _: Stop, _: Agent) {}
 

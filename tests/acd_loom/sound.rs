@@ -8,6 +8,10 @@ pub mod sync {
     }
 }
 
+#[path = "desk.rs"]
+pub mod desk;
+#[path = "../../src/acd/due.rs"]
+pub mod due;
 #[path = "../../src/acd/matching.rs"]
 pub mod matching;
 #[path = "model.rs"]

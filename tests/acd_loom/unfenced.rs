@@ -6,6 +6,10 @@ pub mod sync {
     pub fn publish() {}
 }
 
+#[path = "desk.rs"]
+pub mod desk;
+#[path = "../../src/acd/due.rs"]
+pub mod due;
 #[path = "../../src/acd/matching.rs"]
 pub mod matching;
 #[path = "model.rs"]
