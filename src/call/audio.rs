@@ -39,6 +39,8 @@ pub struct Audio {
     /// Our offer that waits for its answer.
     offered: Option<Offered>,
     agreed: Option<Negotiated>,
+    /// The phone has put us on hold: it heard us before, and does not any more.
+    held: bool,
     /// The peer's last description: a further offer of ours keeps its lines (RFC 3264 §8).
     theirs: Option<Session>,
 }
@@ -130,6 +132,7 @@ impl Audio {
             settled: Direction::SendRecv,
             offered: None,
             agreed: None,
+            held: false,
             theirs: None,
         }
     }
@@ -152,9 +155,10 @@ impl Audio {
         self.offered.is_some()
     }
 
-    /// Whether the phone has put us on hold: it does not want to hear us, or is at no address.
+    /// Whether the phone has put us on hold: it does not want to hear us any more, or is at no
+    /// address. One that never did, such as a microphone, holds nobody.
     pub fn is_held(&self) -> bool {
-        self.agreed.as_ref().is_some_and(|agreed| !agreed.direction.sends())
+        self.held
     }
 
     /// From here on we want these codecs, the preferred first: in offers and in answers.
@@ -335,7 +339,9 @@ impl Audio {
     }
 
     fn agree(&mut self, wanted: Direction, agreed: Negotiated) -> Hold {
-        let before = self.is_held();
+        let before = self.held;
+        let heard_us = self.agreed.as_ref().is_some_and(|agreed| agreed.direction.sends());
+        self.held = !agreed.direction.sends() && (before || heard_us);
         self.settled = wanted;
         let given_up = self.agreed.as_ref().and_then(|before| before.keys.as_ref());
         if given_up
@@ -344,7 +350,7 @@ impl Audio {
             self.sealing.spent = self.sealing.spent.wrapping_add(1);
         }
         self.agreed = Some(agreed);
-        match (before, self.is_held()) {
+        match (before, self.held) {
             (false, true) => Hold::Began,
             (true, false) => Hold::Ended,
             (false, false) | (true, true) => Hold::Unchanged,

@@ -200,6 +200,19 @@ pub fn is_type(kind: &str, wanted: &str) -> bool {
     kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(wanted))
 }
 
+/// How a SIP INFO is answered: its body may be a key (RFC 3261 §21.4.13), and no package was agreed
+/// on that it could be of (RFC 6086 §4.2.2).
+pub fn status_of_info(request: &Request) -> u16 {
+    let kind = request.content_type().unwrap_or_default();
+    if request.header(Name::InfoPackage).is_some() {
+        469
+    } else if request.body().is_empty() || KEYS.iter().any(|known| is_type(kind, known)) {
+        200
+    } else {
+        415
+    }
+}
+
 /// The key that a SIP INFO carries: `application/dtmf-relay` ("Signal=5") or `application/dtmf`.
 pub fn digit(request: &Request) -> Option<char> {
     let kind = request.content_type()?.split(';').next()?.trim().to_ascii_lowercase();
@@ -238,6 +251,9 @@ fn quoted(name: &str) -> String {
 
 /// The media type of session descriptions (RFC 8866 §8.1).
 pub const SDP: &str = "application/sdp";
+
+/// The media types of keys in INFO.
+pub const KEYS: [&str; 2] = ["application/dtmf-relay", "application/dtmf"];
 
 /// How Strowger names itself (RFC 3261 §20.35, §20.41).
 pub const AGENT: &str = concat!("Strowger/", env!("CARGO_PKG_VERSION"));

@@ -225,10 +225,6 @@ impl Call {
             leg::Event::Digit(digit) => {
                 if self.is_new_key(now, leg, (Way::Info, digit)) {
                     self.key(now, site, (leg, digit), out);
-                }
-                // A phone that has telephone-event may send both.
-                let has_events = self.legs.get(&leg).and_then(|leg| leg.audio().agreed());
-                if has_events.is_some_and(|agreed| agreed.digits.is_empty()) {
                     self.press_on_other(leg, digit, out);
                 }
             }

@@ -104,9 +104,9 @@ impl Call {
     ) {
         if self.is_new_key(now, leg, (Way::Audio, key)) {
             self.key(now, site, (leg, key), out);
-        }
-        if self.talks_with(leg).is_some_and(|other| self.hears_several(other)) {
-            self.press_on_other(leg, key, out);
+            if self.talks_with(leg).is_some_and(|other| self.hears_several(other)) {
+                self.press_on_other(leg, key, out);
+            }
         }
     }
 

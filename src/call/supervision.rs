@@ -250,7 +250,13 @@ impl Call {
     /// Says who hears whom in a talk that is supervised; legs that are on their way follow.
     pub(super) fn order_room(&mut self, out: &mut Vec<Output>) {
         let Stage::Talking(talking) = &self.stage else { return };
-        let talk = [self.party, talking.peer].map(|leg| Party { leg, heard_by: Ear::Everybody });
+        let holds = |leg| self.legs.get(&leg).is_some_and(|leg| leg.audio().is_held());
+        let (a, b) = (self.party, talking.peer);
+        // What is said in the room of who holds the other is not for a supervisor.
+        let talk = [(a, b), (b, a)].map(|(leg, other)| Party {
+            leg,
+            heard_by: if holds(leg) { Ear::Only(other) } else { Ear::Everybody },
+        });
         let supervisors = self.supervisors.iter().map(|supervisor| Party {
             leg: supervisor.leg,
             heard_by: match supervisor.mode {

@@ -204,6 +204,9 @@ impl Call {
         } else if !self.is_held_by_us(other) {
             self.order(Command::Stop { leg: other }, out);
         }
+        if !self.supervisors.is_empty() {
+            self.order_room(out);
+        }
     }
 
     /// Who leaves holds nobody any more.

@@ -102,7 +102,8 @@ pub enum Command {
     /// leg; digits and recording go on.
     Play { leg: LegId, playback: Playback },
     /// Presses a key on the leg's phone: by telephone-event, or as tones if it has none; audio of
-    /// its peer or room rests meanwhile. Of keys that wait for those before, the first 32.
+    /// its peer or room rests meanwhile. Of keys that wait for those before, the first 32. A press
+    /// that the audio of its bridged peer brings too counts once, whichever is first.
     Press { leg: LegId, key: char },
     /// Writes a stereo WAV: left what the leg's phone says, right what the leg hears of a bridged
     /// peer, or of a room, but for what is said to it alone. Silence where there is neither.

@@ -219,7 +219,13 @@ impl Engine {
                 });
             }
             Command::Play { leg, playback } => self.on_leg(leg, |leg| leg.play(now, playback)),
-            Command::Press { leg, key } => self.on_leg(leg, |leg| leg.press(now, key)),
+            Command::Press { leg, key } => {
+                let Some(slot) = self.slot(leg) else { return };
+                let peer = self.leg(slot).and_then(|leg| leg.peer).filter(|peer| *peer != slot);
+                let peer = peer.and_then(|peer| self.leg(peer));
+                let may_follow = peer.is_some_and(|peer| peer.may_press());
+                self.on_leg(leg, |leg| leg.told_key(now, key, may_follow));
+            }
             Command::Record { leg, path } => self.record(now, leg, path, out),
             Command::Return { port } => {
                 let slot = Slot::of(port.rtp);
@@ -582,9 +588,8 @@ fn relay(
     if let Some(decoded) = decoded {
         peer.record(now, Side::Peer, heard, decoded);
     }
-    if leg.is_pressing() && peer.hears_no_tones() {
-        keys.into_iter().for_each(|key| peer.press(now, key));
-        return None; // the key is told by events or INFO, and not a second time by its tones
+    if !peer.hear_tones(now, leg.is_pressing(), keys) {
+        return None;
     }
     let (to, length) = peer.relay(now, (slot, heard), buffer, decoded, out)?;
     Some(Forward { slot, to, length })

@@ -187,6 +187,104 @@ fn a_key_goes_into_a_mix() {
     assert_eq!(heard.last().unwrap().payload_type, 8, "the mix goes on");
 }
 
+/// A phone that agreed on telephone-event, or presses tones, and sends its keys as SIP INFO: they
+/// reach the other phone as that one hears keys.
+#[test]
+fn keys_by_info_reach_a_peer_whatever_the_phone_agreed_on() {
+    for (sender_has_tones, hearer_has_tones) in
+        [(false, false), (false, true), (true, false), (true, true)]
+    {
+        let mut hall = talk(hearer_has_tones, sender_has_tones);
+        for key in ['4', '4', '2'] {
+            hall.order(Command::Press { leg: leg(0), key });
+            hall.speaks(1, 20);
+        }
+        hall.speaks(1, 20);
+
+        assert_eq!(keys_heard(&hall, hearer_has_tones), "442", "{sender_has_tones}");
+    }
+}
+
+/// A phone that sends each key by both ways presses it once on the other, whichever is first.
+#[test]
+fn a_key_by_info_and_in_the_audio_is_pressed_once() {
+    for hearer_has_tones in [false, true] {
+        for sender_has_tones in [false, true] {
+            for info_at in 0..=11 {
+                let mut hall = talk(hearer_has_tones, sender_has_tones);
+                hall.speaks(1, 5);
+                for _ in 0..2 {
+                    // 200 ms before the key, while it is held, up to 240 ms after.
+                    press_with_info(&mut hall, sender_has_tones, 40 * info_at);
+                }
+
+                let heard = keys_heard(&hall, hearer_has_tones);
+                let what = (hearer_has_tones, sender_has_tones, info_at);
+                assert_eq!(heard, "88", "{what:?}");
+                assert!(numbers_go_on(&hall.heard(0)), "{what:?}: nothing looks lost");
+            }
+        }
+    }
+}
+
+/// 0 hears keys and 1 presses them, each as events or as tones.
+fn talk(hearer_has_tones: bool, sender_has_tones: bool) -> Hall {
+    let mut hall = Hall::new();
+    for (index, has_tones) in [(0, hearer_has_tones), (1, sender_has_tones)] {
+        match has_tones {
+            true => connect_with_tones(&mut hall, index, Codec::Pcma),
+            false => hall.connect(index, Codec::Pcma),
+        }
+    }
+    hall.order(Command::Bridge { a: leg(0), b: leg(1) });
+    hall
+}
+
+/// 1 presses 8 for 100 ms, 200 ms after the begin; its INFO comes `info_ms` after that begin.
+fn press_with_info(hall: &mut Hall, has_tones: bool, info_ms: usize) {
+    let mut tones = Tones::new('8', 4000).unwrap();
+    let mut events = dtmf::Sender::new('8', Duration::from_millis(100)).unwrap();
+    let timestamp = hall.phones[1].timestamp;
+    for at in (0..900).step_by(20) {
+        if at == info_ms {
+            hall.order(Command::Press { leg: leg(0), key: '8' });
+        }
+        let is_pressed = (200..300).contains(&at);
+        let event = if at < 200 || has_tones { None } else { events.next() };
+        let samples: Vec<i16> = match has_tones && is_pressed {
+            true => tones.by_ref().take(160).collect(),
+            false => vec![0; 160],
+        };
+        match event {
+            Some(sent) => say_event(hall, sent, timestamp.wrapping_add(1600)),
+            None => {
+                let payload: Vec<u8> = samples.iter().map(|it| g711::alaw_encode(*it)).collect();
+                hall.speak_bytes(1, number_of(Codec::Pcma), &payload);
+            }
+        }
+        hall.pass(20);
+    }
+}
+
+/// A packet of a key of phone 1.
+fn say_event(hall: &mut Hall, sent: dtmf::Sent, timestamp: u32) {
+    let goes_on = hall.phones[1].timestamp.wrapping_add(160);
+    hall.phones[1].timestamp = timestamp;
+    hall.speak_bytes(1, 97, &sent.event.bytes());
+    hall.phones[1].timestamp = goes_on;
+}
+
+fn keys_heard(hall: &Hall, as_tones: bool) -> String {
+    match as_tones {
+        true => tones(&hall.heard(0), Codec::Pcma),
+        false => events(&hall.heard(0), 96),
+    }
+}
+
+fn numbers_go_on(heard: &[Packet]) -> bool {
+    heard.windows(2).all(|two| two[1].sequence == two[0].sequence.wrapping_add(1))
+}
+
 /// A phone that has no telephone-event, which we have.
 fn connect_with_tones(hall: &mut Hall, index: usize, codec: Codec) {
     hall.open(index);

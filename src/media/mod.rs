@@ -20,5 +20,6 @@ mod sending;
 pub mod session;
 mod silence;
 mod toning;
+mod twice;
 pub mod vault;
 mod voice;

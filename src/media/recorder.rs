@@ -39,8 +39,9 @@ pub struct Recorder {
 #[derive(Clone, Copy, Debug, Default)]
 struct Track {
     anchor: Option<Anchor>,
-    /// Packets in a row that did not arrive when their timestamps say.
-    astray: u8,
+    /// Packets in a row that did not arrive when their timestamps say, and the last of them by its
+    /// arrival.
+    astray: Option<(u8, Anchor)>,
     /// The frame after the newest packet.
     end: i64,
     drift: Drift,
@@ -184,7 +185,7 @@ impl Track {
         let length = samples as i64;
         let known = self.anchor.filter(|anchor| anchor.ssrc == found.ssrc);
         let frame = known.map(|anchor| anchor.frame_of(found.timestamp));
-        let Some(mut frame) = frame.filter(|frame| !self.is_astray(*frame - arrival)) else {
+        let Some(mut frame) = frame.filter(|frame| !self.is_astray(*frame, found, length)) else {
             let end = arrival + length;
             *self = Self { anchor: Some(found), end, ..Self::default() };
             self.drift.since = arrival;
@@ -201,11 +202,22 @@ impl Track {
         (frame, more)
     }
 
-    /// Whether the stream is no more where its packets arrive; `off` frames ahead of it.
-    fn is_astray(&mut self, off: i64) -> bool {
-        let is_off = !(-BEHIND_MAX..=AHEAD_MAX).contains(&off);
-        self.astray = if is_off { self.astray + 1 } else { 0 };
-        self.astray >= ASTRAY_MAX
+    /// Whether the stream is no more where its packets arrive: two that are not agree with each
+    /// other, as after a jump of the timestamps, or many do not agree with it, as after a stall.
+    fn is_astray(&mut self, frame: i64, found: Anchor, length: i64) -> bool {
+        if (-BEHIND_MAX..=AHEAD_MAX).contains(&(frame - found.frame)) {
+            self.astray = None;
+            return false;
+        }
+        let (count, before) = self.astray.map_or((1, None), |(n, before)| (n + 1, Some(before)));
+        self.astray = Some((count, found));
+        // Late packets that come all at once are not where they ought to be either.
+        let agrees = |before: Anchor| {
+            let expected = before.frame_of(found.timestamp);
+            (1..=AGREES_MAX).contains(&(expected - before.frame))
+                && (expected - found.frame).abs() <= 3 * length / 4
+        };
+        count >= ASTRAY_MAX || before.is_some_and(agrees)
     }
 }
 
@@ -281,8 +293,11 @@ const AHEAD_MAX: i64 = 1600;
 const BEHIND_MAX: i64 = 2240;
 /// Pauses that can be told apart within the window.
 const PAUSES_MAX: usize = 8;
-/// Packets in a row beyond these, after which the stream is placed by arrival again.
+/// Packets in a row beyond these, after which the stream is placed by arrival again, though they do
+/// not agree with each other.
 const ASTRAY_MAX: u8 = 5;
+/// Frames between two packets that tell of a jump: 200 ms.
+const AGREES_MAX: i64 = 1600;
 /// Frames in which the least late packet is looked for: 5 s.
 const DRIFT_WINDOW: i64 = 40_000;
 /// With fewer packets in it, none of them need have come in time.
@@ -316,6 +331,44 @@ mod tests {
 
         assert_eq!(left, vec![100; 8000]);
         assert_eq!(right, vec![200; 8000]);
+    }
+
+    /// A phone whose timestamps jump, with its SSRC as it was: one packet is lost, the others stay
+    /// where they came.
+    #[test]
+    fn a_jump_of_the_timestamps_costs_one_packet() {
+        for jump in [-100_000_i64, -60, -16, 12, 60, 100_000] {
+            for jitter in [0, 12] {
+                let mut tape = Tape::new();
+                for n in 0..100 {
+                    let told = if n < 50 { n as i64 } else { n as i64 + jump };
+                    let at = 20 * (n + 1) + 100 + if n % 2 == 0 { 0 } else { jitter };
+                    tape.packet(at, Phone, told as u64, 100);
+                }
+
+                let (left, _) = tape.rewind(2160);
+
+                // From the fifth packet on, less what one is late at the end.
+                let silent = left[2000..15_900].iter().filter(|it| **it == 0).count();
+                assert!(silent <= 160 + 8 * 12, "{jump}, {jitter}: {silent} frames");
+            }
+        }
+    }
+
+    /// A stall after which all that was held up comes at once is no jump.
+    #[test]
+    fn packets_that_come_late_all_at_once_stay_where_they_belong() {
+        let mut tape = Tape::new();
+        for n in 0..100 {
+            let at = if (40..58).contains(&n) { 20 * 58 } else { 20 * n };
+            tape.packet(at + 20, Phone, n, 100 + n as i16);
+        }
+
+        let (left, _) = tape.rewind(2020);
+
+        let place = |n: usize| left.iter().position(|it| *it == 100 + n as i16);
+        let (first, last) = (place(1).unwrap(), place(99).unwrap());
+        assert_eq!(last - first, 98 * 160);
     }
 
     /// What was said during a pause is in no file, however late its packets come.
@@ -557,7 +610,7 @@ mod tests {
                 let block = self.recorder.flush(self.now);
                 self.blocks.extend(block);
             }
-            let timestamp = (u32::MAX - 400).wrapping_add(160 * n as u32);
+            let timestamp = (u32::MAX - 400).wrapping_add(160_u32.wrapping_mul(n as u32));
             self.recorder.place(self.now, side, side as u32, timestamp, &[sample; 160]);
         }
 

@@ -24,8 +24,12 @@ pub struct Reports {
     reception: Reception,
     /// Where the SDP wants reports.
     remote: Option<SocketAddr>,
-    /// Where the phone's reports come from.
+    /// Where the phone's reports come from: like its audio, they do not move by themselves.
     source: Option<SocketAddr>,
+    /// Nobody has reported since the SDP was told last: another port of the phone's address may.
+    is_open: bool,
+    /// Such a port, and the sender that it named.
+    tried: Option<(SocketAddr, u32)>,
     due: Instant,
     packets: u32,
     bytes: u32,
@@ -90,6 +94,8 @@ impl Reports {
             reception: Reception::new(8000),
             remote: None,
             source: None,
+            is_open: true,
+            tried: None,
             due: Instant::NEVER,
             packets: 0,
             bytes: 0,
@@ -105,7 +111,7 @@ impl Reports {
         if self.remote != Some(remote) {
             self.source = None;
         }
-        self.remote = Some(remote);
+        (self.remote, self.is_open, self.tried) = (Some(remote), true, None);
         self.due = self.due.min(now + INTERVAL);
     }
 
@@ -142,8 +148,7 @@ impl Reports {
         outgoing: &Outgoing,
         latch: &Latch,
     ) -> bool {
-        let from_phone = latch.target().is_some_and(|target| target.ip() == from.ip());
-        if !from_phone && self.remote != Some(from) {
+        if !self.may_be_phone(from, latch) {
             self.strangers += 1;
             return false;
         }
@@ -151,7 +156,9 @@ impl Reports {
             self.malformed += 1;
             return false;
         };
-        self.source = Some(from);
+        if !self.latches(from, packets.iter().find_map(Packet::sender), latch) {
+            return false;
+        }
         for packet in packets {
             match packet {
                 Packet::Report { ssrc, sender, blocks } => {
@@ -175,6 +182,28 @@ impl Reports {
                 Packet::Goodbye { .. } | Packet::Name { .. } | Packet::Other { .. } => {}
             }
         }
+        true
+    }
+
+    /// Whether a report from there is not a stranger's: from where the SDP said, from where the one
+    /// before or the audio comes, or, while there is none, from the phone's address.
+    fn may_be_phone(&self, from: SocketAddr, latch: &Latch) -> bool {
+        let is_near = latch.target().is_some_and(|target| target.ip() == from.ip());
+        let is_known = [self.remote, self.source, latch.target()].contains(&Some(from));
+        is_known || is_near && self.is_open
+    }
+
+    /// Whether it is the phone's: another port than these must name the source of the audio, or
+    /// report twice (as with `Latch`, RFC 3550 §A.1).
+    fn latches(&mut self, from: SocketAddr, sender: Option<u32>, latch: &Latch) -> bool {
+        if ![self.remote, self.source, latch.target()].contains(&Some(from)) {
+            let Some(ssrc) = sender else { return false };
+            let is_second = self.tried.replace((from, ssrc)) == Some((from, ssrc));
+            if !is_second && self.reception.ssrc() != Some(ssrc) {
+                return false;
+            }
+        }
+        (self.source, self.is_open) = (Some(from), false);
         true
     }
 
@@ -374,6 +403,7 @@ mod tests {
     #[test]
     fn what_the_phone_reports_is_counted() {
         let mut line = Line::new();
+        line.receive(0);
         (0..20).for_each(|_| _ = line.outgoing.made(line.now, 160, false));
         for jitter in [80, 240] {
             let block = Block { ssrc: 77, lost: 9, jitter, ..Block::default() };
@@ -481,6 +511,31 @@ mod tests {
 
         let figures = line.reports.figures();
         assert_eq!((figures.sent.lost, figures.strangers, figures.malformed), (0, 1, 1));
+    }
+
+    /// Who shares the phone's address draws no reports to himself once the phone has reported, nor
+    /// before that without knowing its source.
+    #[test]
+    fn another_port_of_the_phone_s_address_does_not_take_its_place() {
+        let from = |line: &mut Line, port: u16, ssrc| {
+            let from = format!("192.0.2.1:{port}");
+            line.hear_bytes(&from, &rtcp::compound(ssrc, None, &[], "phone", false));
+            line.reports.target(&line.latch).unwrap().port()
+        };
+        let mut line = Line::new();
+        line.receive(0);
+        assert_eq!(from(&mut line, 6666, 6), 4001, "not the source of the audio");
+        assert_eq!(from(&mut line, 5001, 5), 5001);
+        for _ in 0..3 {
+            assert_eq!(from(&mut line, 6666, 5), 5001);
+        }
+        assert_eq!(line.reports.figures().strangers, 3);
+        assert_eq!(from(&mut line, 4001, 5), 4001, "where the SDP says is always the phone");
+        assert_eq!(from(&mut line, 5001, 5), 4001);
+
+        // After a re-INVITE it may have moved; no audio is heard: who reports twice.
+        line.reports.start(line.now, addr("192.0.2.1:4003"));
+        assert_eq!([from(&mut line, 7777, 9), from(&mut line, 7777, 9)], [4003, 7777]);
     }
 
     #[test]

@@ -70,6 +70,10 @@ impl Leg {
         out: &mut Vec<Output>,
     ) -> Option<(SocketAddr, usize)> {
         let to = self.latch.target()?;
+        if !self.may_pass(now, heard, buffer) {
+            self.outgoing.pass_over(heard.packet);
+            return None;
+        }
         if self.keying.is_some() {
             self.rest = None;
             return None;
@@ -156,6 +160,15 @@ impl Leg {
             return None;
         }
         self.pass(now, heard, (NARROW, COMFORT_NOISE, 0), buffer)
+    }
+
+    /// Whether a packet of the peer is none of a key that the phone has got already.
+    fn may_pass(&mut self, now: Instant, heard: Heard, buffer: &mut [u8]) -> bool {
+        let Kind::Digit { clock_rate } = heard.kind else { return true };
+        let packet = buffer.get_mut(..heard.length).and_then(RtpMut::new);
+        let event = packet.and_then(|packet| dtmf::Event::parse(packet.payload()));
+        let Incoming { ssrc, timestamp, .. } = heard.packet;
+        event.is_none_or(|event| self.twice.hears_event(now, (ssrc, timestamp, event), clock_rate))
     }
 
     /// Passes a key on: as it is if the clocks are the same and the audio passes too.

@@ -25,6 +25,7 @@ use crate::media::score;
 use crate::media::sending::Rest;
 use crate::media::silence::Silence;
 use crate::media::toning::Toning;
+use crate::media::twice::Twice;
 use crate::rng::Rng;
 use crate::rtp::dtmf;
 use crate::rtp::packet::RtpMut;
@@ -70,6 +71,10 @@ pub struct Leg {
     pub(super) press: Option<Press>,
     /// Keys that we press on the phone, and the timestamp of the one at hand.
     pub(super) keying: Option<(Keying, Option<u32>)>,
+    /// Keys of the peer that SIP INFO tells too.
+    pub(super) twice: Twice,
+    /// The tones that the peer presses are told already.
+    swallows: bool,
     /// Emptied at once; kept for its memory.
     pressed: Vec<dtmf::Digit>,
     pub(super) reports: Reports,
@@ -191,6 +196,8 @@ impl Leg {
             toning: None,
             press: None,
             keying: None,
+            twice: Twice::default(),
+            swallows: false,
             pressed: Vec::new(),
             reports: Reports::new(ssrc, rng),
             silence: Silence::new(silence_max),
@@ -452,6 +459,7 @@ impl Leg {
             .map_or(Instant::NEVER, Player::next_tick)
             .min(self.digits.next_tick().unwrap_or(Instant::NEVER))
             .min(self.keying.as_ref().map_or(Instant::NEVER, |(keying, _)| keying.next_tick()))
+            .min(self.twice.next_tick())
             .min(self.reports.next_tick())
             .min(self.silence.next_tick())
             .min(self.one_way.next_tick())

@@ -169,7 +169,7 @@ impl Key {
     }
 
     /// Whether a packet is a late one of an earlier key.
-    fn is_later_than(&self, ssrc: u32, timestamp: u32, clock_rate: u32) -> bool {
+    pub fn is_later_than(&self, ssrc: u32, timestamp: u32, clock_rate: u32) -> bool {
         ssrc == self.ssrc && self.timestamp.wrapping_sub(timestamp) < LATE_SECONDS * clock_rate
     }
 }

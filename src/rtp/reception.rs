@@ -20,9 +20,9 @@ pub struct Reception {
     duplicates: u64,
     /// The greatest jitter so far, in RTP timestamp units.
     jitter_max: u32,
-    /// Sum and number of the transit differences, in RTP timestamp units: for the mean jitter.
-    differences: u64,
-    difference_count: u64,
+    /// Sum of the jitter at each packet, in RTP timestamp units, and their number.
+    jitters: u64,
+    jitter_count: u64,
 }
 
 /// One SSRC.
@@ -60,8 +60,8 @@ impl Reception {
             late: 0,
             duplicates: 0,
             jitter_max: 0,
-            differences: 0,
-            difference_count: 0,
+            jitters: 0,
+            jitter_count: 0,
         }
     }
 
@@ -78,7 +78,7 @@ impl Reception {
     fn change_clock_rate(&mut self, clock_rate: u32) {
         let (new, old) = (u64::from(clock_rate), u64::from(self.clock_rate.max(1)));
         self.jitter_max = (u64::from(self.jitter_max) * new / old) as u32;
-        self.differences = self.differences.saturating_mul(new) / old;
+        self.jitters = self.jitters.saturating_mul(new) / old;
         if let Some(stream) = &mut self.stream {
             stream.jitter_scaled = (u64::from(stream.jitter_scaled) * new / old) as u32;
             stream.transit = None;
@@ -110,8 +110,8 @@ impl Reception {
         stream.jitter_scaled += difference;
         stream.jitter_scaled -= (stream.jitter_scaled - difference + 8) >> 4;
         self.jitter_max = self.jitter_max.max(stream.jitter_scaled >> 4);
-        self.differences += u64::from(difference);
-        self.difference_count += 1;
+        self.jitters += u64::from(stream.jitter_scaled >> 4);
+        self.jitter_count += 1;
     }
 
     /// Counts a packet whose timestamp says nothing about its sending.
@@ -149,6 +149,11 @@ impl Reception {
             last_report,
             delay: delay.min(u128::from(u32::MAX)) as u32,
         })
+    }
+
+    /// The source that is counted; `None` before any packet.
+    pub fn ssrc(&self) -> Option<u32> {
+        self.stream.as_ref().map(|stream| stream.ssrc)
     }
 
     /// Packets received, duplicates among them.
@@ -198,9 +203,9 @@ impl Reception {
         self.time(self.jitter_max.into())
     }
 
-    /// The mean of what each packet added to the jitter, over the whole stream.
+    /// The mean of the jitter over all packets: never more than the greatest.
     pub fn jitter_mean(&self) -> Duration {
-        self.time(self.differences.checked_div(self.difference_count).unwrap_or(0))
+        self.time(self.jitters.checked_div(self.jitter_count).unwrap_or(0))
     }
 
     #[inline]
@@ -531,9 +536,24 @@ mod tests {
         let jitter = phone.reception.report(phone.now).unwrap().jitter;
 
         assert!((79..=80).contains(&jitter), "{jitter}");
-        assert_eq!(phone.reception.jitter_mean(), Duration::from_millis(10));
+        let mean = phone.reception.jitter_mean();
+        assert!(mean.abs_diff(Duration::from_millis(10)) < Duration::from_micros(600), "{mean:?}");
         assert!(phone.reception.jitter() > Duration::from_micros(9_800));
         assert_eq!(phone.reception.jitter_max(), phone.reception.jitter());
+    }
+
+    /// However short the stream: one late packet among few adds a sixteenth of its lateness.
+    #[test]
+    fn the_mean_jitter_is_never_more_than_the_greatest() {
+        for count in 1..40 {
+            let mut phone = Phone::new(0);
+            for index in 0..count {
+                phone.now = Instant::from_micros(index * 20_000 + u64::from(index == 2) * 90_000);
+                phone.reception.packet(phone.now, 1, index as u16, index as u32 * 160);
+            }
+            let (mean, max) = (phone.reception.jitter_mean(), phone.reception.jitter_max());
+            assert!(mean <= max && (count < 3) == (max == Duration::ZERO), "{mean:?} {max:?}");
+        }
     }
 
     #[test]

@@ -25,6 +25,16 @@ pub enum Packet {
     Report { ssrc: u32, sender: Option<Sender>, blocks: SmallVec<[Block; 2]> },
 }
 
+impl Packet {
+    /// Who sent a report.
+    pub fn sender(&self) -> Option<u32> {
+        match self {
+            Self::Report { ssrc, .. } | Self::Extended { ssrc, .. } => Some(*ssrc),
+            Self::Goodbye { .. } | Self::Name { .. } | Self::Other { .. } => None,
+        }
+    }
+}
+
 /// What a sender says of itself (RFC 3550 §6.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sender {

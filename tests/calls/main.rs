@@ -54,6 +54,7 @@ mod greeting;
 mod gruu;
 mod hold;
 mod holds_in_queue;
+mod keys;
 mod late_offer;
 mod loops;
 mod menu;

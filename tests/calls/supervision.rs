@@ -56,6 +56,33 @@ fn keys_say_who_hears_the_supervisor() {
     });
 }
 
+/// While the agent holds the customer, what is said in the agent's room is nobody's to hear.
+#[test]
+fn who_holds_is_not_heard_by_a_supervisor() {
+    in_all_weathers(&site(), |world| {
+        let seat = talk_with_agent(world);
+        listen(world, seat);
+        for _ in 0..2 {
+            offer(world, seat, "sendonly");
+            world.until("the customer hears music", |world| world.hears_prompt("1001", "hold"));
+            world.until("the agent is not heard", |world| world.hears("1002") == heard(&["1001"]));
+            world.settle();
+            offer(world, seat, "sendrecv");
+            world.until("all is as before", |world| world.hears("1001") == heard(&[seat]));
+            world.until("he is again", |world| world.hears("1002") == heard(&["1001", seat]));
+            world.settle();
+        }
+        part(world);
+    });
+}
+
+fn offer(world: &mut World, name: &str, direction: &str) {
+    world.act(name, |phone, now| {
+        let offer = phone.sdp("", direction, "8");
+        phone.in_dialog(now, Method::Invite, &offer);
+    });
+}
+
 /// Keys of the two who talk reach each other though a supervisor is mixed in; his own are orders.
 #[test]
 fn keys_pass_a_supervisor_who_is_heard() {
@@ -158,7 +185,7 @@ fn hold_transfer_and_a_leaving_agent_are_followed() {
     world.press("1002", '3');
     world.settle();
     assert!(world.hears_prompt("1001", "hold"), "who barges in does not end the hold");
-    assert_eq!(world.hears("1002"), heard(&["1001", seat]));
+    assert_eq!(world.hears("1002"), heard(&["1001"]));
     world.act(seat, |phone, now| {
         let offer = phone.talk_sdp();
         phone.in_dialog(now, Method::Invite, &offer);

@@ -177,8 +177,9 @@ impl Leg {
             Method::Invite => self.reinvited(now, site, &mut confirmed, key, request, out),
             Method::Update => self.updated(now, site, key, request, out),
             Method::Info => {
-                out.push(respond(key, request, 200, ""));
-                if let Some(digit) = invite::digit(request) {
+                let status = invite::status_of_info(request);
+                out.push(respond(key, request, status, ""));
+                if let Some(digit) = invite::digit(request).filter(|_| status == 200) {
                     out.push(Output::Event(Event::Digit(digit)));
                 }
             }

@@ -9,7 +9,7 @@ use crate::acd::Acd;
 use crate::call::audio::{Audio, Sealing};
 use crate::call::hall::Halls;
 use crate::call::identity::Manner;
-use crate::call::invite::Dial;
+use crate::call::invite::{self, Dial};
 use crate::call::known::Known;
 use crate::call::leg::{Input, Leg, Output};
 use crate::call::park::Lot;
@@ -205,7 +205,11 @@ impl Desk {
                     self.requests.push((client, request));
                     words
                 }
-                Output::Respond { response, .. } => format!("respond {}", response.status()),
+                Output::Respond { response, .. } => {
+                    let words = format!("respond {}", response.status());
+                    let accept = response.header(Name::Accept).filter(|it| *it != invite::SDP);
+                    accept.map_or(words.clone(), |accept| format!("{words} {accept}"))
+                }
             });
         }
         words

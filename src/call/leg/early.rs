@@ -157,7 +157,8 @@ impl Leg {
                 }
                 None => 488,
             },
-            Method::Info | Method::Options => 200,
+            Method::Info => invite::status_of_info(request),
+            Method::Options => 200,
             _ => 481,
         };
         out.push(respond(key, request, status, ""));

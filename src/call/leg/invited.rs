@@ -203,7 +203,8 @@ impl Leg {
                 self.updated(now, site, key, request, out);
                 return State::Invited(invited);
             }
-            Method::Info | Method::Options => 200,
+            Method::Info => invite::status_of_info(request),
+            Method::Options => 200,
             Method::Invite => 500, // RFC 3261 §14.2
             _ => 405,
         };

@@ -650,6 +650,8 @@ fn respond(key: ServerKey, request: &Request, status: u16, tag: &str) -> Output 
     }
     match status {
         403 => response = response.header(Name::Reason, "Q.850;cause=21"), // RFC 6432
+        415 => response = response.header(Name::Accept, invite::KEYS.join(", ")),
+        469 => response = response.header(Name::RecvInfo, ""),
         500 => response = response.header(Name::RetryAfter, 1),
         503 => response = response.header(Name::RetryAfter, invite::RETRY_AFTER_S),
         _ => {}

@@ -57,6 +57,24 @@ fn a_body_of_another_kind_is_told_what_we_take() {
     assert_eq!(desk.leg.audio().agreed().cloned(), before);
 }
 
+/// RFC 3261 §21.4.13, RFC 6086 §4.2.2.
+#[test]
+fn an_info_that_is_no_key_is_told_what_we_take() {
+    let mut desk = Desk::talking();
+    let tag = format!(";tag={}", desk.leg.dialog_key().1);
+    let mut answers = |cseq, kind, body| {
+        let request = request_with("INFO", cseq, &tag, (kind, body));
+        desk.gets(Input::Request { key: ServerKey(1), flow: FLOW, request })
+    };
+
+    let picture = answers(2, "application/media_control+xml", "<media_control/>");
+    assert_eq!(picture, ["respond 415 application/dtmf-relay, application/dtmf"]);
+    assert_eq!(answers(3, "Application/DTMF ; x=1", "5"), ["respond 200", "Digit('5')"]);
+    assert_eq!(answers(4, "text/plain", ""), ["respond 200"]);
+    let packaged = answers(5, "application/dtmf\r\nInfo-Package: tones", "5");
+    assert_eq!(packaged, ["respond 469"]);
+}
+
 /// RFC 3261 §14.1: the Call-ID is the phone's, so we come again within 2 s.
 #[test]
 fn after_glare_the_same_is_offered_again() {

@@ -10,13 +10,34 @@ use crate::rtp::srtp::OVERHEAD_MAX;
 use crate::time::Instant;
 
 impl Leg {
-    /// Whether the phone gets keys by another way than as tones in the audio.
-    pub fn hears_no_tones(&self) -> bool {
-        self.audio.as_ref().is_some_and(|audio| !audio.tones)
+    /// Whether keys may come in the phone's audio, as events or as tones.
+    pub fn may_press(&self) -> bool {
+        self.audio.as_ref().is_some_and(|audio| audio.tones || !audio.digits.is_empty())
+    }
+
+    /// A key of the peer's came by SIP INFO, which its audio may bring too.
+    pub fn told_key(&mut self, now: Instant, key: char, may_follow: bool) {
+        if self.twice.told(now, key, may_follow) {
+            self.press(now, key);
+        }
+    }
+
+    /// Keys that begin as tones in the peer's audio, which is one while `is_pressing`; whether its
+    /// tones are to be heard.
+    pub fn hear_tones(&mut self, now: Instant, is_pressing: bool, keys: Vec<char>) -> bool {
+        let hears_tones = self.audio.as_ref().is_none_or(|audio| audio.tones);
+        for key in keys {
+            let passes = self.twice.hears(now, key);
+            self.swallows = !passes;
+            if passes && !hears_tones {
+                self.press(now, key); // by an event, or INFO, and not a second time by its tones
+            }
+        }
+        !is_pressing || hears_tones && !self.swallows
     }
 
     /// Presses a key on the phone, unless keys go there as SIP INFO.
-    pub fn press(&mut self, now: Instant, key: char) {
+    fn press(&mut self, now: Instant, key: char) {
         // What of its peer's is left out for the key was not lost.
         self.outgoing.interrupt();
         self.drop_rest();
@@ -31,6 +52,9 @@ impl Leg {
 
     /// Sends what is due of the keys that we press on the phone.
     pub(super) fn press_due(&mut self, now: Instant, slot: Slot, out: &mut Vec<Output>) {
+        while let Some(key) = self.twice.due(now) {
+            self.press(now, key);
+        }
         while let Some((keying, began)) = &mut self.keying
             && keying.next_tick() <= now
         {

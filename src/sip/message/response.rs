@@ -108,6 +108,7 @@ pub const fn reason_phrase(status: u16) -> &'static str {
         430 => "Flow Failed",
         433 => "Anonymity Disallowed",
         439 => "First Hop Lacks Outbound Support",
+        469 => "Bad Info Package",
         480 => "Temporarily Unavailable",
         481 => "Call/Transaction Does Not Exist",
         482 => "Loop Detected",

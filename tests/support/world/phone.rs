@@ -104,6 +104,8 @@ pub struct Phone {
     pub manner: Manner,
     /// What makes it a trunk's other side.
     pub provider: Option<Provider>,
+    /// Of its first offer or answer in a call.
+    pub direction: &'static str,
     /// Whether it acknowledges a 200.
     pub acks: bool,
     /// Whether its ACK answers an offer in a 200.
@@ -171,6 +173,7 @@ impl Phone {
             account: name.trim_end_matches(char::is_alphabetic).to_owned(),
             password: password.to_owned(),
             manner: Manner::Rings,
+            direction: "sendrecv",
             provider: None,
             acks: true,
             answers_late: true,
@@ -459,7 +462,7 @@ impl Phone {
     /// Its offer for the next call that it makes.
     pub fn next_sdp(&mut self) -> String {
         let port = self.rtp_of(self.lines.len()).port();
-        self.sdp_at(port, ("", "sendrecv", "8"))
+        self.sdp_at(port, ("", self.direction, "8"))
     }
 
     /// Whether none of its transactions is under way.
@@ -566,7 +569,7 @@ impl Phone {
 
     fn respond_to_invite(&mut self, now: Instant, index: usize, status: u16) {
         let port = self.rtp_of(index).port();
-        let (contact, body) = (self.contact(), self.sdp_at(port, ("", "sendrecv", "8")));
+        let (contact, body) = (self.contact(), self.sdp_at(port, ("", self.direction, "8")));
         let body = self.spoils.map_or(body.clone(), |(right, wrong)| body.replace(right, wrong));
         let line = &mut self.lines[index];
         let key = line.server.expect("the phone was called");
@@ -685,7 +688,7 @@ impl Phone {
         let is_late = invite.body().is_empty() && !response.body().is_empty() && self.answers_late;
         let port = self.rtp_of(index).port();
         let late_answer =
-            if is_late { self.sdp_at(port, ("", "sendrecv", "8")) } else { String::new() };
+            if is_late { self.sdp_at(port, ("", self.direction, "8")) } else { String::new() };
         let line = &mut self.lines[index];
         line.retry_after = response.header(Name::RetryAfter).map(str::to_owned);
         if let Some(tag) = response.to_tag().filter(|_| response.status() < 300) {
