@@ -17,6 +17,7 @@ use strowger::id::{CallId, LegId, QueueId};
 use strowger::media::control::Recorded;
 use strowger::shell::figures::Terms;
 use strowger::shell::ledger::{Body, Item, Ledger, LedgerError, Node};
+use strowger::switch::UNSEALED;
 use strowger::time::{Duration, Wall};
 
 #[test]
@@ -151,6 +152,46 @@ fn calls_cut_off_by_kill_9_are_closed_once_with_true_times() {
     assert!(ledger.close());
     drop(ledger);
     assert_eq!(everything(&site.open()).len(), items.len(), "closed once");
+}
+
+/// Its disk hung when the call ended, and then the node was killed: the call's record stands as it
+/// ended, and what became of the recording follows, whether there is a file or none.
+#[test]
+fn recordings_that_outlast_their_calls_are_closed_at_the_next_start() {
+    for has_file in [true, false] {
+        let site = Site::new();
+        let ledger = site.open();
+        let (awaited, leg) = (1001, leg(1001, 0));
+        let (key, call) = (format!("{UNSEALED}{leg}"), CallId::from_u64(awaited));
+        ledger.put(key.clone(), Some(serde_json::to_string(&call).unwrap()));
+        talking_call(awaited).into_iter().for_each(|entry| ledger.append(entry));
+        let reason = "caller_hung_up".to_owned();
+        let end = Fact::Ended { by: HungUpBy::Caller, status: 200, cause: 16, reason };
+        ledger.append(at(9, awaited, end));
+        assert!(ledger.close());
+        drop(ledger);
+        site.clock.store(99_000_000, Relaxed);
+
+        let ledger = site.open_with(&mut |_| has_file.then(recorded));
+
+        let items = everything(&ledger);
+        let [delivered] = &records(&items)[..] else { panic!("one record") };
+        assert_eq!(delivered.ended.as_ref().unwrap().reason, "caller_hung_up");
+        assert_eq!(delivered.recordings[0].ended, None, "a record does not change");
+        let Body::Entry(last) = &items.last().unwrap().body else { panic!("{items:?}") };
+        assert!(matches!(last.fact, Fact::RecordingEnded { .. }), "{last:?}");
+        let record = ledger.record(call).unwrap().unwrap().1;
+        let found = record.recordings[0].ended.clone().unwrap();
+        assert_eq!(found.fault.as_deref(), Some(NODE_RESTART));
+        let told = (found.bytes, found.length_us);
+        assert_eq!(told, if has_file { (1234, 1_000_000) } else { (0, 0) });
+        let lost: u64 = found.gaps.iter().map(|gap| gap.length_us).sum();
+        let began = record.recordings[0].began.as_micros();
+        assert_eq!(began + (found.length_us + lost) as i64, second(9).as_micros());
+        assert!(ledger.close());
+        drop(ledger);
+        assert_eq!(everything(&site.open()).len(), items.len(), "closed once");
+    }
 }
 
 #[test]

@@ -96,6 +96,12 @@ pub enum Output {
     },
     /// For the media thread with this number.
     Media(u8, Command),
+    /// The call is over, and the file of a leg's recording is not complete yet: its end is an entry
+    /// of its own.
+    Recording {
+        leg: LegId,
+        call: CallId,
+    },
     /// A private call began or ended at this phone: queue calls must not disturb it.
     Occupied {
         extension: ExtensionId,
@@ -449,7 +455,7 @@ impl Call {
             Stage::Camping(camping) => Some(camping.next_tick()),
             Stage::Confirming(collect) => collect.next_tick(),
             Stage::Dialling(dialogue) => dialogue.next_tick(),
-            Stage::Ending(ending) => ending.next_tick(self.is_recording()),
+            Stage::Ending(ending) => ending.next_tick(!self.open_media.is_empty()),
             Stage::Menu(machine) => machine.next_tick(),
             Stage::Outgoing(outgoing) => Some(outgoing.next_tick()),
             Stage::Parked(parked) => Some(parked.until),
@@ -712,5 +718,5 @@ const HOPS_MAX: u8 = 32;
 /// How long the books stay open for media reports after the end.
 pub(super) const MEDIA_WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// How long they stay open for a recording's file: a slow disk has many to complete.
-pub(super) const SEALING_WAIT_MAX: Duration = Duration::from_secs(600);
+/// How long they stay open for a recording's file: a disk that is well needs milliseconds.
+pub(super) const SEALING_WAIT_MAX: Duration = Duration::from_secs(1);

@@ -23,9 +23,10 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// When the books are closed although something is missing; a recording has longer than audio.
-    pub fn next_tick(&self, is_recording: bool) -> Option<Instant> {
-        let patience = if is_recording { SEALING_WAIT_MAX } else { MEDIA_WAIT_MAX };
+    /// When the books are closed although something is missing: soon, if that is a recording on a
+    /// slow disk, whose end can follow.
+    pub fn next_tick(&self, has_audio: bool) -> Option<Instant> {
+        let patience = if has_audio { MEDIA_WAIT_MAX } else { SEALING_WAIT_MAX };
         (!self.recorded).then(|| self.at + patience)
     }
 
@@ -152,31 +153,29 @@ impl Call {
 
     /// Writes the call's last fact when all media has reported, or is overdue.
     pub(super) fn settle(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
-        let is_recording = self.is_recording();
-        let silent = self.open_media.is_empty() && !is_recording;
+        let (is_recording, has_audio) = (self.is_recording(), !self.open_media.is_empty());
         let Stage::Ending(ending) = &mut self.stage else { return };
-        let is_due = ending.next_tick(is_recording).is_some_and(|at| now >= at);
-        if ending.recorded || !(silent || is_due) {
+        let is_due = ending.next_tick(has_audio).is_some_and(|at| now >= at);
+        if ending.recorded || !(is_due || !is_recording && !has_audio) {
             return;
         }
-        if is_recording {
-            tracing::error!(call = %self.id, "a recording is not complete on the disk");
-        }
         ending.recorded = true;
-        let (at, fact) = (
-            ending.at,
-            Fact::Ended {
-                by: ending.by,
-                status: ending.status,
-                cause: ending.cause,
-                reason: ending.reason.to_owned(),
-            },
-        );
+        let at = ending.at;
+        let fact = Fact::Ended {
+            by: ending.by,
+            status: ending.status,
+            cause: ending.cause,
+            reason: ending.reason.to_owned(),
+        };
+        // First, so that no moment of a crash lies between.
+        for leg in mem::take(&mut self.open_recordings).into_keys() {
+            tracing::warn!(call = %self.id, %leg, "a recording is not complete on the disk yet");
+            out.push(Output::Recording { leg, call: self.id });
+        }
         self.fact(at, out, fact);
         for thread in mem::take(&mut self.open_media).into_values() {
             site.ports.closed(thread);
         }
-        self.open_recordings.clear();
     }
 }
 

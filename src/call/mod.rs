@@ -54,4 +54,5 @@ pub use leg::{Event as LegEvent, Input as LegInput, Leg};
 pub use park::{Lot, Parked};
 pub use services::GRUU_RULE;
 pub use site::{Plan, Ports, Settings, Site};
+pub use sounds::recording_ended;
 pub use supervision::{Supervisor, Wish, supervise};

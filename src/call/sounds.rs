@@ -9,7 +9,7 @@ use crate::cdr::entry::{Blame, Fact, Gap, HungUpBy, Quality};
 use crate::id::LegId;
 use crate::ivr::collect::Input as CodeInput;
 use crate::ivr::machine::Input as MenuInput;
-use crate::media::control::{self, Command, Counts, Event, PlayId, Playback, Sound};
+use crate::media::control::{self, Command, Counts, Event, PlayId, Playback, Recorded, Sound};
 use crate::time::{Duration, Instant};
 
 impl Call {
@@ -51,20 +51,7 @@ impl Call {
             }
             Event::Recorded { leg, recording } => {
                 if self.open_recordings.remove(&leg).is_some() {
-                    self.fact(
-                        now,
-                        out,
-                        Fact::RecordingEnded {
-                            leg,
-                            path: recording.path.display().to_string(),
-                            length_us: u64::try_from(recording.length.as_micros())
-                                .unwrap_or(u64::MAX),
-                            bytes: recording.bytes,
-                            sha256: recording.sha256,
-                            fault: recording.fault,
-                            gaps: recording.gaps.into_iter().map(Gap::from).collect(),
-                        },
-                    );
+                    self.fact(now, out, recording_ended(leg, *recording));
                 }
             }
             Event::Moved { leg } => {
@@ -182,6 +169,19 @@ impl Call {
         self.open_media.insert(leg, to);
         site.ports.moved(from, to);
         self.moving.insert(leg, Vec::new());
+    }
+}
+
+/// What became of the file of a leg's recording.
+pub fn recording_ended(leg: LegId, recording: Recorded) -> Fact {
+    Fact::RecordingEnded {
+        leg,
+        path: recording.path.display().to_string(),
+        length_us: u64::try_from(recording.length.as_micros()).unwrap_or(u64::MAX),
+        bytes: recording.bytes,
+        sha256: recording.sha256,
+        fault: recording.fault,
+        gaps: recording.gaps.into_iter().map(Gap::from).collect(),
     }
 }
 

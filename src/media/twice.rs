@@ -33,8 +33,8 @@ enum Way {
 }
 
 impl Twice {
-    /// A key came by INFO, which the audio may bring too (`may_follow`); whether it is to be pressed
-    /// at once.
+    /// A key came by INFO, which the audio may bring too (`may_follow`); whether it is to be
+    /// pressed at once.
     pub fn told(&mut self, now: Instant, key: char, may_follow: bool) -> bool {
         if self.is_second(now, Way::Audio, key) {
             return false;

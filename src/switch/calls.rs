@@ -148,6 +148,7 @@ impl Switch {
                     self.legs.insert(tag, leg);
                 }
                 CallOutput::Media(thread, command) => out.push(Output::Media(thread, command)),
+                CallOutput::Recording { leg, call } => self.await_recording(leg, call, out),
                 CallOutput::Occupied { extension, is } => self.occupy(now, extension, is),
                 CallOutput::Request { leg, client, flow, request } => {
                     self.clients.insert(client, leg);

@@ -56,6 +56,11 @@ pub(super) fn keep_services(extension: &ExtensionId, services: &Services) -> Out
     keep(format!("{SERVICES}{extension}"), (*services != Services::default()).then_some(services))
 }
 
+/// Notes that the end of a leg's recording is to follow that of its call, or (`None`) forgets it.
+pub(super) fn keep_unsealed(leg: LegId, call: Option<CallId>) -> Output {
+    keep(format!("{UNSEALED}{leg}"), call.as_ref())
+}
+
 /// Stores or (`None`) forgets a subscription.
 pub(super) fn keep_subscription(
     id: SubscriptionId,
@@ -200,6 +205,8 @@ const PHONES: &str = "phones/";
 const SERVICES: &str = "services/";
 const SUBSCRIPTIONS: &str = "subscriptions/";
 const TRUNKS: &str = "trunks/";
+/// Followed by the leg; the value is the call.
+pub const UNSEALED: &str = "unsealed/";
 
 /// Why a call ends that a dead process carried (RFC 3326).
 const RESTARTED: &str = "SIP;cause=503;text=\"Node restarted\"";

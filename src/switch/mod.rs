@@ -28,14 +28,18 @@ mod trunks;
 mod wanted;
 mod watched;
 
-use std::collections::{BTreeSet, HashMap};
+pub use kept::UNSEALED;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::acd::{self, Acd};
 use crate::call::known::Known;
 use crate::call::services::Book;
 use crate::call::trunk::Trouble;
-use crate::call::{Call, Guesser, Halls, Lot, NODE_STOP, Origin, Plan, Ports, Settings};
+use crate::call::{
+    Call, Guesser, Halls, Lot, NODE_STOP, Origin, Plan, Ports, Settings, recording_ended,
+};
 use crate::cdr::entry::Entry;
 use crate::id::{AgentId, CallId, CallIds, ExtensionId, LegId};
 use crate::media::control::{Command, Event};
@@ -50,6 +54,7 @@ use crate::sip::registrar::Registrar;
 use crate::sip::subscription::Notifier;
 use crate::sip::transaction::{self, ClientId, Failure, ServerKey, Table};
 use crate::switch::defence::Defence;
+use crate::switch::kept::keep_unsealed;
 use crate::switch::lamps::Lamps;
 use crate::switch::limits::Limits;
 use crate::time::{Deadlines, Duration, Epoch, Instant, Wall};
@@ -209,6 +214,8 @@ pub struct Switch {
     calls_total: u64,
     calls_refused: u64,
     one_way_total: u64,
+    /// Calls that are over, by the legs whose recordings are not complete on the disk yet.
+    unsealed: BTreeMap<LegId, CallId>,
 }
 
 impl Switch {
@@ -255,6 +262,7 @@ impl Switch {
             calls_total: 0,
             calls_refused: 0,
             one_way_total: 0,
+            unsealed: BTreeMap::new(),
         };
         switch.parts.auth.limit(defence::limits(&switch.plan.defence));
         switch.configure_acd(now);
@@ -330,9 +338,10 @@ impl Switch {
         .min()
     }
 
-    /// Whether no call is in progress, and no registration of ours waits to be taken back.
+    /// Whether no call is in progress, no recording of one that is over is to be completed, and no
+    /// registration of ours waits to be taken back.
     pub fn is_idle(&self) -> bool {
-        self.calls.is_empty() && self.trunks.lines.is_quiet()
+        self.calls.is_empty() && self.unsealed.is_empty() && self.trunks.lines.is_quiet()
     }
 
     fn stop(&mut self, now: Instant, out: &mut Vec<Output>) {
@@ -389,7 +398,25 @@ impl Switch {
             | Event::Recorded { leg, .. }
             | Event::Silent { leg } => *leg,
         };
-        self.drive(now, self.home(leg), crate::call::Input::Media(event), out);
+        match event {
+            Event::Recorded { recording, .. } if self.unsealed.contains_key(&leg) => {
+                let (at, call) = (self.wall(now), self.unsealed.remove(&leg));
+                let fact = recording_ended(leg, *recording);
+                out.push(Output::Entry(Entry { at, call, fact }));
+                out.push(keep_unsealed(leg, None));
+            }
+            event => self.drive(now, self.home(leg), crate::call::Input::Media(event), out),
+        }
+    }
+
+    /// A call is over, and the file of its leg's recording is not complete: what becomes of it is
+    /// an entry of its own; also if that is found out at the next start, as for those that are too
+    /// many to be remembered.
+    fn await_recording(&mut self, leg: LegId, call: CallId, out: &mut Vec<Output>) {
+        out.push(keep_unsealed(leg, Some(call)));
+        if self.unsealed.len() < UNSEALED_MAX {
+            self.unsealed.insert(leg, call);
+        }
     }
 
     /// Gives the transactions an input and carries out what they ask.
@@ -456,3 +483,6 @@ impl Switch {
 
 /// Those with wrong PINs that are remembered; beyond it the oldest are forgotten.
 const PINS_MAX: usize = 10_000;
+/// Recordings that are waited for after their calls: on a disk that hangs, a quarter of an hour of
+/// seventy calls a second.
+const UNSEALED_MAX: usize = 65_536;

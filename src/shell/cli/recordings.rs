@@ -127,13 +127,13 @@ async fn verify(search: &Search) -> Result<(), CliError> {
         purpose: search.purpose.clone().unwrap_or_default(),
     };
     let mut stream = recordings(&client).verify(asked).await?.into_inner();
-    let (mut all, mut unsound) = (0, 0);
+    let (mut all, mut never, mut unsound) = (0, 0, 0);
     while let Some(verified) = stream.next().await {
         let verified = verified?;
         all += 1;
         let verdict = verified.verdict();
-        let is_right = matches!(verdict, RecordingVerdict::Sound | RecordingVerdict::Deleted);
-        unsound += u64::from(!is_right);
+        never += u64::from(verdict == RecordingVerdict::NeverBegan);
+        unsound += u64::from(is_wrong(verdict));
         let line = match search.json {
             true => json::line(&verified)?,
             false => verdict_line(&verified, &client.zone),
@@ -141,9 +141,21 @@ async fn verify(search: &Search) -> Result<(), CliError> {
         out(&format!("{line}\n"))?;
     }
     if !search.json {
-        out(&format!("{all} recordings, {unsound} not as they were\n"))?;
+        let never = if never > 0 { format!(", {never} never began") } else { String::new() };
+        out(&format!("{all} recordings, {unsound} not as they were{never}\n"))?;
     }
     if unsound > 0 { Err(CliError::Unsound { unsound, all }) } else { Ok(()) }
+}
+
+/// Whether somebody should look after it: its file ought to be there, and to be another.
+fn is_wrong(verdict: RecordingVerdict) -> bool {
+    use RecordingVerdict::{
+        Altered, Deleted, Incomplete, Missing, NeverBegan, Sound, Unreadable, Unspecified,
+    };
+    match verdict {
+        Deleted | NeverBegan | Sound => false,
+        Altered | Incomplete | Missing | Unreadable | Unspecified => true,
+    }
 }
 
 fn verdict_line(verified: &proto::VerifyRecordingsResponse, zone: &TimeZone) -> String {
@@ -151,7 +163,7 @@ fn verdict_line(verified: &proto::VerifyRecordingsResponse, zone: &TimeZone) -> 
     let verdict = word(verified.verdict().as_str_name(), "RECORDING_VERDICT_");
     let recording = found.recording.clone().unwrap_or_default();
     let mut line = format!(
-        "{}  {}  {}  {verdict:10}  {}",
+        "{}  {}  {}  {verdict:11}  {}",
         moment(recording.start_time, zone),
         found.call_id,
         found.number,

@@ -254,11 +254,11 @@ impl Exam {
 
     /// What may be exported; of a damaged one only if that is wanted.
     fn exported(&self, damaged: bool) -> Result<Inspected, Status> {
-        use RecordingVerdict::{Deleted, Missing, Unreadable};
+        use RecordingVerdict::{Deleted, Missing, NeverBegan, Unreadable};
         match (&self.found, &self.wrong) {
             (Some(found), None) => Ok(found.clone()),
             (Some(found), Some(_)) if damaged => Ok(found.clone()),
-            (_, Some((Deleted | Missing, detail))) => Err(Status::not_found(detail)),
+            (_, Some((Deleted | Missing | NeverBegan, detail))) => Err(Status::not_found(detail)),
             (_, Some((Unreadable, detail))) => Err(Status::failed_precondition(detail)),
             (_, Some((_, detail))) => {
                 let text = format!("{detail}; ask for a damaged one to get what can be read");
@@ -300,7 +300,7 @@ impl Kept {
 
 /// Reads one of a recording's files and compares it with what its record says.
 fn examine(archive: &Archive, recording: &Recording, file: &Kept) -> (PathBuf, Exam) {
-    use RecordingVerdict::{Altered, Deleted, Incomplete, Missing, Unreadable};
+    use RecordingVerdict::{Altered, Deleted, Incomplete, Missing, NeverBegan, Unreadable};
     let path = archive.locate(&file.path);
     if let Some((at, _)) = recording.deleted {
         return (path, Exam::wrong(Deleted, format!("retention removed it at {at}")));
@@ -308,7 +308,11 @@ fn examine(archive: &Archive, recording: &Recording, file: &Kept) -> (PathBuf, E
     let known = file.sha256.as_str();
     let exam = match archive.inspect(&path) {
         Err(TapeError::File(error)) if error.kind() == std::io::ErrorKind::NotFound => {
-            Exam::wrong(Missing, "its file is gone")
+            let end = recording.ended.as_ref();
+            match end.is_some_and(|end| (end.bytes, end.length_us) == (0, 0)) {
+                true => Exam::wrong(NeverBegan, "nothing of it reached the disk"),
+                false => Exam::wrong(Missing, "its file is gone"),
+            }
         }
         Err(TapeError::NotOurs) => Exam::wrong(Altered, "its file is no recording"),
         Err(wrong @ TapeError::File(_)) => Exam::wrong(Unreadable, wrong),
@@ -493,5 +497,38 @@ impl Visitor {
             address: self.from.map(|from| from.ip().to_string()),
             purpose: written(purpose),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::LegId;
+    use crate::time::Wall;
+
+    /// A file that is gone, and one that never was: only one of them is to be looked for.
+    #[test]
+    fn what_never_began_is_told_from_what_is_missing() {
+        use RecordingVerdict::{Missing, NeverBegan};
+        let folder = tempfile::tempdir().unwrap();
+        let archive = Archive { folder: folder.path().to_owned(), ..Archive::default() };
+        for (length_us, bytes, expected) in [(0, 0, NeverBegan), (0, 44, Missing), (9, 60, Missing)]
+        {
+            let call = CallId::from_u64(7);
+            let (leg, path) = (LegId { call, index: 0 }, "2026/7.wav".to_owned());
+            let (sha256, fault) = (String::new(), Some("the disk was too slow".to_owned()));
+            let began = Fact::RecordingBegan { leg, path: path.clone() };
+            let gaps = Vec::new();
+            let ended = Fact::RecordingEnded { leg, path, length_us, bytes, sha256, fault, gaps };
+            let mut record = CallRecord::new(call, "hq");
+            for fact in [began, ended] {
+                record.apply(&Entry { at: Wall::from_micros(1), call: Some(call), fact });
+            }
+
+            let found = verdict(&archive, &record, 0).unwrap();
+
+            assert_eq!(found.verdict(), expected, "{bytes} bytes");
+            assert!(!found.detail.unwrap().is_empty());
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Closes what was open when the node stopped without warning.
+//! Closes what was open when the node stopped without warning: calls, and recordings of calls that
+//! had ended.
 
 use rusqlite::Connection;
 use tracing::{info, warn};
@@ -7,7 +8,9 @@ use super::LedgerError;
 use super::store::{self, End};
 use crate::cdr::entry::{Entry, Fact, Gap};
 use crate::cdr::fold::NODE_RESTART;
+use crate::cdr::record::Recording;
 use crate::media::control::Recorded;
+use crate::switch::UNSEALED;
 use crate::time::Wall;
 
 /// Ends every call that began and has no end, with the moment at which the node was last known to
@@ -19,8 +22,8 @@ pub fn close_cut_off(
     recorded: &mut dyn FnMut(&str) -> Option<Recorded>,
 ) -> Result<End, LedgerError> {
     let mut end = End::of(db)?;
-    let calls = store::open_calls(db)?;
-    if calls.is_empty() {
+    let (calls, unsealed) = (store::open_calls(db)?, store::all(db, UNSEALED)?);
+    if calls.is_empty() && unsealed.is_empty() {
         return Ok(end);
     }
     let stopped = store::last_alive(db)?.unwrap_or(now);
@@ -39,29 +42,57 @@ pub fn close_cut_off(
             }
             Err(error) => return Err(error),
         };
-        for recording in record.recordings.iter().filter(|recording| recording.ended.is_none()) {
-            let Some(found) = recorded(&recording.path) else { continue };
-            let length_us = u64::try_from(found.length.as_micros()).unwrap_or(u64::MAX);
-            let mut gaps: Vec<Gap> = found.gaps.into_iter().map(Gap::from).collect();
-            gaps.extend(lost_at_the_end(recording.began, stopped, length_us));
-            let fact = Fact::RecordingEnded {
-                leg: recording.leg,
-                path: recording.path.clone(),
-                length_us,
-                bytes: found.bytes,
-                sha256: found.sha256,
-                fault: Some(NODE_RESTART.to_owned()),
-                gaps,
-            };
+        let open = record.recordings.iter().filter(|recording| recording.ended.is_none());
+        for recording in open {
+            let fact = sealed(recording, stopped, recorded);
             end.append(&transaction, &Entry { at: stopped, call: Some(*call), fact }, node)?;
         }
         for entry in record.closing(stopped) {
             end.append(&transaction, &entry, node)?;
         }
     }
+    for (key, call) in &unsealed {
+        let leg = key.strip_prefix(UNSEALED).unwrap_or_default();
+        if let Ok(call) = serde_json::from_str(call)
+            && let Ok(record) = store::fold_call(&transaction, call, node)
+        {
+            let at = record.times.end.unwrap_or(stopped);
+            let open = record.recordings.iter().filter(|recording| recording.ended.is_none());
+            for recording in open.filter(|recording| recording.leg.to_string() == leg) {
+                let fact = sealed(recording, at, recorded);
+                end.append(&transaction, &Entry { at, call: Some(call), fact }, node)?;
+            }
+        }
+        store::put(&transaction, key, None)?;
+    }
     transaction.commit()?;
-    info!(calls = calls.len(), %stopped, "closed the calls that the last stop cut off");
+    info!(calls = calls.len(), recordings_of = unsealed.len(), %stopped, "closed what was cut off");
     Ok(end)
+}
+
+/// The end of a recording that has none; `stopped` is when it ought to have ended. What has no
+/// file, or none that can be read, lacks all of itself.
+fn sealed(
+    recording: &Recording,
+    stopped: Wall,
+    recorded: &mut dyn FnMut(&str) -> Option<Recorded>,
+) -> Fact {
+    let (mut length_us, mut bytes, mut sha256, mut gaps) = (0, 0, String::new(), Vec::new());
+    if let Some(found) = recorded(&recording.path) {
+        length_us = u64::try_from(found.length.as_micros()).unwrap_or(u64::MAX);
+        (bytes, sha256) = (found.bytes, found.sha256);
+        gaps.extend(found.gaps.into_iter().map(Gap::from));
+    }
+    gaps.extend(lost_at_the_end(recording.began, stopped, length_us));
+    Fact::RecordingEnded {
+        leg: recording.leg,
+        path: recording.path.clone(),
+        length_us,
+        bytes,
+        sha256,
+        fault: Some(NODE_RESTART.to_owned()),
+        gaps,
+    }
 }
 
 /// What a recording that began then lacks at its end, of which the file has so much.

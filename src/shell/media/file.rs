@@ -1,11 +1,11 @@
 //! Writes recordings: one thread appends, another makes durable what there is each few seconds, a
 //! third seals finished files.
 //!
-//! Media threads hand blocks over through a bounded queue and never wait. What a full or slow disk
-//! does not take is a gap in the recording, told with its place and length; the call goes on. A gap
-//! is noted beside the file as soon as something follows it.
+//! Media threads hand blocks over through a bounded queue and never wait (`queue`). What a full or
+//! slow disk does not take is a gap in the recording, told with its place and length; the call goes
+//! on. A gap is noted beside the file as soon as something follows it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::audio::wav::Format;
 use crate::id::LegId;
@@ -25,6 +25,7 @@ use crate::shell::media::Report;
 use crate::shell::media::gaps::Gaps;
 use crate::shell::media::keyring::Keyring;
 use crate::shell::media::margin;
+use crate::shell::media::queue::Queue;
 use crate::shell::media::retention::Growing;
 use crate::shell::media::sync::Sync;
 use crate::shell::media::tape::{Tape, length};
@@ -32,7 +33,7 @@ use crate::time::Duration;
 
 /// What a media thread asks of the writer.
 #[derive(Debug)]
-enum Job {
+pub(super) enum Job {
     Begin {
         id: RecordingId,
         leg: LegId,
@@ -111,7 +112,7 @@ impl Recordings {
 
     /// A queue's end for one media thread.
     pub fn queue(&self) -> Queue {
-        Queue { jobs: self.jobs.clone(), owed: VecDeque::new(), lost: HashMap::new() }
+        Queue::new(self.jobs.clone(), Arc::clone(&self.lost))
     }
 
     /// Waits until every file is complete. All queues must be gone.
@@ -122,68 +123,6 @@ impl Recordings {
                 tracing::error!("a recording thread panicked");
             }
         }
-    }
-}
-
-/// A media thread's way to the writer: never waits.
-#[derive(Debug)]
-pub struct Queue {
-    jobs: Sender<Job>,
-    /// Beginnings and ends that found no room: at most two for each recording.
-    owed: VecDeque<Job>,
-    /// Frames that found no room since the last block that did; of recordings that go on.
-    lost: HashMap<RecordingId, u64>,
-}
-
-impl Queue {
-    pub fn begin(&mut self, id: RecordingId, leg: LegId, path: PathBuf) {
-        self.owe(Job::Begin { id, leg, path });
-    }
-
-    /// Hands a block over; what finds no room is lost, and told with the next block that does.
-    pub fn samples(&mut self, id: RecordingId, block: Vec<i16>) {
-        self.retry();
-        let frames = block.len() as u64 / 2;
-        let before = self.lost.remove(&id).unwrap_or(0);
-        let waits = !self.owed.is_empty();
-        if waits || self.jobs.try_send(Job::Samples { id, lost: before, block }).is_err() {
-            if before == 0 {
-                tracing::warn!(?id, "the disk is too slow: a recording has a gap");
-            }
-            self.lost.insert(id, before + frames);
-        }
-    }
-
-    pub fn end(&mut self, id: RecordingId, fault: Option<String>) {
-        let lost = self.lost.remove(&id).unwrap_or(0);
-        self.owe(Job::End { id, fault, lost });
-    }
-
-    /// Tries again what found no room; call it every few milliseconds.
-    pub fn retry(&mut self) {
-        while let Some(job) = self.owed.pop_front() {
-            match self.jobs.try_send(job) {
-                Ok(()) => {}
-                Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => {
-                    self.owed.push_front(job);
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Hands over what is still owed, waiting for room: for the end of the thread.
-    pub fn settle(mut self) {
-        for job in self.owed.drain(..) {
-            if self.jobs.send(job).is_err() {
-                return;
-            }
-        }
-    }
-
-    fn owe(&mut self, job: Job) {
-        self.owed.push_back(job);
-        self.retry();
     }
 }
 
@@ -394,6 +333,9 @@ impl Sealer {
             }
         };
         let gaps = gaps.finish(frames, tape.frames());
+        if let (0, Some(gap)) = (tape.frames(), gaps.first()) {
+            fault.get_or_insert(gap.why.clone()); // there is nothing else of it
+        }
         let length = length(tape.frames());
         let recording = Recorded { path, length, bytes, sha256, fault, gaps };
         self.growing.end(&self.folder.join(&recording.path));
@@ -402,7 +344,7 @@ impl Sealer {
 }
 
 /// Why frames are lost that found no room in the queue.
-const TOO_SLOW: &str = "the disk was too slow";
+pub(super) const TOO_SLOW: &str = "the disk was too slow";
 /// Why frames are lost while a long gap before them is filled.
 const CATCHES_UP: &str = "the gap before was being filled";
 /// Finished files that may wait for their checksum.

@@ -251,7 +251,7 @@ fn a_disk_that_stalls_is_a_gap_and_nobody_waits() {
     let tape = Tape::on_format(near, Format::Alaw);
     studio.appender.open.insert(ID, Open::new(leg(), "a.wav".into(), tape));
     let (jobs, taken) = bounded(4);
-    let mut queue = Queue { jobs, owed: VecDeque::new(), lost: HashMap::new() };
+    let mut queue = Queue::new(jobs, Arc::default());
     let Bench { folder: _folder, appender, finished } = studio;
     let writer = thread::spawn(move || appender.run(&taken));
 
@@ -291,29 +291,17 @@ fn a_disk_that_stalls_is_a_gap_and_nobody_waits() {
     assert!(heard[heard.len() - 4800..].iter().all(|byte| *byte == g711::alaw_encode(2000)));
 }
 
+/// Nothing of it reached the disk: that is a fault, not a recording of no length.
 #[test]
-fn a_queue_without_room_loses_blocks_but_no_end() {
-    let (jobs, taken) = bounded(2);
-    let mut queue = Queue { jobs, owed: VecDeque::new(), lost: HashMap::new() };
-    queue.begin(ID, leg(), "a.wav".into());
+fn a_recording_of_which_nothing_is_left_has_a_fault() {
+    let mut studio = Bench::new(Keyring::default());
+    studio.appender.begin(ID, leg(), "a.wav".into());
+    studio.appender.lose(ID, 8000, TOO_SLOW);
 
-    for _ in 0..5 {
-        queue.samples(ID, vec![0; 2]);
-    }
-    assert_eq!(taken.len(), 2);
-    assert!(matches!(taken.recv(), Ok(Job::Begin { .. })));
-    assert!(matches!(taken.recv(), Ok(Job::Samples { lost: 0, .. })));
-    queue.samples(ID, vec![0; 2]);
-    assert!(matches!(taken.recv(), Ok(Job::Samples { lost: 4, .. })));
-    queue.samples(ID, vec![0; 2]);
-    queue.samples(ID, vec![0; 2]);
-    queue.samples(ID, vec![0; 2]);
-    queue.end(ID, None);
-    assert!(taken.recv().is_ok() && taken.recv().is_ok());
-    queue.retry();
+    let recorded = studio.finish();
 
-    assert!(matches!(taken.try_recv(), Ok(Job::End { lost: 1, fault: None, .. })));
-    assert!(taken.try_recv().is_err());
+    assert_eq!((recorded.length, recorded.fault.as_deref()), (Duration::ZERO, Some(TOO_SLOW)));
+    assert_eq!(recorded.gaps[0].length, Duration::from_secs(1));
 }
 
 /// An appender without its threads.

@@ -36,6 +36,7 @@ pub mod margin;
 pub mod opened;
 pub mod ports;
 pub mod prompts;
+pub mod queue;
 pub mod retention;
 mod sync;
 pub mod tape;

@@ -26,9 +26,9 @@ use crate::media::engine::{Datagram, Departed, Engine, Output, Slot};
 use crate::rtp::srtp::OVERHEAD_MAX;
 use crate::shell::clock::Clock;
 use crate::shell::media::Report;
-use crate::shell::media::file::Queue;
 use crate::shell::media::ports::{Pair, Ports};
 use crate::shell::media::prompts::Prompts;
+use crate::shell::media::queue::Queue;
 use crate::time::{Duration, Instant};
 
 /// What a media thread is told.
@@ -290,7 +290,7 @@ impl Worker {
                 self.thread.recordings.begin(recording, leg, path);
             }
             Output::Recorded { id: recording, fault } => {
-                self.thread.recordings.end(recording, fault);
+                self.backlog.extend(self.thread.recordings.end(recording, fault));
             }
             Output::Return { slot } => {
                 if self.thread.ports.is_spare(slot) {
