@@ -28,6 +28,9 @@ pub enum Output {
     /// Without an agent nobody would be there for a queue: his break waits for another, or is
     /// refused.
     BreakHeld { agent: AgentId, queue: QueueId, refused: bool },
+    /// What an agent does when his call ends, or until when he works after it, is another now; his
+    /// state is not.
+    Intent { agent: AgentId },
     /// The pause after a refusal is over: the agent can be rung again.
     Rested { agent: AgentId },
     /// Who is rung for a caller and why not others; or why nobody is. Before the `Offer`; only of
@@ -114,6 +117,17 @@ pub enum Outcome {
     Unreachable,
 }
 
+/// What an agent was doing before a restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AfterCall {
+    /// Whose call he had.
+    pub queue: QueueId,
+    /// When his after-call work ends; if he has yet to begin it, it lasts as long as the queue says.
+    pub until: Option<Instant>,
+    /// Why he is away after that, if he asked for it.
+    pub away: Option<String>,
+}
+
 /// What an agent does, or what becomes known of his phone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -139,6 +153,11 @@ pub enum Change {
     /// Whether a phone is registered at his seat. Nobody is rung before this is said.
     Reachable(bool),
     WrapUpDone,
+    /// He has logged out before a restart, and his phone may have been there all the time: it does
+    /// not log him in.
+    StayOut,
+    /// He has just logged in again, and goes on with his work after a call.
+    WorkAfter(AfterCall),
     /// Adds the queue's wrap-up time once more.
     WrapUpExtend,
 }

@@ -68,7 +68,9 @@ mod tests;
 
 pub use config::Config;
 pub use core::{Acd, Ask};
-pub use event::{Change, ChangeError, Favourite, Outcome, Output, Refusal, State, Withdrawn};
+pub use event::{
+    AfterCall, Change, ChangeError, Favourite, Outcome, Output, Refusal, State, Withdrawn,
+};
 pub use rules::{After, Follows, LastBreak};
 pub use snapshot::{AgentSnapshot, CallerSnapshot, QueueFigures, QueueLoad, QueueSnapshot};
 pub use survey::{Passed, PassedOver, Survey};

@@ -11,14 +11,15 @@ use std::sync::atomic::Ordering;
 use super::breaks::is_there;
 use super::config::{Absence, Strategy};
 use super::core::Acd;
-use super::event::{Change, ChangeError, Output, Withdrawn};
+use super::event::{AfterCall, Change, ChangeError, Output, Withdrawn};
 use super::matching::{self, Again, Floor as _};
 use super::roster::{Member, Queue};
+use super::snapshot::then;
 use super::step::{Step, is_logged_in};
 use super::sync::publish;
 use super::word::{Agent, BREAK, BUSY, LEAVING, PAUSED, Phase, REACHABLE, WISH};
 use crate::id::{AgentId, ExtensionId};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 impl Acd {
     /// Applies a change to an agent.
@@ -56,6 +57,11 @@ impl Acd {
                 step.reach(number, reachable, roster.agents[number as usize].auto.as_ref());
                 Ok(())
             }
+            Change::StayOut => {
+                step.flag(number, REACHABLE, true);
+                Ok(())
+            }
+            Change::WorkAfter(work) => step.work_after(number, work),
             Change::WrapUpDone => step.end_wrap_up(number),
             Change::WrapUpExtend => step.extend_wrap_up(number),
         };
@@ -117,6 +123,9 @@ impl Step<'_> {
             }
         })?;
         self.acd.wishes.remove(&agent);
+        if from == to && from.phase() == Phase::OnCall {
+            self.intends(agent); // another reason
+        }
         if from.phase() == Phase::WrapUp {
             self.idles(agent);
         }
@@ -216,9 +225,43 @@ impl Step<'_> {
             if seat.word.swap(word, next).is_ok() {
                 self.disarm(agent, word);
                 self.arm(agent, next, extended);
+                self.intends(agent);
                 return Ok(());
             }
         }
+    }
+
+    /// Takes up after-call work that a restart has interrupted, or that it has made due.
+    fn work_after(&mut self, agent: u32, work: AfterCall) -> Result<(), ChangeError> {
+        let roster = self.acd.roster.load_full();
+        let queue = roster.queue_number(&work.queue);
+        let wrap_up = queue.map_or(Duration::ZERO, |it| roster.queues[it as usize].wrap_up);
+        let until = work.until.unwrap_or(self.now + wrap_up);
+        let (Some(queue), true) = (queue, until > self.now) else {
+            return work.away.map_or(Ok(()), |reason| self.go_away(agent, reason));
+        };
+        let seat = self.seat(agent);
+        // Release: pairs with the loads in `idles` and `extend_wrap_up`.
+        seat.queue.store(queue, Ordering::Release);
+        let (_, next) = self.shift(agent, |word| match word.phase() {
+            Phase::LoggedOut => Err(ChangeError::NotLoggedIn),
+            Phase::Available => Ok(word.to(Phase::WrapUp, 0).with(BREAK, work.away.is_some())),
+            Phase::Away | Phase::OnCall | Phase::Reserved | Phase::Ringing | Phase::WrapUp => {
+                Err(ChangeError::InCall)
+            }
+        })?;
+        if work.away.is_some() {
+            seat.set_reason(work.away);
+        }
+        seat.wrap_up_max.set(self.now + roster.settings.wrap_up_max.max(wrap_up));
+        self.arm(agent, next, until);
+        Ok(())
+    }
+
+    /// Says that what follows an agent's state, or when it ends, is another.
+    fn intends(&mut self, agent: u32) {
+        let agent = self.acd.roster.load().agents[agent as usize].id.clone();
+        self.out.push(Output::Intent { agent });
     }
 
     /// Sets a flag that keeps an agent from being free, or clears it; an offer that rings meanwhile
@@ -262,6 +305,8 @@ impl Step<'_> {
                 if word.generation() != next.generation() {
                     self.disarm(agent, word);
                     self.moved(agent, word, next);
+                } else if then(word) != then(next) {
+                    self.intends(agent);
                 }
                 self.follow_up(agent, word, next);
                 return Ok((word, next));

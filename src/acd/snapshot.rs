@@ -31,6 +31,8 @@ pub struct AgentSnapshot {
     pub until: Option<Instant>,
     /// The call that rings or talks.
     pub call: Option<CallId>,
+    /// The queue of the call that he talks in or works after.
+    pub queue: Option<QueueId>,
     /// A phone is registered at his seat.
     pub reachable: bool,
     /// In a call that is not the ACD's.
@@ -232,6 +234,10 @@ impl Acd {
                 Phase::Ringing => self.callers.by_slot(word.slot()).map(|caller| caller.call),
                 _ => None,
             },
+            queue: matches!(phase, Phase::OnCall | Phase::WrapUp)
+                .then(|| seat.queue.load(Ordering::Acquire)) // pairs with `Step::answered`
+                .and_then(|queue| roster.queues.get(queue as usize))
+                .map(|queue| queue.id.clone()),
             reachable: word.has(REACHABLE),
             busy_elsewhere: word.has(BUSY),
             paused: word.has(PAUSED),
@@ -261,7 +267,8 @@ impl Line {
     }
 }
 
-fn then(word: Agent) -> Option<State> {
+/// What follows an agent's call.
+pub(super) fn then(word: Agent) -> Option<State> {
     let away = word.has(BREAK | WISH).then_some(State::Away);
     if word.has(LEAVING) { Some(State::LoggedOut) } else { away }
 }

@@ -187,6 +187,7 @@ impl Call {
             acd::Output::Agent { .. }
             | acd::Output::BreakHeld { .. }
             | acd::Output::Decided { .. }
+            | acd::Output::Intent { .. }
             | acd::Output::Rested { .. }
             | acd::Output::Widened { .. } => {}
             acd::Output::Emptied { .. } if self.holds_agents() => {

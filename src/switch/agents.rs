@@ -8,7 +8,6 @@ use crate::call::services::Services;
 use crate::cdr::entry::{AgentState, Entry, Fact};
 use crate::id::{AgentId, ExtensionId};
 use crate::sip::registrar;
-use crate::switch::kept::keep_agent;
 use crate::switch::locate::Seeker;
 use crate::switch::request::Subject;
 use crate::switch::{Output, Switch};
@@ -69,6 +68,21 @@ impl Switch {
             }
             let is_there = !self.parts.registrar.targets(&extension).is_empty();
             self.seat_reachable(now, &extension, is_there);
+        }
+    }
+
+    /// Tells the ACD at the start which of those who are logged out have no phone at their seat: it
+    /// logs them in when it comes.
+    pub(super) fn empty_seats(&mut self, now: Instant) {
+        let plan = self.plan.clone();
+        let is_gone = |seat: &ExtensionId| self.parts.registrar.targets(seat).is_empty();
+        let gone = plan.seats.iter().filter(|(seat, _)| is_gone(seat));
+        for view in gone.flat_map(|(_, agents)| agents).filter_map(|it| self.parts.acd.agent(it)) {
+            if view.state != acd::State::LoggedOut {
+                continue; // perhaps at another seat
+            }
+            let (agent, gone) = (&view.agent, Change::Reachable(false));
+            let _ = self.parts.acd.change(now, agent, gone, &mut self.decided); // never refused
         }
     }
 
@@ -182,7 +196,7 @@ impl Switch {
         if let (Some(fact), Some(call)) = (wrap_up, self.last_calls.get(&agent)) {
             out.push(Output::Entry(Entry { at, call: Some(*call), fact }));
         }
-        out.push(keep_agent(&agent, to, reason.as_deref(), extension.as_ref()));
+        out.push(self.keep_agent(&agent));
         let fact = Fact::Agent { agent, from, to, reason, extension };
         self.follow_fact(now, &fact, out);
         out.push(Output::Entry(Entry { at, call: None, fact }));

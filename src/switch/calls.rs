@@ -219,6 +219,11 @@ impl Switch {
                         out.push(Output::Entry(Entry { at, call: None, fact }));
                         continue;
                     }
+                    acd::Output::Intent { agent } => {
+                        out.push(self.keep_agent(agent));
+                        self.changed.insert(Subject::Agent(agent.clone()));
+                        continue;
+                    }
                     acd::Output::Rested { agent } => {
                         self.changed.insert(Subject::Agent(agent.clone()));
                         continue;

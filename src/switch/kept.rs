@@ -4,19 +4,22 @@
 //! The Switch stores each as it changes (`Output::Store`) and gets all of it back at the next
 //! start. A call does not outlive the process: the phones in it are told so with a BYE.
 
+use std::iter;
+
 use serde::{Deserialize, Serialize};
 
-use crate::acd::Change;
+use crate::acd::{AfterCall, Change};
 use crate::call::known::Met;
 use crate::call::services::Services;
 use crate::cdr::entry::AgentState;
-use crate::id::{AgentId, CallId, ExtensionId, LegId, TrunkId};
+use crate::id::{AgentId, CallId, ExtensionId, LegId, QueueId, TrunkId};
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{Method, Name};
 use crate::sip::registrar::StoredBinding;
 use crate::sip::registration::Kept;
 use crate::sip::subscription::{StoredSubscription, SubscriptionId};
 use crate::sip::transaction;
+use crate::switch::agents::state_of;
 use crate::switch::callbacks;
 use crate::switch::limits::Day;
 use crate::switch::{Output, Switch};
@@ -28,6 +31,14 @@ struct KeptAgent {
     state: AgentState,
     reason: Option<String>,
     extension: Option<ExtensionId>,
+    /// The queue of his call, and when his work after it ends.
+    #[serde(default)]
+    queue: Option<QueueId>,
+    #[serde(default)]
+    until: Option<Wall>,
+    /// What follows his call.
+    #[serde(default)]
+    then: Option<AgentState>,
 }
 
 /// Stores or (`None`) forgets a leg's dialog.
@@ -38,17 +49,6 @@ pub(super) fn keep_dialog(leg: LegId, dialog: Option<&Dialog>) -> Output {
 /// Stores what an extension has used up on its day.
 pub(super) fn keep_limits(extension: &ExtensionId, day: &Day) -> Output {
     keep(format!("{LIMITS}{extension}"), Some(day))
-}
-
-pub(super) fn keep_agent(
-    agent: &AgentId,
-    state: AgentState,
-    reason: Option<&str>,
-    extension: Option<&ExtensionId>,
-) -> Output {
-    let reason = reason.map(str::to_owned);
-    let kept = KeptAgent { state, reason, extension: extension.cloned() };
-    keep(format!("{AGENTS}{agent}"), Some(&kept))
 }
 
 /// Stores what an account's person wants, or forgets him if he wants nothing.
@@ -99,6 +99,20 @@ impl Switch {
         keep(format!("{PHONES}{extension}"), (!phones.is_empty()).then_some(&phones))
     }
 
+    /// Stores what an agent does at this moment, and has asked to do then; or forgets one who is not
+    /// configured any more.
+    pub(super) fn keep_agent(&self, agent: &AgentId) -> Output {
+        let kept = self.parts.acd.agent(agent).map(|view| KeptAgent {
+            state: state_of(view.state),
+            reason: view.reason,
+            extension: view.extension,
+            queue: view.queue,
+            until: view.until.map(|until| self.wall(until)),
+            then: view.then.map(state_of),
+        });
+        keep(format!("{AGENTS}{agent}"), kept.as_ref())
+    }
+
     /// Takes up what an earlier process stored; what cannot be read is forgotten.
     pub fn resume(&mut self, now: Instant, kept: Vec<(String, String)>, out: &mut Vec<Output>) {
         let mut subscriptions = 0;
@@ -140,6 +154,7 @@ impl Switch {
             }
         }
         self.forget_removed_accounts(now, out);
+        self.empty_seats(now);
         self.carry_out_decisions(now, out);
         self.lamps_of_plan(now, out);
         self.light(now, out);
@@ -179,19 +194,33 @@ impl Switch {
         self.transact(now, transaction::Input::Request { client, flow, request }, out);
     }
 
-    /// Puts an agent back where he was; a call or a wrap-up in progress is over.
+    /// Puts an agent back where he was; a call in progress is over, and his work after it begins.
     fn seat(&mut self, now: Instant, agent: &AgentId, kept: KeptAgent) {
-        let Some(extension) = kept.extension.filter(|_| kept.state != AgentState::LoggedOut) else {
+        let stays_out = Change::StayOut;
+        if kept.state == AgentState::LoggedOut {
+            // Refused if he is not configured any more.
+            let _ = self.parts.acd.change(now, agent, stays_out, &mut self.decided);
             return;
-        };
-        let acd = &self.parts.acd;
-        let mut changes = vec![Change::Login { extension }];
-        if kept.state == AgentState::Away {
-            changes.push(Change::Away { reason: kept.reason.unwrap_or_default() });
         }
-        for change in changes {
+        let Some(extension) = kept.extension else { return };
+        let (at, reason) = (self.wall(now), kept.reason.unwrap_or_default());
+        let goes = kept.then == Some(AgentState::Away);
+        let goes_home = kept.then == Some(AgentState::LoggedOut);
+        let next = match (kept.state, kept.queue) {
+            (AgentState::Away, _) => Some(Change::AwayAnyway { reason }),
+            (AgentState::OnCall, _) if goes_home => Some(Change::Logout),
+            (state @ (AgentState::OnCall | AgentState::WrapUp), Some(queue)) => {
+                let ends = kept.until.filter(|_| state == AgentState::WrapUp);
+                let until = ends.map(|until| now + until.since(at));
+                let away = goes.then_some(reason);
+                Some(Change::WorkAfter(AfterCall { queue, until, away }))
+            }
+            _ => goes.then_some(Change::Away { reason }), // it waits for another, as before
+        };
+        let last = goes_home.then_some(stays_out);
+        for change in iter::once(Change::Login { extension }).chain(next).chain(last) {
             // Refused if the configuration has changed meanwhile: then he logs in by himself.
-            let _ = acd.change(now, agent, change, &mut self.decided);
+            let _ = self.parts.acd.change(now, agent, change, &mut self.decided);
         }
     }
 }

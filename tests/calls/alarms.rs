@@ -3,8 +3,7 @@
 use crate::site::SITE;
 use crate::world::World;
 use strowger::cdr::entry::{AlarmKind, AlarmKind::*, Fact};
-use strowger::switch::Input;
-use strowger::switch::request::{AgentChange, Request};
+use strowger::switch::request::AgentChange;
 use strowger::time::Duration;
 
 #[test]
@@ -52,10 +51,10 @@ fn callers_for_whom_nobody_is_there_raise_an_alarm() {
         world.dial("1001", "601");
         world.run(Duration::from_secs(1));
         assert_eq!(told(&world), [], "agent c is there");
-        order(&mut world, "c", AgentChange::Away { reason: None });
+        world.order("c", AgentChange::Away { reason: None });
         assert_eq!(told(&world), [(Nobody, true, 1, 0)]);
         if back {
-            order(&mut world, "c", AgentChange::Available);
+            world.order("c", AgentChange::Available);
         } else {
             world.hang_up("1001");
             world.run(Duration::from_secs(1));
@@ -85,7 +84,7 @@ fn watched(alarms: &str) -> World {
     let site = SITE.replace("[queues.idle]\n", &queue).replace("\"10s\"", "\"5m\"");
     let mut world = World::new(&site);
     for agent in ["a", "b"] {
-        order(&mut world, agent, AgentChange::LogOut);
+        world.order(agent, AgentChange::LogOut);
     }
     world
 }
@@ -99,9 +98,4 @@ fn told(world: &World) -> Vec<(AlarmKind, bool, u64, u64)> {
         _ => None,
     });
     told.collect()
-}
-
-fn order(world: &mut World, agent: &str, change: AgentChange) {
-    world.ask(Request::ChangeAgent { agent: agent.into(), change, by: "test".to_owned() });
-    world.input(Input::Tick);
 }

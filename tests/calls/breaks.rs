@@ -4,8 +4,7 @@ use crate::site::SITE;
 use crate::world::World;
 use crate::world::phone::Stage;
 use strowger::cdr::entry::{AgentState, Fact};
-use strowger::switch::Input;
-use strowger::switch::request::{AgentChange, AgentView, Refusal, Reply, Request};
+use strowger::switch::request::{AgentChange, Refusal, Reply};
 use strowger::time::Duration;
 
 /// By the code at his phone; agent b comes later.
@@ -15,13 +14,13 @@ fn at_his_phone_he_hears_that_it_waits_and_has_it_later() {
     asks_by_code(&mut world, "agent-break-later");
 
     assert!(held(&world, false));
-    let seen = view(&mut world);
+    let seen = world.agent_view("a");
     assert_eq!((seen.state, seen.then), (AgentState::Available, Some(AgentState::Away)));
     assert!(seen.break_held);
     assert_eq!(seen.reason.as_deref(), Some("lunch"));
-    order(&mut world, "b", AgentChange::LogIn { extension: None });
+    world.order("b", AgentChange::LogIn { extension: None });
     assert_eq!(world.agent("a"), AgentState::Away);
-    assert!(!view(&mut world).break_held);
+    assert!(!world.agent_view("a").break_held);
     world.close();
 }
 
@@ -32,7 +31,7 @@ fn at_his_phone_he_hears_that_it_is_refused() {
 
     assert!(held(&world, true));
     assert_eq!(world.agent("a"), AgentState::Available);
-    assert_eq!(view(&mut world).then, None);
+    assert_eq!(world.agent_view("a").then, None);
     world.close();
 }
 
@@ -40,10 +39,10 @@ fn at_his_phone_he_hears_that_it_is_refused() {
 #[test]
 fn who_orders_it_is_told_why_it_is_refused_and_can_insist() {
     let mut world = alone("refuse");
-    let refused = order(&mut world, "a", AgentChange::Away { reason: None });
+    let refused = world.order("a", AgentChange::Away { reason: None });
     let Reply::Refused(Refusal::AgentState { why, .. }) = refused else { panic!("{refused:?}") };
     assert_eq!(why, "nobody else is there for queue idle");
-    let done = order(&mut world, "a", AgentChange::AwayAnyway { reason: Some("drill".into()) });
+    let done = world.order("a", AgentChange::AwayAnyway { reason: Some("drill".into()) });
 
     assert!(matches!(done, Reply::Agent(view) if view.state == AgentState::Away));
     world.close();
@@ -54,7 +53,7 @@ fn alone(rule: &str) -> World {
     let rule = format!("[queues.idle]\nlast_break = \"{rule}\"\n");
     let mut world = World::new(&SITE.replace("[queues.idle]\n", &rule));
     for other in ["b", "c"] {
-        order(&mut world, other, AgentChange::LogOut);
+        world.order(other, AgentChange::LogOut);
     }
     world
 }
@@ -73,18 +72,4 @@ fn held(world: &World, refuses: bool) -> bool {
         fact,
         Fact::BreakHeld { queue, refused, .. } if queue.as_str() == "idle" && *refused == refuses
     ))
-}
-
-fn order(world: &mut World, agent: &str, change: AgentChange) -> Reply {
-    let by = "boss".to_owned();
-    let reply = world.ask(Request::ChangeAgent { agent: agent.into(), change, by });
-    world.input(Input::Tick);
-    reply
-}
-
-fn view(world: &mut World) -> AgentView {
-    match world.ask(Request::Agent("a".into())) {
-        Reply::Agent(view) => view,
-        other => panic!("asked for an agent, got {other:?}"),
-    }
 }

@@ -293,9 +293,7 @@ fn who_has_confirmed_waits_if_the_agent_is_gone() {
     asks(&mut world, "1");
     log_in(&mut world, "1006");
     world.until("he is called", |world| world.rings("itsp"));
-    let (agent, by) = ("17".into(), "boss".to_owned());
-    world.ask(Request::ChangeAgent { agent, change: AgentChange::LogOut, by });
-    world.input(strowger::switch::Input::Tick);
+    world.order("17", AgentChange::LogOut);
     there(&mut world);
     world.until("he waits", |world| world.hears_prompt("itsp", "hold"));
     world.dial("1001", "612");
@@ -491,10 +489,8 @@ fn keys(world: &mut World, keys: &str) {
 
 fn change(world: &mut World, agents: &[&str], change: &AgentChange) {
     for agent in agents {
-        let (change, by) = (change.clone(), "test".to_owned());
-        world.ask(Request::ChangeAgent { agent: (*agent).into(), change, by });
+        world.order(agent, change.clone());
     }
-    world.input(strowger::switch::Input::Tick);
 }
 
 fn away(world: &mut World, agents: &[&str]) {

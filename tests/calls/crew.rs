@@ -6,18 +6,17 @@ use crate::world::World;
 use strowger::cdr::decision::PassedWhy;
 use strowger::cdr::entry::{AgentOrder, AgentState, Fact};
 use strowger::id::QueueId;
-use strowger::switch::Input;
-use strowger::switch::request::{AgentChange, AgentView, Refusal, Reply, Request};
+use strowger::switch::request::{AgentChange, Refusal, Reply, Request};
 use strowger::time::Duration;
 
 #[test]
 fn an_ordered_change_is_noted_with_who_wanted_it() {
     let mut world = World::new(SITE);
     let lunch = AgentChange::Away { reason: Some("lunch".to_owned()) };
-    let Reply::Agent(view) = order(&mut world, "a", lunch) else { panic!("it is done") };
+    let Reply::Agent(view) = world.order("a", lunch) else { panic!("it is done") };
     assert_eq!((view.state, view.held_back), (AgentState::Away, Some(PassedWhy::Away)));
 
-    let refused = order(&mut world, "a", AgentChange::WrapUpDone);
+    let refused = world.order("a", AgentChange::WrapUpDone);
 
     assert!(matches!(refused, Reply::Refused(Refusal::AgentState { .. })), "{refused:?}");
     let orders: Vec<&Fact> =
@@ -36,31 +35,31 @@ fn an_ordered_change_is_noted_with_who_wanted_it() {
 #[test]
 fn an_agent_is_shown_with_what_holds_him_back_and_what_follows() {
     let mut world = World::new(SITE);
-    assert_eq!(agent(&mut world, "a").held_back, None);
+    assert_eq!(world.agent_view("a").held_back, None);
     world.dial("1001", "604");
     world.until("the agent is rung", |world| world.rings("1003"));
-    let ringing = agent(&mut world, "a");
+    let ringing = world.agent_view("a");
     assert_eq!(ringing.held_back, Some(PassedWhy::Ringing));
     assert!(ringing.until.is_some_and(|until| until > ringing.since));
     world.answer("1003");
     world.until("they talk", |world| world.talk("1001", "1003"));
-    order(&mut world, "a", AgentChange::Away { reason: None });
-    let talking = agent(&mut world, "a");
+    world.order("a", AgentChange::Away { reason: None });
+    let talking = world.agent_view("a");
     assert_eq!((talking.held_back, talking.calls), (Some(PassedWhy::OnCall), 1));
     assert_eq!(talking.then, Some(AgentState::Away));
     world.run(Duration::from_secs(5));
     world.hang_up("1001");
     world.settle();
 
-    let wraps_up = agent(&mut world, "a");
+    let wraps_up = world.agent_view("a");
     assert_eq!(wraps_up.held_back, Some(PassedWhy::WrapUp));
     assert!(wraps_up.talked >= Duration::from_secs(5));
     let before = wraps_up.until.expect("it ends");
-    order(&mut world, "a", AgentChange::WrapUpExtend);
-    let after = agent(&mut world, "a").until.expect("it ends");
+    world.order("a", AgentChange::WrapUpExtend);
+    let after = world.agent_view("a").until.expect("it ends");
     assert_eq!(after.since(before), Duration::from_secs(10), "the queue's wrap_up once more");
     world.run(Duration::from_secs(30));
-    assert_eq!(agent(&mut world, "a").state, AgentState::Away);
+    assert_eq!(world.agent_view("a").state, AgentState::Away);
     world.close();
 }
 
@@ -70,7 +69,7 @@ fn who_waits_is_shown_in_order() {
     waiting(&mut world, "602");
     assert!(!rung(&mut world).is_empty());
     for seat in ["a", "b", "c"] {
-        order(&mut world, seat, AgentChange::LogOut);
+        world.order(seat, AgentChange::LogOut);
     }
     world.run(Duration::from_secs(5));
     world.dial("1002", "602");
@@ -88,20 +87,6 @@ fn who_waits_is_shown_in_order() {
     world.hang_up("1001");
     world.hang_up("1002");
     world.close();
-}
-
-fn order(world: &mut World, agent: &str, change: AgentChange) -> Reply {
-    let by = "boss".to_owned();
-    let reply = world.ask(Request::ChangeAgent { agent: agent.into(), change, by });
-    world.input(Input::Tick);
-    reply
-}
-
-fn agent(world: &mut World, id: &str) -> AgentView {
-    match world.ask(Request::Agent(id.into())) {
-        Reply::Agent(view) => view,
-        other => panic!("asked for an agent, got {other:?}"),
-    }
 }
 
 fn callers(

@@ -7,7 +7,7 @@ use crate::world::{World, in_all_weathers};
 use strowger::cdr::decision::{Decision, PassedWhy};
 use strowger::cdr::entry::{Entry, Fact};
 use strowger::id::{CallId, Target};
-use strowger::switch::request::{AgentChange, Request};
+use strowger::switch::request::AgentChange;
 use strowger::time::Duration;
 
 /// One is away, one is rung, the third is told to be behind; the next decision knows that the
@@ -139,7 +139,5 @@ fn named(decision: &Decision) -> Vec<(&str, PassedWhy)> {
 
 fn away(world: &mut World, agent: &str) {
     let change = AgentChange::Away { reason: Some("lunch".to_owned()) };
-    let by = "test".to_owned();
-    world.ask(Request::ChangeAgent { agent: agent.into(), change, by });
-    world.input(strowger::switch::Input::Tick);
+    world.order(agent, change);
 }

@@ -7,7 +7,7 @@ use crate::world::World;
 use crate::world::in_all_weathers;
 use crate::world::phone::{Manner, Stage};
 use strowger::cdr::entry::{AgentState, Fact, OfferOutcome};
-use strowger::switch::request::{AgentChange, Request};
+use strowger::switch::request::AgentChange;
 
 #[test]
 fn the_next_agent_is_rung_and_the_first_is_away() {
@@ -78,12 +78,7 @@ fn an_agent_who_leaves_while_it_rings_is_booked_as_one_who_left() {
     let mut world = World::new(SITE);
     waiting(&mut world, "601");
     assert_eq!(rung(&mut world), "1003");
-    world.ask(Request::ChangeAgent {
-        agent: "a".into(),
-        change: AgentChange::LogOut,
-        by: "test".to_owned(),
-    });
-    world.input(strowger::switch::Input::Tick);
+    world.order("a", AgentChange::LogOut);
 
     assert_eq!(outcomes(&world), [OfferOutcome::AgentLeft]);
     world.hang_up("1001");

@@ -596,7 +596,10 @@ impl Day {
                     }
                 }
                 Output::Rested { agent } => self.touch(number(&agent)),
-                Output::BreakHeld { .. } | Output::Decided { .. } | Output::Widened { .. } => {}
+                Output::BreakHeld { .. }
+                | Output::Decided { .. }
+                | Output::Intent { .. }
+                | Output::Widened { .. } => {}
                 Output::TimedOut { call, .. } => {
                     let caller = &self.waiting[&call];
                     assert!(self.now >= caller.until, "{caller:?} at {:?}", self.now);

@@ -34,7 +34,7 @@ use strowger::sip::locate::{Answer, Locator, QuestionId};
 use strowger::sip::message::Message;
 use strowger::sip::registrar::Registrar;
 use strowger::sip::transaction::Table;
-use strowger::switch::request::{NodeStatus, Reply, Request, TrunkView};
+use strowger::switch::request::{AgentChange, AgentView, NodeStatus, Reply, Request, TrunkView};
 use strowger::switch::{AskId, Input, Output, Parts, Switch};
 use strowger::time::{Duration, Epoch, Instant, Wall};
 use studio::{Heard, Studio};
@@ -331,8 +331,22 @@ impl World {
     }
 
     pub fn agent(&mut self, id: &str) -> AgentState {
-        let Reply::Agents(agents) = self.ask(Request::Agents) else { panic!("asked for agents") };
-        agents.iter().find(|agent| agent.agent.as_str() == id).expect("the agent exists").state
+        self.agent_view(id).state
+    }
+
+    pub fn agent_view(&mut self, id: &str) -> AgentView {
+        match self.ask(Request::Agent(id.into())) {
+            Reply::Agent(view) => view,
+            other => panic!("asked for an agent, got {other:?}"),
+        }
+    }
+
+    /// A supervisor orders a change of an agent's state.
+    pub fn order(&mut self, agent: &str, change: AgentChange) -> Reply {
+        let by = "boss".to_owned();
+        let reply = self.ask(Request::ChangeAgent { agent: agent.into(), change, by });
+        self.input(Input::Tick);
+        reply
     }
 
     /// Lets `time` pass.

@@ -10,8 +10,7 @@ use crate::world::World;
 use crate::world::phone::{Manner, Stage};
 use strowger::cdr::decision::PassedWhy;
 use strowger::cdr::entry::{AgentState, Fact};
-use strowger::switch::Input;
-use strowger::switch::request::{AgentChange, AgentView, Reply, Request};
+use strowger::switch::request::AgentChange;
 use strowger::time::Duration;
 
 const TWELVE: u32 = 12;
@@ -29,7 +28,7 @@ fn pain_02_no_agent_stays_reserved_when_twelve_ring() {
     let all = |world: &World| seats().all(|seat| world.rings(&seat));
     let free = |world: &mut World| {
         for number in 1..=TWELVE {
-            let agent = agent(world, &format!("a{number}"));
+            let agent = world.agent_view(&format!("a{number}"));
             assert_eq!((agent.state, agent.held_back), (AgentState::Available, None), "{number}");
         }
     };
@@ -93,7 +92,7 @@ fn pain_09_wrap_up_holds_for_all_queues_and_after_a_transfer() {
     for transferred in [false, true] {
         let mut world = World::new(SITE);
         for other in ["b", "c"] {
-            order(&mut world, other, AgentChange::LogOut);
+            world.order(other, AgentChange::LogOut);
         }
         world.dial("1001", "604");
         world.until("agent a rings", |world| world.rings("1003"));
@@ -139,7 +138,7 @@ fn pain_10_wrap_up_is_to_be_seen_everywhere() {
     world.hang_up("1001");
     world.settle();
 
-    let seen = agent(&mut world, "a");
+    let seen = world.agent_view("a");
     assert_eq!((seen.state, seen.held_back), (AgentState::WrapUp, Some(PassedWhy::WrapUp)));
     assert!(seen.until.is_some());
     assert!(world.phone("1002").lamps[0].body().contains("After-call work"));
@@ -163,7 +162,7 @@ fn pain_12_one_call_is_counted_once() {
     world.hang_up("1001");
     world.close();
 
-    assert_eq!(agent(&mut world, "a").calls, 1);
+    assert_eq!(world.agent_view("a").calls, 1);
     let queued = world.facts().filter(|fact| matches!(fact, Fact::Queued { .. })).count();
     let left = world.facts().filter(|fact| matches!(fact, Fact::QueueLeft { .. })).count();
     assert_eq!((queued, left), (1, 1));
@@ -222,9 +221,9 @@ fn pain_21_a_phone_that_is_not_there_does_not_count_as_available() {
     let seen =
         [("a", PassedWhy::LoggedOut), ("b", PassedWhy::Busy), ("17", PassedWhy::Unreachable)];
     for (id, why) in seen {
-        assert_eq!(agent(&mut world, id).held_back, Some(why), "{id}");
+        assert_eq!(world.agent_view(id).held_back, Some(why), "{id}");
     }
-    assert_eq!(agent(&mut world, "b").reason.as_deref(), Some("do-not-disturb"));
+    assert_eq!(world.agent_view("b").reason.as_deref(), Some("do-not-disturb"));
     let dialled = world.phone("1004").lines.len();
     world.dial("1001", "603"); // rings all
     world.until("the third rings", |world| world.rings("1005"));
@@ -238,17 +237,4 @@ fn pain_21_a_phone_that_is_not_there_does_not_count_as_available() {
 
 fn seats() -> impl Iterator<Item = String> {
     (2001..=2000 + TWELVE).map(|seat| seat.to_string())
-}
-
-fn order(world: &mut World, agent: &str, change: AgentChange) {
-    let by = "test".to_owned();
-    world.ask(Request::ChangeAgent { agent: agent.into(), change, by });
-    world.input(Input::Tick);
-}
-
-fn agent(world: &mut World, id: &str) -> AgentView {
-    match world.ask(Request::Agent(id.into())) {
-        Reply::Agent(view) => view,
-        other => panic!("asked for an agent, got {other:?}"),
-    }
 }
