@@ -132,7 +132,7 @@ impl Acd {
         let roster = self.roster.load_full();
         let queue = &roster.queues[caller.queue as usize];
         caller.cap.store(queue.rings_at_once(), Ordering::Release); // pairs with `cap`
-        caller.until.store((now + queue.max_wait).as_micros(), Ordering::Release); // with `until`
+        caller.patient_since.store(now.as_micros(), Ordering::Release); // pairs with `until`
         caller.rung_at(now);
         self.schedule(now, &caller);
         let mut step = Step::new(self, now, out);

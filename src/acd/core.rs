@@ -134,6 +134,10 @@ impl Acd {
         let mut step = Step::new(self, now, out);
         for caller in self.callers.all() {
             self.fit(&roster, &caller);
+            if now < caller.until(roster.queues[caller.queue as usize].max_wait) {
+                // Release: pairs with `Caller::is_overdue`. He may wait longer than before.
+                caller.overdue.store(false, Ordering::Release);
+            }
             self.schedule(now, &caller);
         }
         for (number, agent) in (0..).zip(&roster.agents) {
@@ -248,7 +252,7 @@ impl Acd {
         let favourite = ask.favourite.and_then(|it| self.favourite_of(roster, served, it));
         let (favourite, wait) = favourite.unwrap_or((NOBODY, Duration::ZERO));
         let hold = ask.called_first;
-        let until = hold.map_or(entered + served.max_wait, |_| Instant::NEVER);
+        let patient_since = hold.map_or(entered.as_micros(), |_| u64::MAX);
         let hold_us = hold.map_or(0, |hold| hold.as_micros() as u64);
         let caller = Arc::new(Caller {
             call,
@@ -267,7 +271,7 @@ impl Acd {
             offered: served.strategy.rings_many().then(|| Bits::new(AGENTS_MAX)),
             tried: std::sync::OnceLock::new(),
             entered,
-            until: AtomicU64::new(until.as_micros()),
+            patient_since: AtomicU64::new(patient_since),
             hold_us: AtomicU64::new(hold_us),
             skills: ask.skills,
             prefer: ask.prefer,
@@ -449,15 +453,16 @@ impl Deadline for Patience<'_> {
             return due::NEVER;
         }
         let roster = self.acd.roster.load();
+        let queue = &roster.queues[caller.queue as usize];
         let own = caller.needs.load();
-        let needs = own.as_deref().unwrap_or(&roster.queues[caller.queue as usize].needs);
+        let needs = own.as_deref().unwrap_or(&queue.needs);
         let step = needs.step(self.now.since(caller.entered));
         caller.step.store(step, Ordering::Release); // pairs with the load in `Wish::of`
         let widened = needs.next_after(step).map_or(Instant::NEVER, |after| caller.entered + after);
         // Acquire: pairs with the store in `Caller::rung_at`.
         let more = Instant::from_micros(caller.more_at.load(Ordering::Acquire));
         let favoured = caller.favourite().map_or(Instant::NEVER, |_| caller.favourite_until);
-        widened.min(caller.until()).min(more).min(favoured).as_micros()
+        widened.min(caller.until(queue.max_wait)).min(more).min(favoured).as_micros()
     }
 
     fn set(&self, at: u64) {
@@ -671,7 +676,8 @@ impl Step<'_> {
         if self.now.as_micros() < caller.due.at() {
             return;
         }
-        if self.now >= caller.until() {
+        let max_wait = self.acd.roster.load().queues[caller.queue as usize].max_wait;
+        if self.now >= caller.until(max_wait) {
             self.expire(caller);
             return;
         }

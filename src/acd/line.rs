@@ -130,8 +130,8 @@ pub struct Caller {
     pub tried: OnceLock<Bits>,
     /// When he came into this queue.
     pub entered: Instant,
-    /// When his patience is taken to be over, in microseconds.
-    pub until: AtomicU64,
+    /// Since when he is patient, in microseconds; `u64::MAX` as long as it takes.
+    pub patient_since: AtomicU64,
     /// How long an agent is held for him before his phone rings, in microseconds.
     pub hold_us: AtomicU64,
     /// What he asked for; empty if nothing in particular.
@@ -141,7 +141,7 @@ pub struct Caller {
     pub needs: ArcSwapOption<Needs>,
     /// The step of the needs that he is at.
     pub step: AtomicUsize,
-    /// `until` has come while a phone rang: that one may answer, no other is rung.
+    /// His patience was over while a phone rang: that one may answer, no other is rung.
     pub overdue: AtomicBool,
     /// His next deadline.
     pub due: Due,
@@ -176,9 +176,10 @@ impl Caller {
         (agent != NOBODY).then_some(agent)
     }
 
-    /// When his patience is taken to be over.
-    pub fn until(&self) -> Instant {
-        Instant::from_micros(self.until.load(Ordering::Acquire)) // pairs with `Acd::confirmed`
+    /// When his patience is taken to be over, in a queue of this `max_wait`.
+    pub fn until(&self, max_wait: Duration) -> Instant {
+        let since = self.patient_since.load(Ordering::Acquire); // pairs with `Acd::confirmed`
+        if since == u64::MAX { Instant::NEVER } else { Instant::from_micros(since) + max_wait }
     }
 
     /// How many phones may ring for him at once.

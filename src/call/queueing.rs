@@ -1,6 +1,7 @@
 //! The caller waits in a queue: greeting, music, his place; agents are rung for him.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::acd::config::{Queue, Srtp};
 use crate::acd::{self, Ask, Favourite, Outcome, Withdrawn};
@@ -8,7 +9,7 @@ use crate::call::asking::Asking;
 use crate::call::call::{Call, Output, Stage};
 use crate::call::leg;
 use crate::call::ringing::outcome_of;
-use crate::call::site::Site;
+use crate::call::site::{Plan, Site};
 use crate::call::talking::Talking;
 use crate::cdr::entry::{Fact, HungUpBy, OfferOutcome, OrderKind, QueueLeft};
 use crate::id::{AgentId, ExtensionId, LegId, PromptId, QueueId, Target};
@@ -568,6 +569,16 @@ impl Call {
         let words = speech::position(self.plan.locale, position);
         self.play(self.party, words.into_iter().map(Sound::Prompt).collect(), false, out);
         self.fact(now, out, Fact::PositionTold { queue, position });
+    }
+
+    /// Who waits in a queue does so by a new plan from now on, if that knows the queue: where keys,
+    /// impatience and an administrator send him. What he is told and when stays as he came.
+    pub fn wait_by(&mut self, plan: &Arc<Plan>) {
+        if let Stage::Waiting(waiting) = &self.stage
+            && plan.acd.queues.contains_key(&waiting.queue)
+        {
+            self.plan = plan.clone();
+        }
     }
 
     /// The caller leaves the line without having talked.

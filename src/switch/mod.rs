@@ -298,6 +298,9 @@ impl Switch {
             Input::Message { flow, message } => self.received(now, flow, message, out),
             Input::Plan(plan, secrets) => {
                 self.plan = Arc::new(*plan);
+                for call in self.calls.values_mut() {
+                    call.wait_by(&self.plan);
+                }
                 self.secrets = secrets;
                 self.defence.configure(&self.plan.defence);
                 self.parts.auth.limit(defence::limits(&self.plan.defence));
