@@ -122,7 +122,7 @@ pub enum Outcome {
 pub struct AfterCall {
     /// Whose call he had.
     pub queue: QueueId,
-    /// When his after-call work ends; if he has yet to begin it, it lasts as long as the queue says.
+    /// When his after-call work ends. Not begun yet it lasts as long as the queue says.
     pub until: Option<Instant>,
     /// Why he is away after that, if he asked for it.
     pub away: Option<String>,

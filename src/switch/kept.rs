@@ -99,8 +99,8 @@ impl Switch {
         keep(format!("{PHONES}{extension}"), (!phones.is_empty()).then_some(&phones))
     }
 
-    /// Stores what an agent does at this moment, and has asked to do then; or forgets one who is not
-    /// configured any more.
+    /// Stores what an agent does at this moment and has asked to do then; or forgets one who is
+    /// configured no more.
     pub(super) fn keep_agent(&self, agent: &AgentId) -> Output {
         let kept = self.parts.acd.agent(agent).map(|view| KeptAgent {
             state: state_of(view.state),

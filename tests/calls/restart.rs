@@ -103,8 +103,8 @@ fn an_agent_who_wanted_to_go_home_after_the_call_has_gone() {
     world.close();
 }
 
-/// His phone was there all the time; it logs him in when it has been gone and comes back, before the
-/// restart or after it.
+/// His phone was there all the time; it logs him in when it has been gone and comes back, before
+/// the restart or after it.
 #[test]
 fn who_was_logged_out_by_order_stays_so() {
     for gone_before in [false, true] {

@@ -21,6 +21,7 @@ mod lamps;
 mod log;
 mod names;
 mod numbers;
+mod queues;
 mod routes;
 mod targets;
 mod trunks;
@@ -55,6 +56,7 @@ pub fn lint(config: &Config, prompts: Option<HasPrompt<'_>>) -> Vec<Finding> {
     calls::lint(config, &mut findings);
     names::lint(config, &mut findings);
     numbers::lint(config, &mut findings);
+    queues::lint(config, &mut findings);
     routes::lint(config, &mut findings);
     targets::lint(config, prompts, &mut findings);
     trunks::lint(config, &mut findings);
