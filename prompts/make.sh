@@ -50,6 +50,12 @@ nobody           There is no agent on duty at the moment.
 try-later        Please try again later.
 position         You are number
 position-after   in the queue.
+wait-moment      Your wait will be less than a minute.
+wait-up-to       The estimated waiting time is up to
+wait-estimate    The estimated waiting time is
+wait-to          to
+wait-minutes     minutes.
+comfort          Thank you for waiting. We will be with you as soon as we can.
 callback-offer   You need not wait. To keep your place and be called back, press
 callback-number  We will call you back at
 callback-choose  If that is right, press one. For another number, press two.
@@ -130,6 +136,16 @@ try-later        qing3 shao1 hou4 zai4 shi4.
 # 您当前排在第 … 位。
 position         nin2 dang1 qian2 pai2 zai4 di4
 position-after   wei4.
+# 预计等候时间不到一分钟。
+wait-moment      yu4 ji4 deng3 hou4 shi2 jian1 bu2 dao4 yi4 fen1 zhong1.
+# 预计等候时间不超过 … 分钟。
+wait-up-to       yu4 ji4 deng3 hou4 shi2 jian1 bu4 chao1 guo4
+# 预计等候时间为 … 到 … 分钟。
+wait-estimate    yu4 ji4 deng3 hou4 shi2 jian1 wei2
+wait-to          dao4
+wait-minutes     fen1 zhong1.
+# 感谢您的耐心等候，我们将尽快为您服务。
+comfort          gan3 xie4 nin2 de5 nai4 xin1 deng3 hou4, wo3 men5 jiang1 jin3 kuai4 wei4 nin2 fu2 wu4.
 # 不想等候，我们可以保留您的位置并给您回电，请按 …
 callback-offer   bu4 xiang3 deng3 hou4, wo3 men5 ke3 yi3 bao3 liu2 nin2 de5 wei4 zhi4 bing4 gei3 nin2 hui2 dian4, qing3 an4
 # 我们将回拨 …

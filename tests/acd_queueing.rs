@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use strowger::acd::config::{Agent, Config, Queue, Settings, Strategy};
-use strowger::acd::{Acd, Ask, Change, Outcome, Output};
+use strowger::acd::{Acd, Ask, Change, Outcome, Outlook, Output};
 use strowger::id::{AgentId, CallId, QueueId};
 use strowger::rng::Rng;
 use strowger::time::{Duration, Instant};
@@ -205,6 +205,50 @@ fn nobody_works_much_more_than_another() {
     assert!(linear.calls > 0.2);
 }
 
+/// A caller is told a range for the rest of his wait, in which nine waits of ten are said to end:
+/// all who ask when they come, and the next in line each time that somebody comes.
+#[test]
+fn nine_waits_of_ten_end_in_the_range_that_was_foretold() {
+    for (number, (agents, load, patience, talks, weights)) in (400..).zip([
+        (1, 0.90, INFINITE, Talks::AtRandom, &[1][..]),
+        (5, 0.95, INFINITE, Talks::AtRandom, &[1]),
+        (20, 0.98, INFINITE, Talks::AtRandom, &[1]),
+        (20, 0.98, INFINITE, Talks::Alike, &[1]),
+        (5, 1.30, 2.0, Talks::AtRandom, &[1]),
+        (30, 1.25, 1.0, Talks::AtRandom, &[1]),
+        (30, 1.25, 1.0, Talks::Alike, &[1]),
+        (10, 0.97, INFINITE, Talks::AtRandom, &[1, 1]),
+        (10, 1.20, 1.0, Talks::AtRandom, &[1, 2]),
+    ]) {
+        let mut hall = Hall::of(agents, Strategy::MostIdle, number, weights);
+        (hall.share, hall.talks, hall.asks) = (0.6, talks, true);
+        hall.goes_on(f64::from(agents) * load / TALK, patience * TALK, 8_000);
+        let (mut right, mut early, mut late) = (0.0, 0.0, 0.0);
+        for (call, waited, outlook) in &hall.outlooks {
+            let (in_all, answered) = hall.decided[call];
+            let rest = in_all - waited;
+            match () {
+                () if rest > seconds(outlook.to) => late += 1.0,
+                () if !answered => {} // how long he would have waited nobody knows
+                () if rest < seconds(outlook.from) => early += 1.0,
+                () => right += 1.0,
+            }
+        }
+        let all: f64 = right + early + late;
+        let what = format!(
+            "{agents} agents, load {load}, patience {patience}, {talks:?}, weights \
+             {weights:?}: {all} told of {}, {:.1} % in the range, {:.1} % sooner, {:.1} % later",
+            hall.asked,
+            100.0 * right / all,
+            100.0 * early / all,
+            100.0 * late / all,
+        );
+        println!("{what}");
+        assert!(all > 2_000.0 && (0.88..=0.98).contains(&(right / all)), "{what}");
+        assert!(early.max(late) / all < 0.08, "{what}");
+    }
+}
+
 /// Coefficients of variation.
 #[derive(Clone, Copy, Debug)]
 struct Spread {
@@ -305,6 +349,13 @@ enum Event {
     HangsUp(CallId, AgentId),
 }
 
+/// How long calls talk.
+#[derive(Clone, Copy, Debug)]
+enum Talks {
+    Alike,
+    AtRandom,
+}
+
 /// Queues, their agents and their callers, in virtual time.
 struct Hall {
     acd: Acd,
@@ -323,6 +374,12 @@ struct Hall {
     decided: BTreeMap<CallId, (f64, bool)>,
     /// When each call came and how long it talked, in microseconds.
     facts: BTreeMap<CallId, (u64, u64)>,
+    talks: Talks,
+    /// Whether callers ask how long they are going to wait; how often they did, and what they were
+    /// told when they had waited for so many seconds.
+    asks: bool,
+    asked: u32,
+    outlooks: Vec<(CallId, f64, Outlook)>,
     books_idle_times: bool,
     idle_since: BTreeMap<AgentId, Instant>,
     idle_times: Vec<f64>,
@@ -371,6 +428,10 @@ impl Hall {
             calls: 0,
             decided: BTreeMap::new(),
             facts: BTreeMap::new(),
+            talks: Talks::AtRandom,
+            asks: false,
+            asked: 0,
+            outlooks: Vec::new(),
             books_idle_times: false,
             idle_since: ids.iter().map(|id| (id.clone(), Instant::START)).collect(),
             idle_times: Vec::new(),
@@ -415,7 +476,7 @@ impl Hall {
         while let Some(Reverse((at, _, event))) = self.coming.pop() {
             self.now = at;
             let mut out = Vec::new();
-            match event {
+            match event.clone() {
                 Event::Comes => {
                     self.calls += 1;
                     if self.calls < calls {
@@ -443,9 +504,23 @@ impl Hall {
                     self.acd.call_ended(at, call, &agent, &mut out);
                 }
             }
+            let comes = matches!(event, Event::Comes);
             self.carry_out(out);
+            if self.asks && comes {
+                let next = self.waiting.keys().next().copied();
+                let asking = next.into_iter().chain(self.waiting.keys().last().copied());
+                for call in asking.collect::<Vec<_>>() {
+                    self.ask(call);
+                }
+            }
         }
         assert!(self.waiting.is_empty(), "nobody is forgotten");
+    }
+
+    fn ask(&mut self, call: CallId) {
+        self.asked += 1;
+        let waited = seconds(self.now.since(self.waiting[&call]));
+        self.outlooks.extend(self.acd.outlook(call).map(|outlook| (call, waited, outlook)));
     }
 
     fn class_by_chance(&mut self) -> usize {
@@ -466,7 +541,11 @@ impl Hall {
                 self.idle_times.push(seconds(now.since(self.idle_since[&agent])));
                 *self.answered.entry(agent.clone()).or_default() += 1;
             }
-            let talks = self.plan(TALK, Event::HangsUp(call, agent));
+            let hangs_up = Event::HangsUp(call, agent);
+            let talks = match self.talks {
+                Talks::Alike => self.plan_after((TALK * 1e6) as u64, hangs_up),
+                Talks::AtRandom => self.plan(TALK, hangs_up),
+            };
             self.facts.insert(call, (came.as_micros(), talks));
         }
     }
@@ -476,7 +555,10 @@ impl Hall {
     fn plan(&mut self, mean: f64, event: Event) -> u64 {
         let even = (self.rng.u64() >> 11) as f64 / (1_u64 << 53) as f64;
         let wait = -mean * (1.0 - even).ln();
-        let micros = (wait * 1e6) as u64;
+        self.plan_after((wait * 1e6) as u64, event)
+    }
+
+    fn plan_after(&mut self, micros: u64, event: Event) -> u64 {
         self.numbered += 1;
         let at = Instant::from_micros(self.now.as_micros() + micros);
         self.coming.push(Reverse((at, self.numbered, event)));

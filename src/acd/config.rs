@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
+pub use super::announce::{Announce, Order};
 use super::callback::Callback;
 use super::event::Outcome;
 pub use super::rules::{After, Alarms, Follows, LastBreak};
@@ -326,23 +327,6 @@ pub enum Mode {
     Replace,
 }
 
-/// `[queues.X] announce`.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(default, deny_unknown_fields)]
-pub struct Announce {
-    /// Whether the caller is told his place. Default `false`.
-    pub position: bool,
-    /// The time between two announcements. Default `"30s"`.
-    #[serde(with = "crate::time::WithinDay")]
-    pub every: Duration,
-}
-
-impl Default for Announce {
-    fn default() -> Self {
-        Self { position: false, every: Duration::from_secs(30) }
-    }
-}
-
 /// `[queues.X] service_level`.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]
@@ -570,7 +554,7 @@ impl Config {
         positive(&["queues", id, "last_agent_wait"], queue.last_agent_wait, faults);
         positive(&["queues", id, "ring_timeout"], queue.ring_timeout, faults);
         positive(&["queues", id, "max_wait"], queue.max_wait, faults);
-        positive(&["queues", id, "announce", "every"], Some(queue.announce.every), faults);
+        faults.extend(queue.announce.faults(id));
     }
 
     /// Who is named among the members, but does not exist or is there already.

@@ -485,6 +485,7 @@ impl Step<'_> {
                 // Release: pairs with the loads in `hung_up` and `extend_wrap_up`.
                 seat.queue.store(caller.queue, Ordering::Release);
                 self.disarm(agent, ringing);
+                caller.line.pace.left(self.now.since(caller.entered), true);
                 self.acd.forget(caller);
                 self.moved(agent, ringing, word);
                 true

@@ -20,6 +20,7 @@ use crossbeam_skiplist::SkipMap;
 use super::chunks::Chunks;
 use super::config::AGENTS_MAX;
 use super::due::Due;
+use super::outlook::Pace;
 use super::place::{self, Shelf, Stand};
 use super::roster::Needs;
 use super::word::{Bits, CallWord};
@@ -61,12 +62,18 @@ pub struct Line {
     length: AtomicU32,
     /// The agent who was rung last, for round-robin.
     pub last_rung: AtomicU32,
+    pub pace: Pace,
 }
 
 impl Default for Line {
     fn default() -> Self {
         let last_rung = AtomicU32::new(u32::MAX);
-        Self { callers: SkipMap::new(), length: AtomicU32::new(0), last_rung }
+        Self {
+            callers: SkipMap::new(),
+            length: AtomicU32::new(0),
+            last_rung,
+            pace: Pace::default(),
+        }
     }
 }
 

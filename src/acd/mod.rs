@@ -17,6 +17,7 @@
 //! choice    which of the free agents is rung       people    agents log in, go away, come back
 //! breaks    the last one's break        rules     what the configuration says of it, and of misses
 //! callback  who is called before an agent's phone rings
+//! outlook   how much longer a caller is going to wait
 //! snapshot  for wallboards              survey    why an agent was chosen, or nobody was
 //! ```
 //!
@@ -30,6 +31,7 @@
 //! Outputs belong to the order of the call that returned them. A thread other than the Switch hands
 //! them to it; an `Offer` that was overtaken on the way is seen by `Acd::is_offered`.
 
+pub mod announce;
 pub mod callback;
 pub mod config;
 
@@ -42,6 +44,7 @@ mod event;
 mod favourite;
 mod line;
 mod matching;
+mod outlook;
 mod people;
 mod place;
 mod roster;
@@ -71,6 +74,7 @@ pub use core::{Acd, Ask};
 pub use event::{
     AfterCall, Change, ChangeError, Favourite, Outcome, Output, Refusal, State, Withdrawn,
 };
+pub use outlook::Outlook;
 pub use rules::{After, Follows, LastBreak};
 pub use snapshot::{AgentSnapshot, CallerSnapshot, QueueFigures, QueueLoad, QueueSnapshot};
 pub use survey::{Passed, PassedOver, Survey};

@@ -20,6 +20,8 @@ pub struct Seat {
     pub since: Moment,
     /// When his last call or wrap-up ended, or he logged in.
     pub idle_since: Moment,
+    /// When he was rung last.
+    pub rung: Moment,
     /// When ringing, wrap-up or pause end.
     pub until: Moment,
     /// The longest that his wrap-up can be extended to.
@@ -45,6 +47,7 @@ impl Seat {
             word: AgentWord::new(),
             since: Moment::default(),
             idle_since: Moment::default(),
+            rung: Moment::default(),
             until: Moment::default(),
             wrap_up_max: Moment::default(),
             calls: AtomicU32::new(0),

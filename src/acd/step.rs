@@ -104,6 +104,7 @@ impl<'a> Step<'a> {
     pub fn close(&mut self, caller: &Arc<Caller>, may: impl Fn(u32) -> bool) -> bool {
         let closed = matching::close(self, caller, may);
         if closed {
+            caller.line.pace.left(self.now.since(caller.entered), false);
             self.acd.forget(caller);
         }
         closed
@@ -112,8 +113,11 @@ impl<'a> Step<'a> {
     /// Notes that an agent's word was swapped and says so; `reason` is why he is away.
     pub fn moved(&mut self, agent: u32, from: Agent, to: Agent) {
         let (old, new) = (from.phase().into(), to.phase().into());
-        if old != new && matches!(from.phase(), Phase::OnCall | Phase::WrapUp) {
+        if old != new && works(from) {
             self.seat(agent).worked(self.now);
+            if !works(to) {
+                self.handled(agent);
+            }
         }
         self.seat(agent).since.set(self.now);
         if old != new {
@@ -121,6 +125,14 @@ impl<'a> Step<'a> {
         }
         self.disappoint(agent, to);
         self.leaves(agent, to);
+    }
+
+    /// Notes how long the call that is over for an agent has kept him.
+    fn handled(&self, agent: u32) {
+        let seat = self.seat(agent);
+        let queue = seat.queue.load(Ordering::Acquire); // pairs with the store in `answered`
+        let roster = self.acd.roster.load();
+        roster.queues[queue as usize].line.pace.handled(self.now.since(seat.rung.at()));
     }
 
     pub fn announce(&mut self, agent: u32, from: State, to: State) {
@@ -250,6 +262,7 @@ impl Floor for Step<'_> {
         }
         let expires = self.now + queue.ring_timeout + caller.hold();
         self.arm(agent, word, expires);
+        self.seat(agent).rung.set(self.now);
         self.seat(agent).since.set(self.now);
         self.announce(agent, State::Available, State::Ringing);
         let extension = self.seat(agent).extension().expect("set before he is logged in");
@@ -309,6 +322,11 @@ pub fn mix(number: u64) -> u64 {
     let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     number ^ number >> 31
+}
+
+/// Whether the agent talks with a caller, or works after it.
+fn works(word: Agent) -> bool {
+    matches!(word.phase(), Phase::OnCall | Phase::WrapUp)
 }
 
 /// Whether the agent is logged in.

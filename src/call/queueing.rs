@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::acd::config::{Queue, Srtp};
 use crate::acd::{self, Ask, Favourite, Outcome, Withdrawn};
+use crate::call::announcing::Announcing;
 use crate::call::asking::Asking;
 use crate::call::call::{Call, Output, Stage};
 use crate::call::leg;
@@ -14,7 +15,6 @@ use crate::call::talking::Talking;
 use crate::cdr::entry::{Fact, HungUpBy, OfferOutcome, OrderKind, QueueLeft};
 use crate::id::{AgentId, ExtensionId, LegId, PromptId, QueueId, Target};
 use crate::ivr::collect::Input as CodeInput;
-use crate::ivr::speech;
 use crate::media::control::Sound;
 use crate::time::{Duration, Instant};
 
@@ -35,10 +35,7 @@ pub struct Waiting {
     pub(super) asking: Option<Asking>,
     /// When he is offered to be called back.
     pub(super) offer_at: Option<Instant>,
-    announce_at: Option<Instant>,
-    announce_every: Option<Duration>,
-    /// The last place that the caller was told.
-    told: u32,
+    pub(super) announcing: Announcing,
 }
 
 #[derive(Debug, Default)]
@@ -63,10 +60,8 @@ pub(super) enum Hears {
         finish: bool,
     },
     Music,
-    /// That he can, or cannot, be called back.
+    /// His place, a message; that he can, or cannot, be called back.
     Notice,
-    /// His place in the line.
-    Position,
     /// Something that he answers by keys.
     Question,
 }
@@ -83,15 +78,14 @@ impl Waiting {
             hears: Hears::Music,
             asking: None,
             offer_at: None,
-            announce_at: None,
-            announce_every: None,
-            told: u32::MAX,
+            announcing: Announcing::nothing(),
         }
     }
 
     pub fn next_tick(&self) -> Option<Instant> {
         let asking = self.asking.as_ref().and_then(Asking::next_tick);
-        let due = [self.announce_at, self.offer_at, asking].into_iter().flatten().min();
+        let told = self.announcing.next_tick();
+        let due = [told, self.offer_at, asking].into_iter().flatten().min();
         due.filter(|_| self.winner.is_none())
     }
 
@@ -159,13 +153,11 @@ impl Call {
             Some(_) => Hears::Greeting { finish: config.greeting_must_finish },
             None => Hears::Music,
         };
-        let every = config.announce.position.then_some(config.announce.every);
         let offer_after = config.callback.as_ref().and_then(|callback| callback.offer_after);
         self.stage = Stage::Waiting(Box::new(Waiting {
             hears,
             offer_at: offer_after.map(|after| now + after),
-            announce_at: every.map(|every| now + every),
-            announce_every: every,
+            announcing: Announcing::new(now, &config.announce),
             ..Waiting::with_music(now, queue, since)
         }));
         match &config.greeting {
@@ -543,7 +535,7 @@ impl Call {
         self.play(self.party, vec![Sound::Prompt(music)], true, out);
     }
 
-    /// Tells the caller his place, when it is time and nothing else is said.
+    /// Time has passed for a caller who waits.
     pub(super) fn waiting_tick(
         &mut self,
         now: Instant,
@@ -552,23 +544,7 @@ impl Call {
     ) {
         self.asking_input(now, site, CodeInput::Tick, out);
         self.offer_callback(now, out);
-        let Stage::Waiting(waiting) = &mut self.stage else { return };
-        let (Some(at), Some(every)) = (waiting.announce_at, waiting.announce_every) else { return };
-        if now < at || waiting.winner.is_some() {
-            return;
-        }
-        waiting.announce_at = Some(now + every);
-        let quiet = waiting.hears == Hears::Music;
-        let queue = waiting.queue.clone();
-        // Who was passed meanwhile, by somebody with more credit, is told nothing: a place that
-        // rises is worse than none.
-        let position = site.acd.position(self.acd_id).filter(|_| quiet);
-        let Some(position) = position.filter(|position| *position <= waiting.told) else { return };
-        waiting.told = position;
-        waiting.hears = Hears::Position;
-        let words = speech::position(self.plan.locale, position);
-        self.play(self.party, words.into_iter().map(Sound::Prompt).collect(), false, out);
-        self.fact(now, out, Fact::PositionTold { queue, position });
+        self.announce_to_waiting(now, site, out);
     }
 
     /// Who waits in a queue does so by a new plan from now on, if that knows the queue: where keys,

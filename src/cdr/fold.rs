@@ -7,9 +7,9 @@ use super::entry::{
 };
 use super::record::{
     Attempt, CallRecord, Caller, End, Forward, Hold, ITEMS_MAX, Join, Leg, MenuVisit, Offer, Order,
-    Park, PositionTold, QueueVisit, RouteTaken, Talk, Transfer, WrapUp,
+    Park, RouteTaken, Talk, Transfer, WrapUp,
 };
-use crate::id::{AgentId, LegId, QueueId};
+use crate::id::{AgentId, LegId};
 use crate::time::Wall;
 
 /// Why a call ended that was in progress when the node stopped.
@@ -63,9 +63,11 @@ impl CallRecord {
             }
             Fact::Ordered { .. } => self.apply_order(at, &entry.fact),
             Fact::Parked { .. } | Fact::Unparked { .. } => self.apply_park(at, &entry.fact),
-            Fact::PositionTold { .. } | Fact::Queued { .. } | Fact::QueueLeft { .. } => {
-                self.apply_queue(at, &entry.fact);
-            }
+            Fact::MessageTold { .. }
+            | Fact::PositionTold { .. }
+            | Fact::Queued { .. }
+            | Fact::QueueLeft { .. }
+            | Fact::WaitTold { .. } => self.apply_queue(at, &entry.fact),
             Fact::RecordingBegan { .. }
             | Fact::RecordingConverted { .. }
             | Fact::RecordingDeleted { .. }
@@ -302,35 +304,6 @@ impl CallRecord {
         }
     }
 
-    fn apply_queue(&mut self, at: Wall, fact: &Fact) {
-        match fact {
-            Fact::PositionTold { queue, position } => match self.open_visit(queue) {
-                Some(visit) if visit.positions_told.len() < ITEMS_MAX => {
-                    visit.positions_told.push(PositionTold { at, position: *position });
-                }
-                Some(_) | None => self.omitted += 1,
-            },
-            Fact::Queued { queue, position } => {
-                let visit = QueueVisit {
-                    queue: queue.clone(),
-                    entered: at,
-                    position: *position,
-                    positions_told: Vec::new(),
-                    left: None,
-                    why: None,
-                };
-                add(&mut self.queues, &mut self.omitted, visit);
-            }
-            Fact::QueueLeft { queue, why } => {
-                if let Some(visit) = self.open_visit(queue) {
-                    visit.left = Some(at);
-                    visit.why = Some(*why);
-                }
-            }
-            _ => {}
-        }
-    }
-
     fn apply_talk(&mut self, at: Wall, fact: &Fact) {
         match fact {
             Fact::TalkBegan { a, b, extension, agent } => {
@@ -442,10 +415,6 @@ impl CallRecord {
     fn open_attempt(&mut self, leg: LegId) -> Option<&mut Attempt> {
         let open = |attempt: &&mut Attempt| attempt.leg == Some(leg) && attempt.ended.is_none();
         self.attempts.iter_mut().rev().find(open)
-    }
-
-    fn open_visit(&mut self, queue: &QueueId) -> Option<&mut QueueVisit> {
-        self.queues.iter_mut().rev().find(|visit| visit.queue == *queue && visit.left.is_none())
     }
 }
 
@@ -721,6 +690,8 @@ mod tests {
         all.extend([
             at(1, Fact::Collected { values }),
             at(3, Fact::PositionTold { queue: "sales".into(), position: 2 }),
+            at(3, Fact::WaitTold { queue: "sales".into(), from_min: 1, to_min: 4 }),
+            at(4, Fact::MessageTold { queue: "sales".into(), prompt: "comfort".into() }),
             at(6, Fact::RecordingBegan { leg: CALLER, path: path.clone() }),
             at(
                 20,

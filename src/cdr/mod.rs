@@ -10,5 +10,7 @@ pub mod decision;
 pub mod entry;
 pub mod fold;
 mod gathering;
+pub mod quality;
 pub mod record;
 mod recordings;
+mod visits;

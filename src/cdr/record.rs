@@ -13,7 +13,7 @@ use super::entry::{
     Quality, QueueLeft, SupervisorMode, TransferOutcome,
 };
 use crate::id::{
-    AgentId, CallId, ConferenceId, ExtensionId, LegId, MenuId, QueueId, Target, TrunkId,
+    AgentId, CallId, ConferenceId, ExtensionId, LegId, MenuId, PromptId, QueueId, Target, TrunkId,
 };
 use crate::time::{Duration, Wall};
 
@@ -149,7 +149,11 @@ pub struct QueueVisit {
     /// On entry, from 1.
     pub position: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages_told: Vec<MessageTold>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub positions_told: Vec<PositionTold>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits_told: Vec<WaitTold>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<Wall>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -161,6 +165,21 @@ impl QueueVisit {
     pub fn wait(&self) -> Option<Duration> {
         Some(self.left?.since(self.entered))
     }
+}
+
+/// What was played to who waited, between music.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageTold {
+    pub at: Wall,
+    pub prompt: PromptId,
+}
+
+/// How much longer he was going to wait, as he was told: in minutes, from and to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitTold {
+    pub at: Wall,
+    pub from_min: u32,
+    pub to_min: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -82,6 +82,33 @@ pub fn position(locale: Locale, place: u32) -> Vec<PromptId> {
     words
 }
 
+/// Says how long a wait is going to be: between so many minutes and so many more, of which the
+/// latter are at least 1.
+pub fn wait(locale: Locale, from_min: u32, to_min: u32) -> Vec<PromptId> {
+    if to_min <= 1 {
+        return vec![PromptId::from("wait-moment")];
+    }
+    let mut words = Vec::new();
+    if from_min == 0 {
+        words.push(PromptId::from("wait-up-to"));
+    } else {
+        words.push(PromptId::from("wait-estimate"));
+        words.extend(counted(locale, from_min));
+        words.push(PromptId::from("wait-to"));
+    }
+    words.extend(counted(locale, to_min));
+    words.push(PromptId::from("wait-minutes"));
+    words
+}
+
+/// Says how many of something there are: two are 两 and not 二.
+fn counted(locale: Locale, count: u32) -> Vec<PromptId> {
+    match (locale, count) {
+        (Locale::ZhCn, 2) => vec![PromptId::from(LIANG)],
+        _ => number(locale, count),
+    }
+}
+
 /// Every prompt that the functions above can name, for checks that they exist.
 pub fn words(locale: Locale) -> Vec<PromptId> {
     let tens = match locale {
@@ -90,6 +117,8 @@ pub fn words(locale: Locale) -> Vec<PromptId> {
     };
     let mut words: Vec<_> = (0..10).map(digit).chain(tens).collect();
     words.extend([HUNDRED, THOUSAND, "position", "position-after"].map(PromptId::from));
+    let wait = ["wait-estimate", "wait-minutes", "wait-moment", "wait-to", "wait-up-to"];
+    words.extend(wait.map(PromptId::from));
     words
 }
 
@@ -208,11 +237,26 @@ mod tests {
     }
 
     #[test]
+    fn waits_are_spoken_as_ranges() {
+        let said = |locale, from, to| {
+            let words: Vec<_> = wait(locale, from, to).iter().map(ToString::to_string).collect();
+            words.join(" ").replace("digit-", "").replace("number-", "").replace("wait-", "")
+        };
+        assert_eq!(said(Locale::EnUs, 0, 1), "moment");
+        assert_eq!(said(Locale::EnUs, 0, 3), "up-to 3 minutes");
+        assert_eq!(said(Locale::EnUs, 15, 25), "estimate 15 to 20 5 minutes");
+        assert_eq!(said(Locale::ZhCn, 2, 12), "estimate liang to 10 2 minutes");
+    }
+
+    #[test]
     fn every_word_is_listed() {
         for locale in Locale::ALL {
             let listed: BTreeSet<_> = words(locale).into_iter().collect();
-            let used: BTreeSet<_> =
-                (0..=NUMBER_MAX + 1).flat_map(|n| position(locale, n)).collect();
+            let used = (0..=NUMBER_MAX + 1).flat_map(|n| position(locale, n));
+            let used: BTreeSet<_> = used
+                .chain((0..3).flat_map(|from| wait(locale, from, 2 * from + 1)))
+                .chain(wait(locale, 0, 2))
+                .collect();
             assert_eq!(listed, used);
             assert_eq!(locale.as_str().parse(), Ok(locale));
         }

@@ -13,6 +13,7 @@ mod agent_rejects;
 mod alarms;
 mod alert;
 mod all_phones;
+mod announcements;
 mod answered;
 mod any_moment;
 mod attended_early;

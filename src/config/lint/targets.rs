@@ -86,6 +86,10 @@ fn prompts_of(config: &Config) -> Vec<(Path, &PromptId)> {
     }
     for (id, queue) in &config.acd.queues {
         let greeting = queue.greeting.iter().map(|prompt| ("greeting", prompt));
+        for (place, prompt) in queue.announce.messages.iter().enumerate() {
+            let key = ["queues", id.as_str(), "announce", "messages", &place.to_string()];
+            prompts.push((owned(&key), prompt));
+        }
         for (key, prompt) in greeting.chain(queue.music.iter().map(|prompt| ("music", prompt))) {
             prompts.push((owned(&["queues", id.as_str(), key]), prompt));
         }

@@ -99,6 +99,11 @@ impl<'a> Story<'a> {
             Fact::Queued(queued) => {
                 one(format!("waits in queue {}, place {}", plain(&queued.queue), queued.position))
             }
+            Fact::QueueMessageTold(told) => one(format!("hears `{}`", plain(&told.prompt))),
+            Fact::QueueWaitTold(told) => one(format!(
+                "hears that he is going to wait {} to {} minutes",
+                told.from_minutes, told.to_minutes
+            )),
             Fact::QueuePositionTold(told) => {
                 one(format!("hears that his place is {}", told.position))
             }

@@ -109,7 +109,9 @@ fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionI
         Fact::Callback(step) => (None, Some(step.queue()), None),
         Fact::Overflowed { queue, .. }
         | Fact::Widened { queue, .. }
+        | Fact::MessageTold { queue, .. }
         | Fact::PositionTold { queue, .. }
+        | Fact::WaitTold { queue, .. }
         | Fact::Queued { queue, .. }
         | Fact::QueueLeft { queue, .. } => (None, Some(queue), None),
         Fact::Parked { extension, .. } | Fact::Setup { extension, .. } => {

@@ -20,6 +20,7 @@ mod recordings;
 mod records;
 mod subscription;
 mod trunks;
+mod visit;
 mod who;
 
 use std::fs;

@@ -3,15 +3,16 @@
 use super::callback::{callback_part, told_of_callback};
 use super::convert::{
     agent_order, agent_state, alarm_kind, direction, duration, forward_why, hung_up_by, join_why,
-    name, offer_outcome, order_kind, park_left, queue_left, supervisor_mode, time,
-    transfer_outcome, trunk_state,
+    name, offer_outcome, order_kind, park_left, supervisor_mode, time, transfer_outcome,
+    trunk_state,
 };
 use super::decision::told_of_decisions;
 use super::recording::{recording, told_of_recordings};
+use super::visit::{told_of_visit, visit};
 use crate::cdr::entry::{Blame, Entry, Fact, Quality};
 use crate::cdr::record::{
     Attempt, CallRecord, Caller, ConferenceVisit, End, Forward, Hold, Join, Leg, MenuVisit, Offer,
-    Order, Park, QueueVisit, RouteTaken, SupervisorJoin, Talk, Transfer, WrapUp,
+    Order, Park, RouteTaken, SupervisorJoin, Talk, Transfer, WrapUp,
 };
 use crate::shell::ledger::{Body, Item};
 use crate::shell::proto;
@@ -47,7 +48,7 @@ pub fn record(sequence: u64, record: CallRecord) -> proto::CallRecord {
         routes: record.routes.into_iter().map(route).collect(),
         menus: record.menus.into_iter().map(menu).collect(),
         collected: record.collected.into_iter().collect(),
-        queues: record.queues.into_iter().map(queue).collect(),
+        queues: record.queues.into_iter().map(visit).collect(),
         offers: record.offers.into_iter().map(offer).collect(),
         talks: record.talks.into_iter().map(|talk| talked(&talk)).collect(),
         holds: record.holds.into_iter().map(hold).collect(),
@@ -127,22 +128,6 @@ fn menu(visit: MenuVisit) -> proto::MenuVisit {
         menu: visit.menu.to_string(),
         enter_time: Some(time(visit.entered)),
         keys: visit.keys,
-    }
-}
-
-fn queue(visit: QueueVisit) -> proto::QueueVisit {
-    let told = visit
-        .positions_told
-        .iter()
-        .map(|told| proto::PositionTold { time: Some(time(told.at)), position: told.position });
-    proto::QueueVisit {
-        queue: visit.queue.to_string(),
-        enter_time: Some(time(visit.entered)),
-        position: visit.position,
-        positions_told: told.collect(),
-        leave_time: visit.left.map(time),
-        why: visit.why.map_or(0, queue_left),
-        wait: visit.wait().map(duration),
     }
 }
 
@@ -347,15 +332,19 @@ fn told(fact: Fact) -> Told {
             outcome: offer_outcome(outcome),
         }),
         Fact::OneWay { leg } => Told::OneWay(proto::OneWay { leg_id: leg.to_string() }),
-        Fact::PositionTold { queue, position } => {
-            let queue = queue.to_string();
-            Told::QueuePositionTold(proto::QueuePositionTold { queue, position })
-        }
-        Fact::Queued { queue, position } => {
-            Told::Queued(proto::Queued { queue: queue.to_string(), position })
-        }
-        Fact::QueueLeft { queue, why } => {
-            Told::QueueLeft(proto::QueueLeave { queue: queue.to_string(), why: queue_left(why) })
+        fact @ (Fact::MessageTold { .. }
+        | Fact::PositionTold { .. }
+        | Fact::Queued { .. }
+        | Fact::QueueLeft { .. }
+        | Fact::WaitTold { .. }) => told_of_visit(fact),
+        Fact::TalkBegan { a, b, extension, agent } => Told::TalkBegan(proto::TalkBegan {
+            leg_a_id: a.to_string(),
+            leg_b_id: b.to_string(),
+            extension: name(extension.as_ref()),
+            agent: name(agent.as_ref()),
+        }),
+        Fact::TalkEnded { a, b } => {
+            Told::TalkEnded(proto::TalkEnded { leg_a_id: a.to_string(), leg_b_id: b.to_string() })
         }
         Fact::Attempt { .. }
         | Fact::AttemptEnded { .. }
@@ -429,15 +418,6 @@ fn told_rest(fact: Fact) -> Told {
         | Fact::RulesPassed(_)
         | Fact::Widened { .. }) => told_of_decisions(fact),
         fact @ Fact::Setup { .. } => told_setup(fact),
-        Fact::TalkBegan { a, b, extension, agent } => Told::TalkBegan(proto::TalkBegan {
-            leg_a_id: a.to_string(),
-            leg_b_id: b.to_string(),
-            extension: name(extension.as_ref()),
-            agent: name(agent.as_ref()),
-        }),
-        Fact::TalkEnded { a, b } => {
-            Told::TalkEnded(proto::TalkEnded { leg_a_id: a.to_string(), leg_b_id: b.to_string() })
-        }
         fact @ (Fact::Forwarded { .. }
         | Fact::Joined { .. }
         | Fact::Ordered { .. }
@@ -470,9 +450,13 @@ fn told_rest(fact: Fact) -> Told {
         | Fact::Offered { .. }
         | Fact::OfferEnded { .. }
         | Fact::OneWay { .. }
+        | Fact::MessageTold { .. }
         | Fact::PositionTold { .. }
+        | Fact::WaitTold { .. }
         | Fact::Queued { .. }
         | Fact::QueueLeft { .. }
+        | Fact::TalkBegan { .. }
+        | Fact::TalkEnded { .. }
         | Fact::Trunk { .. }
         | Fact::TrunkSkipped { .. } => unreachable!("`told` has them"),
     }
