@@ -96,8 +96,8 @@ impl Detector {
         let (low, high) = (powers[row], powers[column]);
         let energy = self.energy * BLOCK as f32 / 2.0;
         let is_key = low.min(high) >= POWER_MIN
-            && low <= high * TWIST_MAX
-            && high <= low * TWIST_MAX
+            && low <= high * COARSE_TWIST_MAX
+            && high <= low * COARSE_TWIST_MAX
             && low + high >= COARSE_MIN * energy;
         let phases = [self.tones[row].phase(), self.tones[column].phase()];
         is_key.then_some(Hit { row, column, phases, powers: [low, high], energy })
@@ -148,9 +148,13 @@ impl Hit {
         let tones = [self.row, self.column];
         let off = [0, 1].map(|n| off(tones[n], self.phases[n] - before.phases[n]));
         let is_near = |n: usize| off[n].abs() <= FREQUENCIES[tones[n]] * OFF_MAX;
+        // What each tone has, wherever it is exactly.
+        let whole = |hit: &Self| [0, 1].map(|n| hit.powers[n] / response(off[n]));
         let is_pure = |hit: &Self| {
-            let whole = hit.powers[0] / response(off[0]) + hit.powers[1] / response(off[1]);
-            whole >= PURITY_MIN * hit.energy
+            let [low, high] = whole(hit);
+            low + high >= PURITY_MIN * hit.energy
+                && low <= high * TWIST_MAX
+                && high <= low * TWIST_MAX
         };
         self.is_same_key(before)
             && self.power() <= before.power() * STEADY
@@ -237,14 +241,17 @@ const RATE: f32 = 8000.0;
 const BLOCK: usize = 106;
 /// The weakest tone: -36 dBm0, of which full scale is 3.17 (Q.24: -25 dBm0 is a key).
 const POWER_MIN: f32 = (362.0 * BLOCK as f32 / 2.0) * (362.0 * BLOCK as f32 / 2.0);
-/// How much stronger one tone may be than the other: 9 dB (Q.24: 8 dB are a key's).
-const TWIST_MAX: f32 = 7.94;
-/// How much stronger a tone is than the others of its group: 8 dB.
-const APART: f32 = 6.3;
+/// How much stronger one tone may be than the other: 9.5 dB (Q.24: 8 dB are a key's; the weaker one
+/// is disturbed by the stronger).
+const TWIST_MAX: f32 = 9.0;
+/// The same in a block alone, where being off costs the weaker one up to 2 dB: 11.5 dB.
+const COARSE_TWIST_MAX: f32 = 14.0;
+/// How much stronger a tone is than the others of its group: 6 dB.
+const APART: f32 = 3.98;
 /// The share of a block's energy that is found at the frequencies; being off costs up to a third.
 const COARSE_MIN: f32 = 0.5;
-/// The share that two tones hold, wherever they are exactly.
-const PURITY_MIN: f32 = 0.92;
+/// The share that two tones hold, wherever they are exactly; each disturbs what is found of the other.
+const PURITY_MIN: f32 = 0.895;
 /// How far a frequency may be off: between 1.5 % and 2 Hz, a key, and 3.5 %, none.
 const OFF_MAX: f32 = 0.025;
 /// How much two blocks of a key may differ in power: 1.5 dB.

@@ -343,7 +343,7 @@ impl Leg {
         match secure.receiver.open_rtp(bytes) {
             Ok(length) => return Some(&mut bytes[..length]),
             Err(Refused::Malformed) => self.malformed += 1,
-            Err(Refused::Forged | Refused::Replayed) => self.forged += 1,
+            Err(Refused::Forged | Refused::Replayed | Refused::Streams) => self.forged += 1,
         }
         None
     }
@@ -473,7 +473,9 @@ impl Leg {
             Some(secure) => match secure.receiver.open_rtcp(bytes) {
                 Ok(length) => &mut bytes[..length],
                 Err(Refused::Malformed) => return self.malformed += 1,
-                Err(Refused::Forged | Refused::Replayed) => return self.forged += 1,
+                Err(Refused::Forged | Refused::Replayed | Refused::Streams) => {
+                    return self.forged += 1;
+                }
             },
         };
         if self.reports.hear(now, from, bytes, &self.outgoing, &self.latch) {

@@ -82,6 +82,13 @@ impl Keys {
         self.0.last().expect("there is at least one")
     }
 
+    /// A key that has the name of one of `others` and other bytes.
+    pub fn confused_with(&self, others: &Self) -> Option<&Key> {
+        let is_other =
+            |key: &&Key| others.find(&key.name).is_some_and(|it| it.secret != key.secret);
+        self.0.iter().find(is_other)
+    }
+
     fn find(&self, name: &str) -> Option<&Key> {
         self.0.iter().find(|key| key.name == name)
     }

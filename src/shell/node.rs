@@ -30,7 +30,7 @@ use crate::shell::ledger::{self, Ledger, LedgerError};
 use crate::shell::media::archive::Archive;
 use crate::shell::media::convert::Converter;
 use crate::shell::media::converting::{self, Converting};
-use crate::shell::media::keyring::{Keyring, UnfitKeys};
+use crate::shell::media::keyring::{Fitting, Keyring, UnfitKeys};
 use crate::shell::media::margin;
 use crate::shell::media::prompts::Source;
 use crate::shell::media::retention::{Growing, SWEEP_EVERY, Sweeper};
@@ -48,6 +48,7 @@ use crate::sip::registrar::Registrar;
 use crate::sip::transaction::Table;
 use crate::switch::request::Reload;
 use crate::switch::{Parts, Switch};
+use crate::time::Duration;
 
 /// Reads the configuration again, from wherever the first one came.
 pub type Reread = Box<dyn FnMut() -> Result<Config, Vec<String>> + Send>;
@@ -146,7 +147,7 @@ impl Node {
         let shelves = (&archive, growing);
         let converting = convert(&config, &clock, &ledger, shelves.clone(), (finished, &metrics))?;
         let sweeper = sweeper(&config, &clock, &ledger, shelves);
-        let reloaded = (orders.clone(), tls, archive.keyring.clone(), ledger.service().clone());
+        let reloaded = (orders.clone(), tls, archive.clone(), ledger.service().clone());
         let servers = vec![
             tokio::spawn(sweep(sweeper, clock.clone())),
             tokio::spawn(reload_on_demand(config, reread, reloaded, reloads)),
@@ -250,37 +251,51 @@ fn handle(orders: Orders, reloads: mpsc::Sender<oneshot::Sender<Reload>>) -> Swi
 async fn reload_on_demand(
     started: Config,
     mut reread: Reread,
-    (orders, tls, keyring, service): (Orders, Tls, Keyring, Live),
+    (orders, tls, archive, service): (Orders, Tls, Archive, Live),
     mut asked: mpsc::Receiver<oneshot::Sender<Reload>>,
 ) {
     let mut version = 1;
     while let Some(reply) = asked.recv().await {
-        let outcome = match reread() {
+        let outcome = match taken_up(reread(), &tls, &archive).await {
             Err(mistakes) => Reload::Refused { mistakes },
-            Ok(config) => match tls.reload(Files::of(&config.sip)) {
-                Err(error) => Reload::Refused { mistakes: vec![format!("[sip] {error}")] },
-                Ok(()) if let Err(error) = keyring.reload() => {
-                    Reload::Refused { mistakes: vec![format!("[recordings] {error}")] }
-                }
-                Ok(()) if orders.plan(config.plan(version + 1), config.secrets()) => {
-                    version += 1;
-                    service.agree(terms(&config));
-                    // Against what was started: a restart that is due stays due.
-                    let changes = Changes::between(&started, &config);
-                    let restart_for = changes.restart.into_iter().map(str::to_owned).collect();
-                    tracing::info!(version, "configuration reloaded");
-                    Reload::Applied { config: version, restart_for }
-                }
-                Ok(()) => {
-                    Reload::Refused { mistakes: vec!["the switch is too busy; try again".into()] }
-                }
-            },
+            Ok((config, keys)) if orders.plan(config.plan(version + 1), config.secrets()) => {
+                version += 1;
+                archive.keyring.take(keys);
+                service.agree(terms(&config));
+                // Against what was started: a restart that is due stays due.
+                let changes = Changes::between(&started, &config);
+                let restart_for = changes.restart.into_iter().map(str::to_owned).collect();
+                tracing::info!(version, "configuration reloaded");
+                Reload::Applied { config: version, restart_for }
+            }
+            Ok(_) => Reload::Refused { mistakes: vec!["the switch is too busy; try again".into()] },
         };
         if let Reload::Refused { mistakes } = &outcome {
             tracing::warn!(?mistakes, "configuration not reloaded");
         }
         let _ = reply.send(outcome); // who asked may have left
     }
+}
+
+/// The files that a configuration names, taken up (certificates) or read (keys of recordings, which
+/// must fit, as at the start); or what is wrong with them.
+async fn taken_up(
+    read: Result<Config, Vec<String>>,
+    tls: &Tls,
+    archive: &Archive,
+) -> Result<(Config, Fitting), Vec<String>> {
+    let config = read?;
+    let Archive { folder, keyring } = archive.clone();
+    let fitting = tokio::task::spawn_blocking(move || keyring.read_again(&folder));
+    let fitting = match tokio::time::timeout(ARCHIVE_WAIT_MAX, fitting).await {
+        Ok(Ok(Ok(fitting))) => fitting,
+        Ok(Ok(Err(error))) => return Err(vec![format!("[recordings] {error}")]),
+        Ok(Err(_)) | Err(_) => {
+            return Err(vec!["[recordings] keys: the recordings' disk does not answer".to_owned()]);
+        }
+    };
+    tls.reload(Files::of(&config.sip)).map_err(|error| vec![format!("[sip] {error}")])?;
+    Ok((config, fitting))
 }
 
 /// What the Switch is made of.
@@ -467,6 +482,9 @@ fn make_private_folder(path: &Path) -> Result<(), StartError> {
 /// Messages of each kind that may wait for the Switch; above it datagrams are dropped and
 /// connections pause.
 const MESSAGES_MAX: usize = 16_384;
+
+/// How long a reload waits for the disk with the recordings, of which the newest shows its key.
+const ARCHIVE_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Answers of the DNS that may wait for the Switch; further ones wait where they came.
 const ANSWERS_MAX: usize = 1024;

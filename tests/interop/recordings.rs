@@ -86,6 +86,10 @@ fn encrypted_recordings_are_exported_and_verified() {
     wait::until("the first is found", SOON, || {
         (node.json(&["recordings", "find"]).len() == 1).then_some(())
     });
+    fs::write(&keys, key("october", "0c")).expect("a scratch folder can be written");
+    let refused = node.verb(&["reload"]);
+    let why = String::from_utf8_lossy(&refused.stderr) + String::from_utf8_lossy(&refused.stdout);
+    assert!(!refused.status.success() && why.contains("`october` has its name still"), "{why}");
     let both = key("october", "0a") + &key("november", "0b");
     fs::write(&keys, both).expect("a scratch folder can be written");
     node.succeeds(&["reload"]);

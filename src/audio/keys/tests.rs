@@ -82,6 +82,36 @@ fn levels_and_twist_are_borne() {
     assert_eq!(found(&twisted.samples(0)), "");
 }
 
+/// Q.24, all at once, the most that anybody there takes: the high tone 8 dB below the low one or 5 dB above it,
+/// both 1.5 % and 2 Hz off, at the faintest, through G.711; and 3.5 % off is none.
+#[test]
+fn twist_level_and_frequency_are_borne_together() {
+    for key in "0123456789*#ABCD".chars() {
+        for twist in [-8.0, 5.0] {
+            for signs in [[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]] {
+                for level in [0.0, -25.0] {
+                    let press = Press { key, level, twist, ..Press::default() };
+                    let hertz = press.frequencies();
+                    let near = [0, 1].map(|n| signs[n] * (0.015 * hertz[n] + 2.0));
+                    let far = [0, 1].map(|n| signs[n] * 0.035 * hertz[n]);
+                    let of = |off: [f64; 2]| {
+                        let press = Press { off, ..press };
+                        let heard = (0..BLOCK).step_by(7).filter(|offset| {
+                            let line = press.samples(*offset).into_iter();
+                            let line: Vec<_> = line.map(|s| alaw_decode(alaw_encode(s))).collect();
+                            found(&line) == key.to_string()
+                        });
+                        heard.count()
+                    };
+                    let what = format!("{key}, twist {twist} dB, {level} dBm0, off {near:.0?} Hz");
+                    assert_eq!(of(near), 16, "{what}");
+                    assert_eq!(of([far[0], 0.0]) + of([0.0, far[1]]), 0, "{what}: far");
+                }
+            }
+        }
+    }
+}
+
 /// Noise 15 dB below the key disturbs it not, and noise alone is none.
 #[test]
 fn noise_is_borne_and_no_key() {
@@ -110,6 +140,7 @@ fn found(samples: &[i16]) -> String {
 }
 
 /// A key of 100 ms with silence before and after.
+#[derive(Clone, Copy)]
 struct Press {
     key: char,
     /// Of the louder tone, in dBm0.

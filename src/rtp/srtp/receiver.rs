@@ -20,6 +20,9 @@ pub enum Refused {
     Forged,
     #[error("the packet came before, or is too old to tell")]
     Replayed,
+    /// Its stream would be one more than the replay of all can be told by.
+    #[error("the phone has had too many streams with one key")]
+    Streams,
 }
 
 /// Decrypts the streams of a phone, and its reports.
@@ -28,10 +31,18 @@ pub struct Receiver {
     rtcp: Cipher,
     /// Bytes of the key's name in each packet (RFC 3711 §3.1).
     name: Vec<u8>,
-    /// The newest last; of more than `STREAMS_MAX` the oldest is forgotten.
-    streams: SmallVec<[Stream; 1]>,
+    streams: Streams,
     /// Of RTCP.
-    reports: SmallVec<[Stream; 1]>,
+    reports: Streams,
+}
+
+/// What was seen of each stream of a phone.
+#[derive(Clone, Default)]
+struct Streams {
+    /// The newest last; of more than `STREAMS_MAX` the oldest rests.
+    awake: SmallVec<[Stream; 1]>,
+    /// Of streams before those: the newest index alone. At most `RESTING_MAX`.
+    resting: Vec<(u32, u64)>,
 }
 
 /// The packets of one SSRC.
@@ -51,7 +62,7 @@ impl fmt::Debug for Receiver {
 impl Receiver {
     pub fn new(master: &MasterKey) -> Self {
         let [rtp, rtcp] = [Use::Rtp, Use::Rtcp].map(|packets| Cipher::new(master, packets));
-        let (streams, reports) = (SmallVec::new(), SmallVec::new());
+        let (streams, reports) = (Streams::default(), Streams::default());
         Self { rtp, rtcp, name: master.name.clone(), streams, reports }
     }
 
@@ -67,8 +78,8 @@ impl Receiver {
         let packet = &mut packet[..length];
         let plain = packet::header_bytes(packet).ok_or(Refused::Malformed)?;
         let (sequence, ssrc) = names(packet).ok_or(Refused::Malformed)?;
-        let known = find(&self.streams, ssrc);
-        let index = match known {
+        let known = self.streams.find(ssrc)?;
+        let index = match &known {
             Some(seen) => seen.index_of(sequence).filter(|index| *index < INDEX_END),
             None => Some(sequence.into()),
         };
@@ -87,7 +98,7 @@ impl Receiver {
         if !is_ours {
             return Err(Refused::Forged);
         }
-        see(&mut self.streams, ssrc, index);
+        self.streams.see(ssrc, index);
         Ok(length)
     }
 
@@ -131,13 +142,13 @@ impl Receiver {
         }
         let index = u64::from(number & !ENCRYPTED);
         let ssrc = rtcp_ssrc(packet).ok_or(Refused::Malformed)?;
-        if find(&self.reports, ssrc).is_some_and(|seen| !seen.is_new(index)) {
+        if self.reports.find(ssrc)?.is_some_and(|seen| !seen.is_new(index)) {
             return Err(Refused::Replayed);
         }
         if !self.rtcp.open(Number { ssrc, index }, packet, RTCP_HEAD_BYTES, word, tag) {
             return Err(Refused::Forged);
         }
-        see(&mut self.reports, ssrc, index);
+        self.reports.see(ssrc, index);
         Ok(length)
     }
 
@@ -148,23 +159,45 @@ impl Receiver {
     }
 }
 
-fn find(streams: &[Stream], ssrc: u32) -> Option<&Window> {
-    streams.iter().find(|stream| stream.ssrc == ssrc).map(|stream| &stream.seen)
-}
+impl Streams {
+    /// What was seen of a stream; `None` if nothing was.
+    fn find(&self, ssrc: u32) -> Result<Option<Window>, Refused> {
+        if let Some(stream) = self.awake.iter().find(|stream| stream.ssrc == ssrc) {
+            return Ok(Some(stream.seen));
+        }
+        let resting = self.resting.iter().find(|(rests, _)| *rests == ssrc);
+        if resting.is_none() && self.resting.len() == RESTING_MAX {
+            return Err(Refused::Streams);
+        }
+        Ok(resting.map(|(_, newest)| Window::after(*newest)))
+    }
 
-/// Remembers a packet of the right key.
-fn see(streams: &mut SmallVec<[Stream; 1]>, ssrc: u32, index: u64) {
-    if let Some(stream) = streams.iter_mut().find(|stream| stream.ssrc == ssrc) {
-        return stream.seen.see(index);
+    /// Remembers a packet of the right key.
+    fn see(&mut self, ssrc: u32, index: u64) {
+        if let Some(stream) = self.awake.iter_mut().find(|stream| stream.ssrc == ssrc) {
+            return stream.seen.see(index);
+        }
+        let rested = self.resting.iter().position(|(rests, _)| *rests == ssrc);
+        let seen = rested.map(|at| Window::after(self.resting.swap_remove(at).1));
+        if self.awake.len() == STREAMS_MAX {
+            let oldest = self.awake.remove(0);
+            self.resting.push((oldest.ssrc, oldest.seen.newest()));
+        }
+        let mut seen = seen.unwrap_or_else(|| Window::new(index));
+        if seen.is_new(index) {
+            seen.see(index);
+        }
+        self.awake.push(Stream { ssrc, seen });
     }
-    if streams.len() == STREAMS_MAX {
-        streams.remove(0);
-    }
-    streams.push(Stream { ssrc, seen: Window::new(index) });
 }
 
 /// Sequence numbers below this may have begun again before the first of them was heard, of a stream
 /// that began near their end: a phone speaks before its key is known here (RFC 3711 §3.3.1).
 const WRAPPED_MAX: u16 = 1 << 15;
-/// Streams of one phone that are told apart; a phone that has more begins the oldest anew.
+/// Streams of one phone whose packets may come out of order; of an older one, those that come after
+/// its newest are heard.
 const STREAMS_MAX: usize = 8;
+/// Older streams that are remembered. A phone that has had more with one key, such as by a new SSRC
+/// each half a minute for nine hours, must agree on another key before a further one is heard: to
+/// forget one would let its packets be played again.
+const RESTING_MAX: usize = 1024;

@@ -185,6 +185,48 @@ fn forged_replayed_and_foreign_packets_are_refused() {
     }
 }
 
+/// RFC 3711 §3.3.2: whatever number of streams a phone has begun since, no packet is heard twice;
+/// one that comes back goes on behind its newest. More than can be remembered are refused.
+#[test]
+fn no_number_of_streams_opens_the_first_to_replay() {
+    for suite in Suite::ALL {
+        let (mut sender, mut receiver) = pair(suite);
+        let (mut streams, mut sealed) = (Vec::new(), |ssrc: u32, n: u16| {
+            let mut packet = packet::header(false, 8, n, 0, ssrc).to_vec();
+            packet.extend([7; 20]);
+            let length = packet.len();
+            packet.resize(length + OVERHEAD_MAX, 0);
+            let length = sender.seal_rtp(&mut packet, length).unwrap();
+            packet.truncate(length);
+            packet
+        });
+        for ssrc in 0..2000 {
+            let both = [sealed(ssrc, 100), sealed(ssrc, 101)];
+            let opened = both.each_ref().map(|it| receiver.open_rtp(&mut it.clone()));
+            if opened[0] == Err(Refused::Streams) {
+                assert_eq!(opened[1], Err(Refused::Streams));
+                break;
+            }
+            assert_eq!(opened, [Ok(32); 2], "{suite:?} {ssrc}");
+            streams.push(both);
+        }
+
+        assert_eq!(streams.len(), 8 + 1024, "{suite:?}");
+        for packets in &streams {
+            for packet in packets {
+                assert_eq!(receiver.open_rtp(&mut packet.clone()), Err(Refused::Replayed));
+            }
+        }
+        assert_eq!(receiver.open_rtp(&mut sealed(3, 102)), Ok(32), "it comes back");
+        assert_eq!(receiver.open_rtp(&mut sealed(3, 104)), Ok(32));
+        assert_eq!(receiver.open_rtp(&mut sealed(3, 103)), Ok(32), "out of order");
+        assert_eq!(receiver.open_rtp(&mut streams[3][1].clone()), Err(Refused::Replayed));
+        for packet in &streams[1030] {
+            assert_eq!(receiver.open_rtp(&mut packet.clone()), Err(Refused::Replayed));
+        }
+    }
+}
+
 /// RFC 3711 §9.1: the same key stream twice would give both packets away.
 #[test]
 fn no_number_encrypts_twice() {

@@ -14,6 +14,16 @@ impl Window {
         Self { newest: first, seen: 1 }
     }
 
+    /// Everything up to an index was seen, or is too old to tell.
+    pub(super) fn after(newest: u64) -> Self {
+        Self { newest, seen: u128::MAX }
+    }
+
+    /// The newest that was seen.
+    pub(super) fn newest(&self) -> u64 {
+        self.newest
+    }
+
     /// The index of a sequence number: the nearest to the newest (RFC 3711 §3.3.1). `None` if it
     /// lies before the stream's beginning.
     pub(super) fn index_of(&self, sequence: u16) -> Option<u64> {

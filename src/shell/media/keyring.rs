@@ -27,9 +27,9 @@ impl Keyring {
     ///
     /// If it cannot be read, or is not what it should be.
     pub fn load(path: Option<&Path>) -> Result<Self, KeyFileError> {
-        let ring = Self { path: path.map(Path::to_owned), keys: Arc::default() };
-        ring.reload()?;
-        Ok(ring)
+        let keys = path.map(keys::read).transpose()?.map(Arc::new);
+        let path = path.map(Path::to_owned);
+        Ok(Self { path, keys: Arc::new(ArcSwapOption::new(keys)) })
     }
 
     /// These keys, from no file.
@@ -37,16 +37,33 @@ impl Keyring {
         Self { path: None, keys: Arc::new(ArcSwapOption::from_pointee(keys)) }
     }
 
-    /// Reads the file again: the next recording is encrypted with its last key.
+    /// Reads the file again, and looks whether its keys fit those that hold and the newest recording
+    /// of the archive. Nothing changes yet.
     ///
     /// # Errors
     ///
-    /// As `load`; then all stays as it is.
-    pub fn reload(&self) -> Result<(), KeyFileError> {
-        if let Some(path) = &self.path {
-            self.keys.store(Some(Arc::new(keys::read(path)?)));
+    /// If it cannot be read, is not what it should be, or gives a key's name to another key. That a
+    /// recording's key is gone is told in the log.
+    pub fn read_again(&self, archive: &Path) -> Result<Fitting, ReloadError> {
+        let Some(path) = &self.path else { return Ok(Fitting(None)) };
+        let read = keys::read(path)?;
+        if let Some(key) = self.keys().as_deref().and_then(|held| read.confused_with(held)) {
+            return Err(ReloadError::Confused { name: key.name().to_owned() });
         }
-        Ok(())
+        let ring = Self::of(read);
+        match ring.check(archive) {
+            Err(unfit) if unfit.is_confusion() => return Err(ReloadError::Unfit(unfit)),
+            Err(unfit) => tracing::warn!(%unfit, "recordings of before cannot be read"),
+            Ok(()) => {}
+        }
+        Ok(Fitting(ring.keys()))
+    }
+
+    /// The next recording is encrypted with the last of these keys.
+    pub fn take(&self, Fitting(keys): Fitting) {
+        if keys.is_some() {
+            self.keys.store(keys);
+        }
     }
 
     /// The keys that hold at this moment.
@@ -74,6 +91,24 @@ impl Keyring {
             Err(cause) => Err(UnfitKeys { path, cause }),
         }
     }
+}
+
+/// Keys that may take the place of those that hold; none if there are none to be.
+#[derive(Debug)]
+pub struct Fitting(Option<Arc<Keys>>);
+
+/// Why keys stay as they are; reads as a sentence that helps.
+#[derive(Debug, Error)]
+pub enum ReloadError {
+    #[error(
+        "keys: `{name}` has its name still, but other bytes: recordings would not know which is \
+         theirs; write the line back as it was, and add the new key with a name of its own"
+    )]
+    Confused { name: String },
+    #[error(transparent)]
+    File(#[from] KeyFileError),
+    #[error("keys: {0}")]
+    Unfit(UnfitKeys),
 }
 
 /// The newest recording cannot be read.
@@ -117,14 +152,43 @@ mod tests {
         let other = ring.clone();
 
         fs::write(&path, format!("{}{}", line("one", "11"), line("two", "22"))).unwrap();
-        ring.reload().unwrap();
+        ring.take(ring.read_again(folder.path()).unwrap());
         assert_eq!(other.keys().unwrap().newest().name(), "two");
 
         fs::write(&path, "nonsense").unwrap();
-        assert!(ring.reload().is_err());
+        assert!(ring.read_again(folder.path()).is_err());
         assert_eq!(other.keys().unwrap().newest().name(), "two");
         assert!(Keyring::load(Some(&path)).is_err());
         assert!(Keyring::load(None).unwrap().keys().is_none());
+    }
+
+    /// As at the start: a name that gets another key is refused, be the old one in memory or in the
+    /// newest recording; one that is gone is not.
+    #[test]
+    fn a_name_does_not_get_another_key_at_a_reload() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        fs::write(&path, line("one", "11")).unwrap();
+        let ring = Keyring::load(Some(&path)).unwrap();
+        let other = Keyring::of(Keys::parse(&line("two", "22")).unwrap());
+        let wav = archive.path().join("0a.wav.enc");
+        Tape::create(&wav, Format::Pcm16, other.keys().as_deref()).unwrap();
+        let reads = |text: String| {
+            fs::write(&path, text).unwrap();
+            ring.read_again(archive.path())
+        };
+
+        let changed = reads(line("one", "33")).unwrap_err();
+        assert!(matches!(changed, ReloadError::Confused { .. }), "{changed}");
+        assert!(changed.to_string().contains("`one` has its name still"), "{changed}");
+        let unfit = reads(line("one", "11") + &line("two", "44")).unwrap_err();
+        assert!(matches!(unfit, ReloadError::Unfit(_)), "{unfit}");
+        assert!(reads(line("three", "55")).is_ok(), "what is gone may come back");
+        let fitting = reads(line("one", "11") + &line("two", "22")).unwrap();
+        assert_eq!(ring.keys().unwrap().newest().name(), "one");
+        ring.take(fitting);
+        assert_eq!(ring.keys().unwrap().newest().name(), "two");
     }
 
     #[test]
