@@ -55,6 +55,8 @@ wait-up-to       The estimated waiting time is up to
 wait-estimate    The estimated waiting time is
 wait-to          to
 wait-minutes     minutes.
+agent-waited     Waiting for
+agent-seconds    seconds.
 comfort          Thank you for waiting. We will be with you as soon as we can.
 callback-offer   You need not wait. To keep your place and be called back, press
 callback-number  We will call you back at
@@ -144,6 +146,9 @@ wait-up-to       yu4 ji4 deng3 hou4 shi2 jian1 bu4 chao1 guo4
 wait-estimate    yu4 ji4 deng3 hou4 shi2 jian1 wei2
 wait-to          dao4
 wait-minutes     fen1 zhong1.
+# 已等候 … 秒。
+agent-waited     yi3 deng3 hou4
+agent-seconds    miao3.
 # 感谢您的耐心等候，我们将尽快为您服务。
 comfort          gan3 xie4 nin2 de5 nai4 xin1 deng3 hou4, wo3 men5 jiang1 jin3 kuai4 wei4 nin2 fu2 wu4.
 # 不想等候，我们可以保留您的位置并给您回电，请按 …

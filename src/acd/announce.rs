@@ -1,4 +1,5 @@
-//! `[queues.X] announce`: what a caller is told while he waits.
+//! `[queues.X] announce`: what a caller is told while he waits; and `agent_announce`, what an agent
+//! is told of him.
 
 use serde::Deserialize;
 
@@ -28,6 +29,18 @@ pub struct Announce {
     pub messages_every: Duration,
     /// Which of the messages is next. Default `"in-turn"`.
     pub messages_order: Order,
+}
+
+/// `[queues.X] agent_announce`: what an agent who has answered is told before he is joined with the
+/// caller, who hears on what he heard. It does not count as the caller's wait.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct AgentAnnounce {
+    /// Played to him, such as the name of the queue. Default: nothing.
+    pub prompt: Option<PromptId>,
+    /// Whether he is told how long the caller has waited, if it is ten seconds or more. Default
+    /// `false`.
+    pub wait: bool,
 }
 
 /// Which of several messages is next.

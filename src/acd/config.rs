@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-pub use super::announce::{Announce, Order};
+pub use super::announce::{AgentAnnounce, Announce, Order};
 use super::callback::Callback;
 use super::event::Outcome;
 pub use super::rules::{After, Alarms, Follows, LastBreak};
@@ -170,10 +170,17 @@ pub struct Queue {
     pub greeting: Option<PromptId>,
     /// Whether the greeting is played to its end before the two are joined. Default `false`.
     pub greeting_must_finish: bool,
+    /// How long an agent who has answered hears that it rings while the caller hears such a
+    /// greeting. After it he is hung up and free again, and the caller keeps his place. Default
+    /// `"30s"`.
+    #[serde(with = "crate::time::WithinDay")]
+    pub greeting_agent_max: Option<Duration>,
     /// What the caller hears while waiting. Default `"hold"`.
     pub music: Option<PromptId>,
     /// What the caller is told while waiting.
     pub announce: Announce,
+    /// What an agent who has answered is told before he is joined with the caller.
+    pub agent_announce: AgentAnnounce,
     /// How agents' phones ring for it: a name that the phones know, sent in Alert-Info. Default
     /// `""`: as for any call.
     pub alert: String,
@@ -510,6 +517,7 @@ impl Config {
             faults.push(fault(&["queues", id, "then"], what.to_owned()));
         }
         positive(&["queues", id, "ring_next"], queue.ring_next, faults);
+        positive(&["queues", id, "greeting_agent_max"], queue.greeting_agent_max, faults);
         let mut before = Duration::ZERO;
         for (at, step) in queue.widen.iter().enumerate() {
             let key = ["queues", id, "widen", &at.to_string()];

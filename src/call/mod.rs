@@ -3,6 +3,7 @@
 //! A `Call` owns its legs and the stage that its caller is in; each stage is a file of its own.
 
 mod announcing;
+mod answered;
 mod asking;
 mod audio;
 #[expect(clippy::module_inception, reason = "the trade's word for the machine and for its folder")]

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use crate::acd::config::{Queue, Srtp};
 use crate::acd::{self, Ask, Favourite, Outcome, Withdrawn};
 use crate::call::announcing::Announcing;
+use crate::call::answered::Winner;
 use crate::call::asking::Asking;
 use crate::call::call::{Call, Output, Stage};
 use crate::call::leg;
 use crate::call::ringing::outcome_of;
 use crate::call::site::{Plan, Site};
-use crate::call::talking::Talking;
 use crate::cdr::entry::{Fact, HungUpBy, OfferOutcome, OrderKind, QueueLeft};
 use crate::id::{AgentId, ExtensionId, LegId, PromptId, QueueId, Target};
 use crate::ivr::collect::Input as CodeInput;
@@ -27,7 +27,7 @@ pub struct Waiting {
     /// Since when he has waited, also in other queues: his seniority.
     pub since: Instant,
     /// The agents whose phones ring, with the legs of those phones.
-    offers: BTreeMap<AgentId, Offer>,
+    pub(super) offers: BTreeMap<AgentId, Offer>,
     /// The agent who has answered while the caller still hears the greeting.
     pub winner: Option<Winner>,
     pub(super) hears: Hears,
@@ -39,17 +39,10 @@ pub struct Waiting {
 }
 
 #[derive(Debug, Default)]
-struct Offer {
-    legs: Vec<LegId>,
+pub(super) struct Offer {
+    pub(super) legs: Vec<LegId>,
     /// What the phones that ring no longer said.
     refusal: Option<OfferOutcome>,
-}
-
-/// Who has the call, and where.
-#[derive(Debug)]
-pub struct Winner {
-    pub agent: AgentId,
-    pub leg: LegId,
 }
 
 /// What the caller hears at this moment.
@@ -86,7 +79,10 @@ impl Waiting {
         let asking = self.asking.as_ref().and_then(Asking::next_tick);
         let told = self.announcing.next_tick();
         let due = [told, self.offer_at, asking].into_iter().flatten().min();
-        due.filter(|_| self.winner.is_none())
+        match &self.winner {
+            Some(winner) => winner.until,
+            None => due,
+        }
     }
 
     /// The legs that ring.
@@ -94,7 +90,7 @@ impl Waiting {
         self.offers.values().flat_map(|offer| offer.legs.iter().copied()).collect()
     }
 
-    fn agent_of(&self, leg: LegId) -> Option<AgentId> {
+    pub(super) fn agent_of(&self, leg: LegId) -> Option<AgentId> {
         let (agent, _) = self.offers.iter().find(|(_, offer)| offer.legs.contains(&leg))?;
         Some(agent.clone())
     }
@@ -275,48 +271,6 @@ impl Call {
         }
     }
 
-    /// A phone of an agent was answered: he has the call, or another was faster.
-    pub(super) fn agent_picked_up(
-        &mut self,
-        now: Instant,
-        site: &mut Site<'_>,
-        leg: LegId,
-        out: &mut Vec<Output>,
-    ) {
-        let Stage::Waiting(waiting) = &mut self.stage else { return };
-        let agent = waiting.agent_of(leg);
-        let won = waiting.winner.is_none()
-            && agent.as_ref().is_some_and(|agent| {
-                site.acd.offer_ended(now, self.acd_id, agent, Outcome::Answered, site.decided)
-            });
-        let (Some(agent), true) = (agent, won) else {
-            self.drive(now, site, leg, leg::Input::HangUp(None), out);
-            return;
-        };
-        self.fact(now, out, Fact::OfferEnded { leg, outcome: OfferOutcome::Answered });
-        let Stage::Waiting(waiting) = &mut self.stage else { return };
-        waiting.winner = Some(Winner { agent, leg });
-        let offers = std::mem::take(&mut waiting.offers);
-        let wait = waiting.hears == Hears::Greeting { finish: true };
-        for other in offers.into_values().flat_map(|offer| offer.legs) {
-            if other != leg {
-                self.stop_ringing(now, site, other, OfferOutcome::LostRace, out);
-            }
-        }
-        if wait {
-            self.comfort_agent(leg, out);
-        } else {
-            self.connect_agent(now, site, out);
-        }
-    }
-
-    /// The agent hears music, not silence, until the caller's notice is over.
-    fn comfort_agent(&mut self, leg: LegId, out: &mut Vec<Output>) {
-        let Stage::Waiting(waiting) = &self.stage else { return };
-        let music = self.music_of(&waiting.queue);
-        self.play(leg, vec![Sound::Prompt(music)], true, out);
-    }
-
     /// What callers of a queue hear, and whoever is on hold in its calls.
     pub(super) fn music_of(&self, queue: &QueueId) -> PromptId {
         let queue = self.plan.acd.queues.get(queue);
@@ -354,34 +308,6 @@ impl Call {
                 _ => Outcome::Unreachable,
             };
             site.acd.offer_ended(now, self.acd_id, &agent, outcome, site.decided);
-        }
-    }
-
-    /// The agent who had answered hung up before he was joined with the caller.
-    pub(super) fn agent_left(
-        &mut self,
-        now: Instant,
-        site: &mut Site<'_>,
-        leg: LegId,
-        out: &mut Vec<Output>,
-    ) {
-        let Stage::Waiting(waiting) = &mut self.stage else { return };
-        if waiting.winner.as_ref().is_none_or(|winner| winner.leg != leg) {
-            return;
-        }
-        let Some(winner) = waiting.winner.take() else { return };
-        let (queue, here, since) = (waiting.queue.clone(), waiting.entered, waiting.since);
-        let config = self.plan.acd.queues.get(&queue).cloned().unwrap_or_default();
-        site.acd.not_joined(now, self.acd_id, (&winner.agent, true), site.decided);
-        // The caller keeps his place: he enters again with the time he first came.
-        let left_by = Some(winner.agent);
-        let ask = Ask { entered: since, here_since: Some(here), left_by, ..self.wishes(&config) };
-        match site.acd.enter(now, self.acd_id, &queue, ask, site.decided) {
-            Ok(_) => {}
-            Err(acd::Refusal::Empty) => {
-                self.leave_queue(now, site, &queue, QueueLeft::Empty, out);
-            }
-            Err(acd::Refusal::Full) => self.leave_queue(now, site, &queue, QueueLeft::Full, out),
         }
     }
 
@@ -493,21 +419,10 @@ impl Call {
     }
 
     /// What the call asks of a queue.
-    fn wishes(&self, queue: &Queue) -> Ask {
+    pub(super) fn wishes(&self, queue: &Queue) -> Ask {
         let priority_credit = queue.priority + self.priority;
         let (skills, prefer) = (self.skills.clone(), self.prefer.clone());
         Ask { skills, prefer, priority_credit, ..Ask::default() }
-    }
-
-    /// Joins the caller with the agent who has answered.
-    fn connect_agent(&mut self, now: Instant, site: &mut Site<'_>, out: &mut Vec<Output>) {
-        let Stage::Waiting(waiting) = self.take_stage() else { return };
-        let Waiting { queue, winner: Some(winner), .. } = *waiting else { return };
-        self.waits_since = None;
-        self.fact(now, out, Fact::QueueLeft { queue: queue.clone(), why: QueueLeft::Answered });
-        let (peer, agent, music) = (winner.leg, Some(winner.agent), Some(queue));
-        self.stage = Stage::Talking(Talking { peer, agent, music });
-        self.join(now, site, peer, out);
     }
 
     /// The greeting or the announcement is over.
@@ -519,8 +434,7 @@ impl Call {
     ) {
         let Stage::Waiting(waiting) = &mut self.stage else { return };
         if waiting.winner.is_some() {
-            self.connect_agent(now, site, out);
-            return;
+            return self.played_to_answered(now, site, out);
         }
         if waiting.asking.is_some() {
             return self.asking_input(now, site, CodeInput::Ended, out);
@@ -542,6 +456,9 @@ impl Call {
         site: &mut Site<'_>,
         out: &mut Vec<Output>,
     ) {
+        if matches!(&self.stage, Stage::Waiting(waiting) if waiting.winner.is_some()) {
+            return self.agent_tick(now, site, out);
+        }
         self.asking_input(now, site, CodeInput::Tick, out);
         self.offer_callback(now, out);
         self.announce_to_waiting(now, site, out);
@@ -558,7 +475,7 @@ impl Call {
     }
 
     /// The caller leaves the line without having talked.
-    fn leave_queue(
+    pub(super) fn leave_queue(
         &mut self,
         now: Instant,
         site: &mut Site<'_>,

@@ -47,6 +47,8 @@ impl Call {
                 if leg == self.party && known {
                     self.hears = None;
                     self.played(now, site, out);
+                } else if leg != self.party {
+                    self.played_to_agent(now, site, (leg, playback), out);
                 }
             }
             Event::Recorded { leg, recording } => {

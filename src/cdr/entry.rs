@@ -42,6 +42,12 @@ pub enum Fact {
         #[serde(skip_serializing_if = "Option::is_none")]
         extension: Option<ExtensionId>,
     },
+    /// The agent who had answered was told whose call it is, before he was joined with the caller:
+    /// so long the caller waited for nothing else, which does not count as his wait.
+    AgentTold {
+        queue: QueueId,
+        told_us: u64,
+    },
     /// Somebody who is not the agent himself wanted something of his state, and it was done.
     AgentOrdered {
         agent: AgentId,

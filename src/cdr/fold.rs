@@ -54,16 +54,15 @@ impl CallRecord {
             }
             Fact::Forwarded { .. } | Fact::Joined { .. } => self.apply_turn(at, &entry.fact),
             Fact::LegSetup { leg, .. } | Fact::Media { leg, .. } | Fact::OneWay { leg } => {
-                if let Some(leg) = self.leg(*leg) {
-                    leg.apply(&entry.fact);
-                }
+                self.apply_leg(*leg, &entry.fact);
             }
             Fact::Offered { .. } | Fact::OfferEnded { .. } | Fact::Ringing { .. } => {
                 self.apply_offer(at, &entry.fact);
             }
             Fact::Ordered { .. } => self.apply_order(at, &entry.fact),
             Fact::Parked { .. } | Fact::Unparked { .. } => self.apply_park(at, &entry.fact),
-            Fact::MessageTold { .. }
+            Fact::AgentTold { .. }
+            | Fact::MessageTold { .. }
             | Fact::PositionTold { .. }
             | Fact::Queued { .. }
             | Fact::QueueLeft { .. }
@@ -88,6 +87,12 @@ impl CallRecord {
             Fact::WrapUpBegan { agent } | Fact::WrapUpEnded { agent } => {
                 self.apply_wrap_up(at, agent, &entry.fact);
             }
+        }
+    }
+
+    fn apply_leg(&mut self, leg: LegId, fact: &Fact) {
+        if let Some(leg) = self.leg(leg) {
+            leg.apply(fact);
         }
     }
 
@@ -690,6 +695,7 @@ mod tests {
         all.extend([
             at(1, Fact::Collected { values }),
             at(3, Fact::PositionTold { queue: "sales".into(), position: 2 }),
+            at(4, Fact::AgentTold { queue: "sales".into(), told_us: 250_000 }),
             at(3, Fact::WaitTold { queue: "sales".into(), from_min: 1, to_min: 4 }),
             at(4, Fact::MessageTold { queue: "sales".into(), prompt: "comfort".into() }),
             at(6, Fact::RecordingBegan { leg: CALLER, path: path.clone() }),

@@ -154,6 +154,9 @@ pub struct QueueVisit {
     pub positions_told: Vec<PositionTold>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waits_told: Vec<WaitTold>,
+    /// How long the agent who had answered was told whose call it is.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub agent_told_us: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<Wall>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -161,9 +164,10 @@ pub struct QueueVisit {
 }
 
 impl QueueVisit {
-    /// How long the caller waited; none while he does.
+    /// How long the caller waited, without what the agent was told then; none while he does.
     pub fn wait(&self) -> Option<Duration> {
-        Some(self.left?.since(self.entered))
+        let told = Duration::from_micros(self.agent_told_us);
+        Some(self.left?.since(self.entered).saturating_sub(told))
     }
 }
 

@@ -9,6 +9,11 @@ use crate::time::Wall;
 impl CallRecord {
     pub(super) fn apply_queue(&mut self, at: Wall, fact: &Fact) {
         match fact {
+            Fact::AgentTold { queue, told_us } => {
+                if let Some(visit) = open(&mut self.queues, queue) {
+                    visit.agent_told_us = *told_us;
+                }
+            }
             Fact::MessageTold { queue, prompt } => {
                 let told = MessageTold { at, prompt: prompt.clone() };
                 self.told(queue, told, |visit| &mut visit.messages_told);
@@ -25,6 +30,7 @@ impl CallRecord {
                     messages_told: Vec::new(),
                     positions_told: Vec::new(),
                     waits_told: Vec::new(),
+                    agent_told_us: 0,
                     left: None,
                     why: None,
                 };

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::id::PromptId;
+use crate::time::Duration;
 
 /// A language with prompts of its own, by its BCP 47 name.
 #[derive(
@@ -101,6 +102,21 @@ pub fn wait(locale: Locale, from_min: u32, to_min: u32) -> Vec<PromptId> {
     words
 }
 
+/// Says how long somebody has waited: in tens of seconds below two minutes, in minutes from there
+/// on; nothing below ten seconds.
+pub fn waited(locale: Locale, wait: Duration) -> Vec<PromptId> {
+    let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
+    let (count, unit) = match seconds {
+        ..10 => return Vec::new(),
+        10..120 => (seconds / 10 * 10, "agent-seconds"),
+        _ => (seconds / 60, "wait-minutes"),
+    };
+    let mut words = vec![PromptId::from("agent-waited")];
+    words.extend(counted(locale, count));
+    words.push(PromptId::from(unit));
+    words
+}
+
 /// Says how many of something there are: two are 两 and not 二.
 fn counted(locale: Locale, count: u32) -> Vec<PromptId> {
     match (locale, count) {
@@ -117,6 +133,7 @@ pub fn words(locale: Locale) -> Vec<PromptId> {
     };
     let mut words: Vec<_> = (0..10).map(digit).chain(tens).collect();
     words.extend([HUNDRED, THOUSAND, "position", "position-after"].map(PromptId::from));
+    words.extend(["agent-seconds", "agent-waited"].map(PromptId::from));
     let wait = ["wait-estimate", "wait-minutes", "wait-moment", "wait-to", "wait-up-to"];
     words.extend(wait.map(PromptId::from));
     words
@@ -249,6 +266,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_waited_is_spoken_in_seconds_and_minutes() {
+        let said = |locale, seconds| {
+            let words = waited(locale, Duration::from_secs(seconds));
+            let words: Vec<_> = words.iter().map(ToString::to_string).collect();
+            words.join(" ").replace("digit-", "").replace("number-", "")
+        };
+        assert_eq!(said(Locale::EnUs, 9), "");
+        assert_eq!(said(Locale::EnUs, 119), "agent-waited 1 hundred 10 agent-seconds");
+        assert_eq!(said(Locale::ZhCn, 120), "agent-waited liang wait-minutes");
+    }
+
+    #[test]
     fn every_word_is_listed() {
         for locale in Locale::ALL {
             let listed: BTreeSet<_> = words(locale).into_iter().collect();
@@ -256,6 +285,7 @@ mod tests {
             let used: BTreeSet<_> = used
                 .chain((0..3).flat_map(|from| wait(locale, from, 2 * from + 1)))
                 .chain(wait(locale, 0, 2))
+                .chain(waited(locale, Duration::from_secs(10)))
                 .collect();
             assert_eq!(listed, used);
             assert_eq!(locale.as_str().parse(), Ok(locale));

@@ -39,8 +39,8 @@ impl Default for Terms {
 pub struct Service {
     terms: HashMap<QueueId, Terms>,
     queues: HashMap<QueueId, Queue>,
-    /// Who waits where, and since when.
-    open: HashMap<CallId, (QueueId, Wall)>,
+    /// Who waits where, since when, and how much of that does not count.
+    open: HashMap<CallId, (QueueId, Wall, Duration)>,
     /// Calls to callers who asked for them, until they leave the queue.
     callbacks: BTreeSet<CallId>,
 }
@@ -123,7 +123,8 @@ impl Service {
             Fact::QueueLeft { .. } if self.callbacks.remove(&call) => None,
             Fact::Queued { queue, .. } => {
                 self.tally(queue, entry.at).offered += 1;
-                if let Some((queue, came)) = self.open.insert(call, (queue.clone(), entry.at)) {
+                let visit = (queue.clone(), entry.at, Duration::ZERO);
+                if let Some((queue, came, _)) = self.open.insert(call, visit) {
                     self.leaves(&queue, (came, call)); // its end is not in the ledger
                     self.tally(&queue, came).cut_off += 1;
                 }
@@ -131,10 +132,16 @@ impl Service {
                 self.forget(queue, entry.at);
                 Some(queue.clone())
             }
+            Fact::AgentTold { told_us, .. } => {
+                let (.., told) = self.open.get_mut(&call)?;
+                *told = Duration::from_micros(*told_us);
+                None
+            }
             Fact::QueueLeft { why, .. } => {
-                let (queue, came) = self.open.remove(&call)?;
+                let (queue, came, told) = self.open.remove(&call)?;
                 self.leaves(&queue, (came, call));
-                let (terms, wait) = (self.terms_of(&queue), entry.at.since(came));
+                let wait = entry.at.since(came).saturating_sub(told);
+                let terms = self.terms_of(&queue);
                 self.tally(&queue, came).leave(*why, wait, terms);
                 Some(queue)
             }
@@ -490,6 +497,19 @@ mod tests {
         assert_eq!(figures.called_back_lost, 0);
         assert_eq!(figures.level(Level::AnswerRate), Some(0.0));
         assert!(desk.service.callbacks.is_empty());
+    }
+
+    /// The agent answered in time; that he was told whose call it is made the caller wait no more.
+    #[test]
+    fn what_an_agent_is_told_is_no_wait() {
+        let mut desk = Desk::default();
+        let call = Some(desk.comes());
+        desk.now += 25;
+        let told = Fact::AgentTold { queue: "sales".into(), told_us: 6_000_000 };
+        desk.service.apply(&Entry { at: desk.wall(), call, fact: told });
+        desk.goes(QueueLeft::Answered);
+
+        assert_eq!(desk.figures().level(Level::Offered), Some(100.0));
     }
 
     #[test]

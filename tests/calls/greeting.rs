@@ -54,11 +54,37 @@ fn the_caller_leaves_before_it_has_ended() {
     world.close();
 }
 
-/// The caller hears the greeting, the agent has answered and hears music.
+/// A greeting of a second must finish, but an agent waits for its end for 0.3 s at most: he is
+/// free again then, and the caller, who hears on, has his place.
+#[test]
+fn the_agent_does_not_wait_for_ever() {
+    let long =
+        "greeting = \"welcome\"\ngreeting_must_finish = true\ngreeting_agent_max = \"300ms\"\n";
+    let mut world = World::new(&format!(
+        "{SITE}\n[queues.long]\nnumber = \"620\"\nmembers = [\"a\"]\nmusic = \"comfort\"\n{long}"
+    ));
+    world.set("1003", |phone| phone.manner = Manner::Answers(Duration::from_millis(100)));
+    world.dial("1001", "620");
+    for line in 1..=2 {
+        world.until("he is rung", |world| world.phone("1003").lines.len() == line);
+        world.until("he hears that it rings", |world| world.hears_prompt("1003", "ringback"));
+        world.run(Duration::from_millis(250));
+        assert_eq!(world.stage("1003"), Stage::Talking, "no sooner");
+        assert!(world.hears_prompt("1001", "welcome"));
+    }
+    world.until("the greeting has ended, and they talk", |world| world.talk("1001", "1003"));
+    let greeted = world.facts().filter(|fact| matches!(fact, Fact::TalkBegan { .. })).count();
+    assert_eq!(greeted, 1);
+    world.run(Duration::from_secs(1));
+    world.hang_up("1001");
+    world.close();
+}
+
+/// The caller hears the greeting, the agent has answered and hears that it rings.
 fn greeted(world: &mut World) {
     world.set("1003", |phone| phone.manner = Manner::Answers(Duration::from_millis(100)));
     world.dial("1001", "604");
-    world.until("the agent hears music", |world| world.hears_prompt("1003", "hold"));
+    world.until("the agent hears that it rings", |world| world.hears_prompt("1003", "ringback"));
     assert!(world.hears_prompt("1001", "recording-notice"));
     assert!(!world.has(|fact| matches!(fact, Fact::TalkBegan { .. })));
     world.until("the caller knows", |world| world.stage("1001") == Stage::Talking);

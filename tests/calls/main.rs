@@ -10,6 +10,7 @@ mod site;
 
 mod access;
 mod agent_rejects;
+mod agent_told;
 mod alarms;
 mod alert;
 mod all_phones;

@@ -11,6 +11,7 @@ use crate::support::wait::{self, pause};
 const AGENT: f64 = 1000.0;
 const CALLER: f64 = 440.0;
 const MESSAGE: f64 = 2500.0;
+const MUSIC: f64 = 1500.0;
 const PLACE: f64 = 700.0;
 const WAIT: f64 = 2000.0;
 
@@ -18,7 +19,10 @@ const WAIT: f64 = 2000.0;
 /// takes less than a minute, his place and a message; then the agent.
 #[test]
 fn a_caller_hears_his_place_his_wait_and_a_message() {
-    let node = site();
+    let node = site(
+        "announce = { position = true, wait = true, every = \"3s\", messages = [\"message\"], \
+         messages_every = \"5s\" }\n",
+    );
     let mut consumer = Consumer::start(node.grpc(), "billing");
     consumer.subscribed(SOON);
     let handled = callee(&node, "callee", 1003, 10, 100);
@@ -53,7 +57,7 @@ fn a_caller_hears_his_place_his_wait_and_a_message() {
     assert_heard(&heard, 0, WAIT, 0.8, "how long it takes");
     assert_heard(&heard, 0, MESSAGE, 0.8, "a message");
     assert_heard(&heard, 0, AGENT, 1.0, "and the agent");
-    let records = consumer.wait_for(2, SOON);
+    let records = consumer.wait_for(12, SOON);
     let record = records.iter().rev().find(|record| record["caller"]["number"] == "1001");
     let visit = &record.expect("his call is told")["queues"][0];
     assert_eq!(visit["waits_told"][0]["to_minutes"], 1, "{visit:#}");
@@ -61,16 +65,42 @@ fn a_caller_hears_his_place_his_wait_and_a_message() {
     assert_eq!(visit["positions_told"][0]["position"], 1, "{visit:#}");
 }
 
-fn site() -> Daemon {
+/// The agent hears the name of the queue, while the caller hears music; then they talk.
+#[test]
+fn an_agent_hears_whose_call_it_is() {
+    let node = site("music = \"hold\"\nagent_announce = { prompt = \"message\" }\n");
+    let mut caller = phone(&node, 1001, "udp", CALLER);
+    caller.dial(&format!("sip:600@{}", node.sip()));
+    caller.wait_for("CALL_ESTABLISHED", SOON);
+    let mut agent = phone(&node, 1002, "udp", AGENT);
+    agent.wait_for("CALL_INCOMING", SOON);
+    agent.answer();
+    agent.wait_for("CALL_ESTABLISHED", SOON);
+    pause(Duration::from_secs(4));
+    caller.hang_up();
+    agent.wait_for("CALL_CLOSED", SOON);
+
+    let heard = agent.heard();
+    assert_heard(&heard, 0, MESSAGE, 0.8, "the agent hears whose call it is");
+    assert_heard(&heard, 0, CALLER, 1.5, "then the caller");
+    let heard = caller.heard();
+    assert_heard(&heard, 0, MUSIC, 0.8, "the caller hears music");
+    assert_heard(&heard, 0, AGENT, 1.5, "then the agent");
+    let message = heard.seconds_of(0, MESSAGE);
+    assert!(message < 0.1, "but not what the agent was told: {message} s");
+}
+
+fn site(queue: &str) -> Daemon {
     let toml = format!(
         "{}\n{}\n[queues.support]\nnumber = \"600\"\nmembers = [\"a1002\", \"a1003\"]\n\
-         announce = {{ position = true, wait = true, every = \"3s\", messages = [\"message\"], \
-         messages_every = \"5s\" }}\n",
+         {queue}",
         extensions(1001..=1004),
         agents(1002..=1003),
     );
     let mut node = Daemon::prepare(&toml);
-    for (name, hertz) in [("position", PLACE), ("wait-moment", WAIT), ("message", MESSAGE)] {
+    for (name, hertz) in
+        [("position", PLACE), ("wait-moment", WAIT), ("message", MESSAGE), ("hold", MUSIC)]
+    {
         node.prompt(name, hertz, 1);
     }
     node.start_again();

@@ -90,6 +90,9 @@ fn prompts_of(config: &Config) -> Vec<(Path, &PromptId)> {
             let key = ["queues", id.as_str(), "announce", "messages", &place.to_string()];
             prompts.push((owned(&key), prompt));
         }
+        if let Some(prompt) = &queue.agent_announce.prompt {
+            prompts.push((owned(&["queues", id.as_str(), "agent_announce", "prompt"]), prompt));
+        }
         for (key, prompt) in greeting.chain(queue.music.iter().map(|prompt| ("music", prompt))) {
             prompts.push((owned(&["queues", id.as_str(), key]), prompt));
         }

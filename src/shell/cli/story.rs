@@ -99,6 +99,7 @@ impl<'a> Story<'a> {
             Fact::Queued(queued) => {
                 one(format!("waits in queue {}, place {}", plain(&queued.queue), queued.position))
             }
+            Fact::AgentTold(_) => one("the agent was told whose call it is".to_owned()),
             Fact::QueueMessageTold(told) => one(format!("hears `{}`", plain(&told.prompt))),
             Fact::QueueWaitTold(told) => one(format!(
                 "hears that he is going to wait {} to {} minutes",

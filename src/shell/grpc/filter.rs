@@ -109,6 +109,7 @@ fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionI
         Fact::Callback(step) => (None, Some(step.queue()), None),
         Fact::Overflowed { queue, .. }
         | Fact::Widened { queue, .. }
+        | Fact::AgentTold { queue, .. }
         | Fact::MessageTold { queue, .. }
         | Fact::PositionTold { queue, .. }
         | Fact::WaitTold { queue, .. }

@@ -332,7 +332,8 @@ fn told(fact: Fact) -> Told {
             outcome: offer_outcome(outcome),
         }),
         Fact::OneWay { leg } => Told::OneWay(proto::OneWay { leg_id: leg.to_string() }),
-        fact @ (Fact::MessageTold { .. }
+        fact @ (Fact::AgentTold { .. }
+        | Fact::MessageTold { .. }
         | Fact::PositionTold { .. }
         | Fact::Queued { .. }
         | Fact::QueueLeft { .. }
@@ -450,6 +451,7 @@ fn told_rest(fact: Fact) -> Told {
         | Fact::Offered { .. }
         | Fact::OfferEnded { .. }
         | Fact::OneWay { .. }
+        | Fact::AgentTold { .. }
         | Fact::MessageTold { .. }
         | Fact::PositionTold { .. }
         | Fact::WaitTold { .. }
