@@ -136,6 +136,7 @@ fn negotiated(index: u16, codec: Codec) -> Negotiated {
         tones: false,
         direction: Direction::SendRecv,
         ptime: 20,
+        maxptime: None,
         keys: None,
     }
 }

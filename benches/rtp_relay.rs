@@ -137,6 +137,7 @@ fn negotiated(call: u16, index: u16, codec: Codec, suite: Option<Suite>) -> Nego
         tones: false,
         direction: Direction::SendRecv,
         ptime: 20,
+        maxptime: None,
         keys: suite.map(|suite| {
             let mut rng = Rng::from_number(call.into());
             let [send, receive] = [0; 2].map(|_| MasterKey::random(suite, &mut rng));

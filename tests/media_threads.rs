@@ -345,6 +345,7 @@ fn alaw(phone: SocketAddr) -> Negotiated {
         tones: false,
         direction: Direction::SendRecv,
         ptime: 20,
+        maxptime: None,
         keys: None,
     }
 }

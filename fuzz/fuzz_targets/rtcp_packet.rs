@@ -82,6 +82,7 @@ fn agreed() -> (Box<sdp::Negotiated>, std::net::SocketAddr) {
         opus: Opus::default(),
         direction: Direction::SendRecv,
         ptime: 20,
+        maxptime: None,
         security: Security::Off,
         keys: &[],
     };

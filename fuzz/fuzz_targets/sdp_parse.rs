@@ -42,6 +42,7 @@ const LOCAL: Local<'static> = Local {
     opus: Opus::OURS,
     direction: Direction::SendRecv,
     ptime: 20,
+    maxptime: None,
     security: Security::Accepted,
     keys: &[],
 };

@@ -250,7 +250,8 @@ const COARSE_TWIST_MAX: f32 = 14.0;
 const APART: f32 = 3.98;
 /// The share of a block's energy that is found at the frequencies; being off costs up to a third.
 const COARSE_MIN: f32 = 0.5;
-/// The share that two tones hold, wherever they are exactly; each disturbs what is found of the other.
+/// The share that two tones hold, wherever they are exactly; each disturbs what is found of the
+/// other.
 const PURITY_MIN: f32 = 0.895;
 /// How far a frequency may be off: between 1.5 % and 2 Hz, a key, and 3.5 %, none.
 const OFF_MAX: f32 = 0.025;

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::media::control::Port;
 use crate::rng::Rng;
 use crate::sdp::{
-    self, Codec, Direction, Local, MasterKey, Negotiated, Opus, Refusal, Security, Session, Suite,
+    self, Codec, Direction, Local, MasterKey, Negotiated, Opus, Packets, Refusal, Security,
+    Session, Suite,
 };
 
 /// The session description of one leg, as both sides left it.
@@ -33,6 +34,8 @@ pub struct Audio {
     noise: bool,
     /// What the peer is told of Opus that it sends: what the one wants who is to hear it.
     opus: Opus,
+    /// The same of packets.
+    packets: Packets,
     sealing: Sealing,
     /// The direction that we wanted when the two sides last agreed.
     settled: Direction,
@@ -103,6 +106,8 @@ pub struct Ear {
     pub noise: bool,
     /// What it wants of Opus.
     pub opus: Opus,
+    /// How long its packets are to be.
+    pub packets: Packets,
 }
 
 /// What an agreement changed for the rest of the call.
@@ -128,6 +133,7 @@ impl Audio {
             digits: true,
             noise: false,
             opus: Opus::OURS,
+            packets: Packets::default(),
             sealing,
             settled: Direction::SendRecv,
             offered: None,
@@ -173,7 +179,7 @@ impl Audio {
 
     /// From here on the peer is told what `ear` can hear; it is to hear what the peer says.
     pub fn want_ear(&mut self, ear: Ear) {
-        (self.noise, self.opus) = (ear.noise, ear.opus);
+        (self.noise, self.opus, self.packets) = (ear.noise, ear.opus, ear.packets);
     }
 
     /// From here on keys are carried by the audio, or not.
@@ -357,7 +363,13 @@ impl Audio {
         }
     }
 
+    /// How long the peer wants packets to be, as it said last.
+    pub fn wanted_packets(&self) -> Packets {
+        self.theirs.as_ref().map(sdp::packets_of).unwrap_or_default()
+    }
+
     fn local(&self) -> Local<'static> {
+        let maxptime = self.packets.maxptime;
         Local {
             address: self.address,
             port: self.port.rtp,
@@ -368,7 +380,8 @@ impl Audio {
             noise: true,
             opus: self.opus,
             direction: self.direction,
-            ptime: self.ptime,
+            ptime: self.packets.ptime.unwrap_or(self.ptime).min(maxptime.unwrap_or(u8::MAX)),
+            maxptime,
             security: self.sealing.security,
             keys: &[],
         }

@@ -279,9 +279,8 @@ fn map<A, B>(from: &[A], to: &mut [B], convert: impl Fn(&A) -> B) -> usize {
 /// Samples a second.
 pub const NARROW: u32 = 8000;
 pub const WIDE: u32 = 16_000;
-/// The most bytes of G.711 or G.722 that a packet holds: 200 ms, more than a datagram carries
-/// unfragmented.
-pub const BYTES_MAX: usize = 1600;
+/// The most bytes of G.711 or G.722 that a packet holds: 255 ms, all that a datagram is taken with.
+pub const BYTES_MAX: usize = 2048;
 /// Ticks of Opus' clock in a sample of its decoder.
 const OPUS_TICKS: u32 = 48_000 / WIDE;
 /// Packets in a row that are made up for.

@@ -29,7 +29,8 @@ pub struct Config {
     /// The codecs that are offered and accepted, the preferred first: `"g722"`, `"opus"`, `"pcma"`,
     /// `"pcmu"`. Default all four, in this order.
     pub codecs: Vec<Codec>,
-    /// Milliseconds of audio in a packet that we ask phones for, 10 to 60. Default 20.
+    /// Milliseconds of audio in a packet that we ask phones for, 10 to 60; of one whose peer has
+    /// said how long it wants them, that. Default 20.
     pub ptime: u32,
     /// The threads that move audio; 0 means one for each core. Default 0.
     pub threads: u8,

@@ -59,6 +59,7 @@ pub fn negotiated(index: usize, codec: Codec) -> Negotiated {
         tones: false,
         direction: Direction::SendRecv,
         ptime: 20,
+        maxptime: None,
         keys: None,
     }
 }

@@ -129,6 +129,41 @@ fn the_phones_packet_length_is_honoured() {
     }
 }
 
+/// A phone takes packets of 20 ms at most, and its peer sends 60: they are cut, in the codec that
+/// both share; one that takes them gets them as they are.
+#[test]
+fn packets_longer_than_the_phone_takes_are_cut() {
+    for (codec, bytes_per_ms) in [(Codec::Pcma, 8), (Codec::G722, 8)] {
+        for (maxptime, ptime, expected) in
+            [(Some(20), 20, 20), (Some(30), 30, 30), (Some(60), 20, 60), (None, 20, 60)]
+        {
+            let mut hall = Hall::bridged([codec, codec]);
+            let audio = Negotiated { ptime, maxptime, ..negotiated(0, codec) };
+            hall.order(Command::Connect { leg: leg(0), audio: Box::new(audio) });
+            for n in 0..20_u8 {
+                hall.speak_bytes(1, number_of(codec), &[0xd0 ^ n; 60 * 8]);
+                hall.phones[1].timestamp = hall.phones[1].timestamp.wrapping_add(320);
+                hall.pass(60);
+            }
+
+            let heard = hall.heard(0);
+            let what = format!("{codec:?}, at most {maxptime:?}");
+            assert_eq!(heard.len(), 20 * 60 / expected, "{what}");
+            assert!(heard.iter().all(|it| it.payload.len() == bytes_per_ms * expected), "{what}");
+            let step = 8 * expected as u32;
+            for two in heard.windows(2) {
+                assert_eq!(two[1].sequence, two[0].sequence.wrapping_add(1), "{what}");
+                assert_eq!(two[1].timestamp.wrapping_sub(two[0].timestamp), step, "{what}");
+            }
+            if codec == Codec::Pcma {
+                let said: Vec<u8> = (0..20_u8).flat_map(|n| [0xd0 ^ n; 480]).collect();
+                let got: Vec<u8> = heard.iter().flat_map(|it| it.payload.clone()).collect();
+                assert!(got == said, "{what}: to the bit");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_prompt_ends_by_itself_and_names_what_is_missing() {
     let mut hall = Hall::new();

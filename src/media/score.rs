@@ -154,6 +154,7 @@ mod tests {
             opus: None,
             direction: Direction::SendRecv,
             ptime: 20,
+            maxptime: None,
             tones: false,
             keys: None,
         };

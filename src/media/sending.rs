@@ -6,8 +6,9 @@
 //! Out:      packets for the phone, in a codec that was agreed on.
 //! Not here: what the phone says (`session`), the numbers of packets (`outgoing`).
 //!
-//! A codec that both share passes untouched. Whatever else is sent has the length that the phone
-//! asked for, however long the packets are that it is made of.
+//! A codec that both share passes untouched, unless its packets are longer than the phone takes.
+//! Whatever else is sent has the length that the phone asked for, however long the packets are that
+//! it is made of.
 
 use std::net::SocketAddr;
 
@@ -121,13 +122,23 @@ impl Leg {
     /// samples, if its packets are as long as they should be.
     fn way_for(&self, codec: Codec, ticks: u32) -> Option<Way> {
         let audio = self.audio.as_ref()?;
-        if let Some(same) = audio.codecs.iter().find(|payload| payload.codec == codec) {
+        let same = audio.codecs.iter().find(|payload| payload.codec == codec);
+        if let Some(same) = same.filter(|_| self.takes(codec, ticks)) {
             return Some(Way::Same(*same));
         }
         let preferred = *audio.codecs.first()?;
         let is_law = is_law(codec) && is_law(preferred.codec);
         let fits = ticks as usize == 8 * self.packet_ms() && self.rest.is_none();
         Some(if is_law && fits { Way::Law(preferred) } else { Way::Recoded })
+    }
+
+    /// Whether the phone takes packets so long; what is cut for it goes on so.
+    fn takes(&self, codec: Codec, ticks: u32) -> bool {
+        let limit = self.audio.as_ref().and_then(|audio| audio.maxptime);
+        limit.is_none_or(|ms| {
+            let is_cut = self.rest.as_ref().is_some_and(|rest| rest.of.is_some());
+            !is_cut && ticks <= codec.clock_rate() / 1000 * u32::from(ms)
+        })
     }
 
     /// Numbers a peer's packet that stays what it is.

@@ -356,8 +356,8 @@ impl Stream {
 /// Packets that may wait: 640 ms of the shortest, 1.3 s of the usual ones. One more takes the place
 /// of the oldest.
 const CAPACITY: u64 = 64;
-/// Bytes of a payload: 60 ms of G.711, or any Opus packet of speech.
-const PAYLOAD_MAX: usize = 1280;
+/// Bytes of a payload: all that a datagram is taken with, 255 ms of G.711.
+const PAYLOAD_MAX: usize = 2048;
 /// The first extended sequence number is this and what the packet says.
 const BASE: u64 = 1 << 32;
 /// The longest gap that is concealed; a longer one is a pause.

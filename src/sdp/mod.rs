@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 pub use crypto::{Keys, MasterKey, Security, Suite};
 pub use offer_answer::{
     Local, Refusal, accept, accept_again, answer, codecs_of, has_digits, has_keys, has_noise,
-    offer, offer_again, opus_of,
+    offer, offer_again, opus_of, packets_of,
 };
 pub use opus::Opus;
 pub use session::{ParseError, Session};
@@ -174,8 +174,18 @@ pub struct Negotiated {
     pub direction: Direction,
     /// Milliseconds of audio the peer wants in a packet, 10 to 60.
     pub ptime: u8,
+    /// The most that the peer takes, if it has a limit; 10 at least.
+    pub maxptime: Option<u8>,
     /// `None` if the audio is not encrypted.
     pub keys: Option<Keys>,
+}
+
+/// How many milliseconds of audio somebody wants in a packet, and at most, as far as he has said
+/// (RFC 8866 §6.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packets {
+    pub ptime: Option<u8>,
+    pub maxptime: Option<u8>,
 }
 
 impl Negotiated {

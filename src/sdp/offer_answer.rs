@@ -19,7 +19,7 @@ use super::payloads::{
     EVENT, EVENT_CLOCKS, Numbers, codec_types, event_type, event_types, noise_type, numbers, rtpmap,
 };
 use super::session::{Attribute, Connection, Media, Origin, Session};
-use super::{COMFORT_NOISE, Codec, DigitPayload, Direction, Negotiated, Payload};
+use super::{COMFORT_NOISE, Codec, DigitPayload, Direction, Negotiated, Packets, Payload};
 
 /// What our side of one stream can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct Local<'a> {
     pub direction: Direction,
     /// Milliseconds of audio we want in a packet.
     pub ptime: u8,
+    /// The most that we take, if there is a limit (RFC 8866 §6.4).
+    pub maxptime: Option<u8>,
     /// Whether the audio is encrypted.
     pub security: Security,
     /// What we would encrypt with, the preferred first: one key for each suite. Those of an offer
@@ -193,6 +195,11 @@ pub fn opus_of(session: &Session) -> Option<Opus> {
     audio_line(session).and_then(|index| wanted_of_opus(&session.media[index]))
 }
 
+/// How long a description's author wants packets to be.
+pub fn packets_of(session: &Session) -> Packets {
+    audio_line(session).map(|index| packets_in(session, &session.media[index])).unwrap_or_default()
+}
+
 impl Local<'_> {
     fn session(&self, media: Vec<Media>) -> Session {
         assert!(!self.codecs.is_empty(), "a description needs a codec");
@@ -263,6 +270,7 @@ impl Local<'_> {
             add(*number, &format!("{EVENT}/{clock}"), Some("0-15".to_owned()));
         }
         attributes.push(Attribute::new("ptime", self.ptime));
+        attributes.extend(self.maxptime.map(|most| Attribute::new("maxptime", most)));
         attributes.push(Attribute::flag(direction.name()));
         Media {
             kind: "audio".to_owned(),
@@ -352,6 +360,7 @@ fn agree(
         opus: is_opus.then(|| wanted_of_opus(media).unwrap_or_default()),
         direction: local.direction.agreed(their_direction),
         ptime: ptime_of(theirs, media),
+        maxptime: packets_in(theirs, media).maxptime,
         keys,
     })
 }
@@ -506,15 +515,20 @@ fn direction_of(theirs: &Session, media: &Media) -> Direction {
 
 /// Whole tens of milliseconds, 10 to 60, as they want it; 20 if they do not say.
 fn ptime_of(theirs: &Session, media: &Media) -> u8 {
+    let Packets { ptime, maxptime } = packets_in(theirs, media);
+    let time = ptime.unwrap_or(20).min(maxptime.unwrap_or(60)).clamp(10, 60);
+    time / 10 * 10
+}
+
+/// What they say, within what can be: 10 ms at least.
+fn packets_in(theirs: &Session, media: &Media) -> Packets {
     let wanted = |name: &str| {
         let common = theirs.attributes.iter().filter(|own| own.name == name).map(Attribute::text);
         let text = media.values(name).chain(common).next()?;
-        let whole = text.split('.').next()?;
-        whole.parse::<u32>().ok().filter(|time| *time > 0)
+        let whole = text.split('.').next()?.parse::<u32>().ok();
+        whole.filter(|time| *time > 0).map(|time| time.clamp(10, u8::MAX.into()) as u8)
     };
-    let longest = wanted("maxptime").unwrap_or(60);
-    let time = wanted("ptime").unwrap_or(20).min(longest).clamp(10, 60);
-    (time / 10 * 10) as u8
+    Packets { ptime: wanted("ptime"), maxptime: wanted("maxptime") }
 }
 
 /// The profiles of RFC 3551 and RFC 3711 (§4.1 of RFC 4568).

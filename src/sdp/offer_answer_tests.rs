@@ -463,6 +463,28 @@ proptest! {
     }
 }
 
+/// RFC 8866 §6.4: whatever they say, within what can be.
+#[test]
+fn the_length_of_packets_is_read() {
+    for (lines, ptime, maxptime, used) in [
+        ("", None, None, 20),
+        ("a=ptime:30\n", Some(30), None, 30),
+        ("a=ptime:20\na=maxptime:10\n", Some(20), Some(10), 10),
+        ("a=maxptime:5\n", None, Some(10), 10),
+        ("a=ptime:0\na=maxptime:99999\n", None, Some(255), 20),
+        ("a=ptime:x\na=maxptime:150\n", None, Some(150), 20),
+    ] {
+        let text = format!(
+            "v=0\no=- 1 1 IN IP4 198.51.100.7\ns=-\nc=IN IP4 198.51.100.7\nt=0 0\n\
+             m=audio 4000 RTP/AVP 8\n{lines}"
+        );
+        let theirs = parse(&text);
+        assert_eq!(sdp::packets_of(&theirs), sdp::Packets { ptime, maxptime }, "{lines}");
+        let (_, agreed) = sdp::answer(&theirs, &local(&[Codec::Pcma])).unwrap();
+        assert_eq!((agreed.ptime, agreed.maxptime), (used, maxptime), "{lines}");
+    }
+}
+
 fn local(codecs: &[Codec]) -> Local<'_> {
     Local {
         address: [192, 0, 2, 1].into(),
@@ -475,6 +497,7 @@ fn local(codecs: &[Codec]) -> Local<'_> {
         opus: sdp::Opus::OURS,
         direction: SendRecv,
         ptime: 20,
+        maxptime: None,
         security: Security::Accepted,
         keys: &[],
     }

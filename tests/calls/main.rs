@@ -68,6 +68,7 @@ mod no_port;
 mod odd_phones;
 mod opus;
 mod overload;
+mod packet_length;
 mod pains;
 mod park;
 mod park_recall;

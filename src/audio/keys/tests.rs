@@ -82,8 +82,8 @@ fn levels_and_twist_are_borne() {
     assert_eq!(found(&twisted.samples(0)), "");
 }
 
-/// Q.24, all at once, the most that anybody there takes: the high tone 8 dB below the low one or 5 dB above it,
-/// both 1.5 % and 2 Hz off, at the faintest, through G.711; and 3.5 % off is none.
+/// Q.24, all at once, the most that anybody there takes: the high tone 8 dB below the low one or
+/// 5 dB above it, both 1.5 % and 2 Hz off, at the faintest, through G.711; and 3.5 % off is none.
 #[test]
 fn twist_level_and_frequency_are_borne_together() {
     for key in "0123456789*#ABCD".chars() {

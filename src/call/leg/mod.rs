@@ -437,7 +437,11 @@ impl Leg {
             (None, Some(offer)) => (sdp::has_noise(offer), sdp::opus_of(offer)),
             (None, None) => (false, None),
         };
-        Ear { noise, opus: opus.unwrap_or(sdp::Opus::OURS) }
+        let packets = match (self.audio.agreed(), &self.offer) {
+            (None, Some(offer)) => sdp::packets_of(offer),
+            _ => self.audio.wanted_packets(),
+        };
+        Ear { noise, opus: opus.unwrap_or(sdp::Opus::OURS), packets }
     }
 
     /// From here on the phone is told what `ear` wants to hear of it.

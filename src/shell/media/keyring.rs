@@ -37,7 +37,7 @@ impl Keyring {
         Self { path: None, keys: Arc::new(ArcSwapOption::from_pointee(keys)) }
     }
 
-    /// Reads the file again, and looks whether its keys fit those that hold and the newest recording
+    /// Reads the file again: do its keys fit those that hold, and the newest recording
     /// of the archive. Nothing changes yet.
     ///
     /// # Errors

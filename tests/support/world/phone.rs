@@ -104,7 +104,7 @@ pub struct Phone {
     pub manner: Manner,
     /// What makes it a trunk's other side.
     pub provider: Option<Provider>,
-    /// Of its first offer or answer in a call.
+    /// Of its first offer or answer in a call; more attributes may follow.
     pub direction: &'static str,
     /// Whether it acknowledges a 200.
     pub acks: bool,

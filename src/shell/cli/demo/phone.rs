@@ -375,6 +375,7 @@ impl Phone {
             opus: sdp::Opus::OURS,
             direction: Direction::SendRecv,
             ptime: 20,
+            maxptime: None,
             security: Security::Off,
             keys: &[],
         }
