@@ -278,7 +278,8 @@ impl Engine {
         let own = (slot, &mut *leg);
         let forward =
             heard.and_then(|it| relay(now, own, peer, it, buffer, &mut self.decoded, out));
-        let pressed_on = leg.peer.filter(|_| leg.is_pressing());
+        let is_noise = heard.is_some_and(|it| it.kind == Kind::Noise);
+        let pressed_on = leg.peer.filter(|_| leg.is_pressing() || is_noise);
         if is_earlier {
             self.schedule(slot);
         }

@@ -301,7 +301,42 @@ fn comfort_noise_passes_between_those_who_have_it() {
     assert_eq!(passed.len(), 21);
     assert_eq!(heard([Codec::Pcma, Codec::Pcma], false).len(), 20);
     assert_eq!(heard([Codec::Pcmu, Codec::Pcma], true).len(), 21);
-    assert_eq!(heard([Codec::Pcma, Codec::Opus], false).len(), 20);
+    // Who is transcoded and has none hears noise of that level in the pause, all of it.
+    for codecs in [[Codec::Pcma, Codec::Opus], [Codec::G722, Codec::Pcma]] {
+        let noise = heard(codecs, false);
+        assert_eq!(noise.len(), 10 + 20 + 10, "{codecs:?}");
+        assert!(noise.iter().all(|it| it.payload_type == number_of(codecs[1])));
+        let samples = decoded(codecs[1], &noise);
+        let pause = &samples[samples.len() * 12 / 40..samples.len() * 29 / 40];
+        let power: f64 = pause.iter().map(|it| f64::from(*it).powi(2)).sum();
+        let level = 10.0 * (power / pause.len() as f64).log10() - 20.0 * 32_767_f64.log10();
+        assert!((-66.0..-54.0).contains(&level), "{codecs:?}: {level:.1} dBov");
+    }
+    let passed = heard([Codec::G722, Codec::Pcma], true);
+    assert_eq!(passed.len(), 21);
+    assert_eq!((passed[10].payload_type, &passed[10].payload[..]), (13, &[60, 100, 140][..]));
+    assert!(passed[11].marker && !passed[10].marker, "a talkspurt begins");
+}
+
+/// What is not there any more is heard no more: another peer, music, nobody.
+#[test]
+fn noise_ends_with_whom_it_is_of() {
+    for order in [
+        Command::Unbridge { leg: leg(0) },
+        Command::Bridge { a: leg(1), b: leg(2) },
+        Command::Close { leg: leg(0) },
+    ] {
+        let mut line = Line::new([Codec::Pcma, Codec::Opus]);
+        line.hall.connect(2, Codec::Pcma);
+        line.sing(10, |_| true);
+        line.hall.speak_bytes(0, 13, &[60]);
+        line.hall.pass(200);
+        assert_eq!(line.hall.heard(1).len(), 20);
+        line.hall.order(order.clone());
+        line.hall.pass(1000);
+
+        assert_eq!(line.hall.heard(1).len(), 20, "{order:?}");
+    }
 }
 
 /// No bytes are a packet that harms: they are counted, and the call goes on.

@@ -8,6 +8,7 @@ pub mod engine;
 pub mod intake;
 mod keying;
 pub mod latch;
+mod noising;
 mod one_way;
 pub mod outgoing;
 pub mod player;

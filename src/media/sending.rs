@@ -88,6 +88,7 @@ impl Leg {
             Kind::Noise => self.relay_noise(now, heard, buffer),
             Kind::Digit { clock_rate } => self.relay_key(now, heard, clock_rate, buffer),
             Kind::Audio(codec) => {
+                self.noising = None;
                 let mut packet = RtpMut::new(buffer.get_mut(..heard.length)?)?;
                 let ticks = codec::ticks(codec, packet.payload());
                 match self.way_for(codec, ticks)? {
@@ -160,11 +161,12 @@ impl Leg {
         self.seal(buffer, heard.length)
     }
 
-    /// Comfort noise passes if the phone has it, too; else it is as if it had not been sent.
+    /// Comfort noise passes if the phone has it, too; else it is as if it had not been sent, or, for
+    /// one that is transcoded, becomes noise.
     fn relay_noise(&mut self, now: Instant, heard: Heard, buffer: &mut [u8]) -> Option<usize> {
         if let Some(place) = self.rest.as_mut().and_then(|rest| rest.of.as_mut()) {
             place.sequence = heard.packet.sequence;
-            return None;
+            return self.recode_noise(now, heard, buffer);
         }
         if !self.audio.as_ref()?.noise || self.outgoing.clock_rate() != NARROW {
             self.outgoing.pass_over(heard.packet);
@@ -406,7 +408,7 @@ impl Leg {
     }
 
     /// Encrypts and counts a packet that is to be sent.
-    fn seal(&mut self, buffer: &mut [u8], length: usize) -> Option<usize> {
+    pub(super) fn seal(&mut self, buffer: &mut [u8], length: usize) -> Option<usize> {
         let length = match &mut self.secure {
             Some(secure) => secure.sender.seal_rtp(buffer, length)?,
             None => length,
@@ -457,11 +459,16 @@ impl Leg {
     }
 
     /// Milliseconds in a packet that is made for the phone: what it wants, as far as its codec can.
-    fn packet_ms(&self) -> usize {
+    pub(super) fn packet_ms(&self) -> usize {
         let Some(audio) = &self.audio else { return 20 };
         let ptime = audio.ptime.clamp(10, 60);
         let is_opus = audio.codecs.first().is_some_and(|payload| payload.codec == Codec::Opus);
         usize::from(if is_opus { opus::frame_ms(ptime) } else { ptime })
+    }
+
+    /// The codec that the phone hears of us.
+    pub(super) fn preferred_codec(&self) -> Option<Codec> {
+        self.preferred().map(|payload| payload.codec)
     }
 
     /// What the phone hears of us.

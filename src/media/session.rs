@@ -15,6 +15,7 @@ use crate::media::control::{Counts, Event, Playback, RoomId, Way};
 use crate::media::engine::{Output, RecordingId, Slot};
 use crate::media::keying::Keying;
 use crate::media::latch::{Latch, Verdict};
+use crate::media::noising::Noising;
 use crate::media::one_way::{Found, OneWay};
 use crate::media::outgoing::{Incoming, Outgoing};
 use crate::media::player::Player;
@@ -71,6 +72,8 @@ pub struct Leg {
     pub(super) press: Option<Press>,
     /// Keys that we press on the phone, and the timestamp of the one at hand.
     pub(super) keying: Option<(Keying, Option<u32>)>,
+    /// What the phone hears while its peer, which is transcoded, says nothing.
+    pub(super) noising: Option<Noising>,
     /// Keys of the peer that SIP INFO tells too.
     pub(super) twice: Twice,
     /// The tones that the peer presses are told already.
@@ -196,6 +199,7 @@ impl Leg {
             toning: None,
             press: None,
             keying: None,
+            noising: None,
             twice: Twice::default(),
             swallows: false,
             pressed: Vec::new(),
@@ -232,6 +236,7 @@ impl Leg {
         self.silence.agreed(now, audio.direction);
         self.one_way.agreed(now);
         self.outgoing.interrupt();
+        self.noising = None;
         if !audio.tones {
             (self.tones, self.toning) = (None, None);
         } else if self.tones.is_none() {
@@ -244,6 +249,7 @@ impl Leg {
     /// Replaces what is played.
     pub fn play(&mut self, now: Instant, playback: Playback) {
         self.outgoing.interrupt();
+        self.noising = None;
         self.player = Some(Player::new(now, playback));
     }
 
@@ -267,7 +273,7 @@ impl Leg {
     /// Another stream, or none, will be heard of the peer.
     pub fn interrupt(&mut self) {
         self.outgoing.interrupt();
-        self.rest = None;
+        (self.rest, self.noising) = (None, None);
         if let Some(recording) = &mut self.recording {
             recording.recorder.interrupt(Side::Peer);
         }
@@ -422,6 +428,7 @@ impl Leg {
     ) {
         self.digit(now, dtmf::Input::Tick, out);
         self.press_due(now, slot, out);
+        self.noise_due(now, slot, out);
         self.play_due(now, slot, library, out);
         if now >= self.reports.next_tick() {
             let counts = Box::new(self.counts());
@@ -460,6 +467,7 @@ impl Leg {
             .min(self.digits.next_tick().unwrap_or(Instant::NEVER))
             .min(self.keying.as_ref().map_or(Instant::NEVER, |(keying, _)| keying.next_tick()))
             .min(self.twice.next_tick())
+            .min(self.noising.as_ref().map_or(Instant::NEVER, |noising| noising.due))
             .min(self.reports.next_tick())
             .min(self.silence.next_tick())
             .min(self.one_way.next_tick())
