@@ -161,8 +161,8 @@ impl Leg {
         self.seal(buffer, heard.length)
     }
 
-    /// Comfort noise passes if the phone has it, too; else it is as if it had not been sent. For one
-    /// that is transcoded it becomes noise.
+    /// Comfort noise passes if the phone has it, too; else it is as if it had not been sent. For
+    /// one that is transcoded it becomes noise.
     fn relay_noise(&mut self, now: Instant, heard: Heard, buffer: &mut [u8]) -> Option<usize> {
         if let Some(place) = self.rest.as_mut().and_then(|rest| rest.of.as_mut()) {
             place.sequence = heard.packet.sequence;
