@@ -99,6 +99,12 @@ fn every_offer_can_be_answered() {
 const ROUNDS: u64 = 8;
 const OFFERS: u32 = 10_000;
 const THREADS: u64 = 4;
+/// How long a phone rings.
+const RING: Duration = Duration::from_secs(5);
+/// By how much the clocks of two threads may differ that have to do with one agent.
+const LATE: Duration = Duration::from_secs(5);
+/// How long an agent is held for who is called first.
+const HOLD: Duration = Duration::from_secs(600);
 const STEPS: u32 = 1_500;
 const AGENTS: u32 = 6;
 const QUEUES: u32 = 4;
@@ -125,22 +131,27 @@ impl World {
     /// One thread: its callers, its agents' whims, and the phones of the offers it is handed.
     fn works(&self, mut rng: Rng) {
         let mut mine: BTreeSet<CallId> = BTreeSet::new();
+        let mut called: BTreeSet<CallId> = BTreeSet::new();
         let mut ringing: Vec<(CallId, AgentId)> = vec![];
         let mut talking: Vec<(CallId, AgentId)> = vec![];
         let mut out = vec![];
         for _ in 0..STEPS {
             let now = self.now();
             let agent = id(rng.below(AGENTS));
-            match rng.below(17) {
+            match rng.below(18) {
                 0..=3 => {
                     let call = CallId::from_u64(now.as_micros());
                     let queue: QueueId = rng.below(QUEUES).to_string().as_str().into();
-                    let (wait, outsider) = (Duration::from_secs(1), true);
-                    let favourite = Favourite { agent: id(rng.below(AGENTS)), wait, outsider };
-                    let favourite = (rng.below(4) == 0).then_some(favourite);
-                    let ask = Ask { entered: now, favourite, ..Ask::default() };
+                    let ask = asks(&mut rng, now);
+                    let is_called = ask.called_first.is_some();
                     if self.acd.enter(now, call, &queue, ask, &mut out).is_ok() {
                         mine.insert(call);
+                        called.extend(is_called.then_some(call));
+                    }
+                }
+                17 => {
+                    if let Some(call) = called.pop_first() {
+                        self.acd.confirmed(now, call, &mut out);
                     }
                 }
                 4 => {
@@ -192,6 +203,9 @@ impl World {
         for (call, agent) in talking {
             self.acd.call_ended(self.now(), call, &agent, &mut out);
         }
+        for call in called {
+            self.acd.confirmed(self.now(), call, &mut out);
+        }
     }
 
     /// With nothing in progress: nobody is lost, nothing is claimed twice or for nobody.
@@ -201,6 +215,9 @@ impl World {
         let agents = self.acd.agents();
         let mut rings: BTreeMap<CallId, u32> = BTreeMap::new();
         for agent in agents.iter().filter(|agent| agent.state == State::Ringing) {
+            // Nobody is held any more: all have confirmed.
+            let rings_for = agent.until.expect("it ends").since(agent.since);
+            assert!(rings_for <= RING + LATE, "{agent:?} rings for {rings_for:?}");
             *rings.entry(agent.call.expect("he rings for somebody")).or_default() += 1;
         }
         for queue in self.acd.queues() {
@@ -231,8 +248,7 @@ impl World {
                         && (other.then.is_none() || other.break_held)
                 };
                 let mut others = agents.iter().filter(|other| other.agent != agent.agent);
-                let goes = |other: &AgentSnapshot| other.break_held && other.agent < agent.agent;
-                serves(agent) && !others.any(|it| serves(it) && is_there(it) && !goes(it))
+                serves(agent) && !others.any(|it| serves(it) && is_there(it))
             });
             assert!(lonely, "{agent:?} could go");
         }
@@ -259,6 +275,20 @@ impl World {
     }
 }
 
+/// How somebody comes into a queue: one of four waits for an agent, one of four is called first.
+fn asks(rng: &mut Rng, now: Instant) -> Ask {
+    let mut ask = Ask { entered: now, ..Ask::default() };
+    match rng.below(4) {
+        0 => {
+            let (wait, outsider) = (Duration::from_secs(1), true);
+            ask.favourite = Some(Favourite { agent: id(rng.below(AGENTS)), wait, outsider });
+        }
+        1 => ask.called_first = Some(HOLD),
+        _ => {}
+    }
+    ask
+}
+
 /// What comes into an agent's mind; `what` is from 13 on.
 fn whim(rng: &mut Rng, what: u32, agent: &AgentId) -> Change {
     let extension = format!("seat-{agent}").as_str().into();
@@ -276,7 +306,7 @@ fn whim(rng: &mut Rng, what: u32, agent: &AgentId) -> Change {
 
 fn config(variant: u32) -> Config {
     let mut config = Config::default();
-    config.acd.ring_timeout = Duration::from_secs(5);
+    config.acd.ring_timeout = RING;
     config.acd.refusal_pause = Duration::from_millis(500);
     config.acd.wrap_up = Duration::from_millis(200);
     config.agents = (0..AGENTS).map(|agent| (id(agent), Agent::default())).collect();

@@ -21,7 +21,8 @@ use super::event::{Output, State};
 use super::line::Caller;
 use super::matching::{Again, Floor as _};
 use super::step::Step;
-use super::word::{Call, Phase};
+use super::sync::publish;
+use super::word::{Agent, Call, Phase};
 use crate::id::{CallId, ClassId, HoursId, Target, TrunkId};
 use crate::time::{Duration, Instant};
 
@@ -134,6 +135,7 @@ impl Acd {
         caller.cap.store(queue.rings_at_once(), Ordering::Release); // pairs with `cap`
         caller.patient_since.store(now.as_micros(), Ordering::Release); // pairs with `until`
         caller.rung_at(now);
+        publish(); // pairs with the fence in `arm_ring`: that sees it, or is seen here
         self.schedule(now, &caller);
         let mut step = Step::new(self, now, out);
         let held: Vec<u32> = match (caller.word.load(), &caller.offered) {
@@ -166,6 +168,30 @@ impl Acd {
 }
 
 impl Step<'_> {
+    /// Sets the deadline of an agent's phone that begins to ring, or of an agent who is held.
+    pub(super) fn arm_ring(
+        &self,
+        agent: u32,
+        caller: &Caller,
+        word: Agent,
+        ring_timeout: Duration,
+    ) -> Instant {
+        let hold = caller.hold();
+        let held = self.now + ring_timeout + hold;
+        self.arm(agent, word, held);
+        if hold.is_zero() {
+            return held;
+        }
+        publish(); // pairs with the fence in `confirmed`
+        if caller.is_called_first() {
+            return held;
+        }
+        let expires = self.now + ring_timeout; // he has confirmed meanwhile
+        self.disarm(agent, word);
+        self.arm(agent, word, expires);
+        expires
+    }
+
     /// The phone of an agent who was held rings from now on.
     fn rings_at_last(&mut self, agent: u32, caller: &Caller, expires: Instant) {
         let word = self.seat(agent).word.load();

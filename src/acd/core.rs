@@ -23,6 +23,7 @@ use super::rules::reason_of;
 use super::seat::Seat;
 use super::step::{Step, mix};
 use super::sync::publish;
+use super::wish::{self, Bell};
 use super::word::{Agent, Bits, CallWord, LEAVING, PAUSED, Phase};
 use crate::id::{AgentId, CallId, ExtensionId, QueueId, SkillId};
 use crate::time::{Duration, Instant};
@@ -39,6 +40,8 @@ pub struct Acd {
     pub(super) logged_in: Bits,
     /// Who may want a break and does not have it; the words decide.
     pub(super) wishes: SkipSet<u32>,
+    /// Rung when somebody's break may be possible.
+    pub(super) bell: Bell,
     pub(super) callers: Callers,
     /// The callers who wait for one agent, by him.
     pub(super) favoured: SkipMap<(u32, u64), Arc<Caller>>,
@@ -99,6 +102,7 @@ impl Acd {
             idle: SkipSet::new(),
             logged_in: Bits::new(AGENTS_MAX),
             wishes: SkipSet::new(),
+            bell: Bell::new(),
             callers: Callers::new(),
             favoured: SkipMap::new(),
             timers: SkipSet::new(),
@@ -149,7 +153,7 @@ impl Acd {
         for number in 0..roster.queues.len() {
             step.empty(number as u32);
         }
-        step.grant_breaks();
+        wish::came(&mut step);
         step.finish();
     }
 

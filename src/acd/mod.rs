@@ -15,6 +15,7 @@
 //! favourite an agent whom a caller waits for before anybody else is rung
 //! seat      what is known of an agent              core      callers come, are answered, leave
 //! choice    which of the free agents is rung       people    agents log in, go away, come back
+//! wish      who wants a break while others do, or come
 //! breaks    the last one's break        rules     what the configuration says of it, and of misses
 //! callback  who is called before an agent's phone rings
 //! outlook   how much longer a caller is going to wait
@@ -54,6 +55,7 @@ mod snapshot;
 mod step;
 mod survey;
 mod sync;
+mod wish;
 mod word;
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::breaks::is_there;
 use super::config::{Absence, Strategy};
 use super::core::Acd;
 use super::event::{AfterCall, Change, ChangeError, Output, Withdrawn};
@@ -17,6 +16,7 @@ use super::roster::{Member, Queue};
 use super::snapshot::then;
 use super::step::{Step, is_logged_in};
 use super::sync::publish;
+use super::wish::{self, is_there};
 use super::word::{Agent, BREAK, BUSY, LEAVING, PAUSED, Phase, REACHABLE, WISH};
 use crate::id::{AgentId, ExtensionId};
 use crate::time::{Duration, Instant};
@@ -327,9 +327,8 @@ impl Step<'_> {
         {
             self.begins_level(agent);
         }
-        let stays = |word: Agent| is_there(word) && !word.has(WISH);
-        if stays(to) && !stays(from) && !self.acd.wishes.is_empty() {
-            self.grant_breaks();
+        if is_there(to) && !is_there(from) {
+            wish::came(self);
         }
         self.later(Again::Agent(agent));
     }

@@ -4,12 +4,12 @@ use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 
-use super::breaks::is_there;
 use super::config::Strategy;
 use super::core::Acd;
 use super::event::State;
 use super::line::Line;
 use super::roster::Member;
+use super::wish::is_there;
 use super::word::{Agent, BREAK, BUSY, LEAVING, PAUSED, Phase, REACHABLE, WISH};
 use crate::id::{AgentId, CallId, ExtensionId, QueueId};
 use crate::time::{Duration, Instant};

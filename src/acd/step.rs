@@ -260,8 +260,7 @@ impl Floor for Step<'_> {
         if caller.rung_at(self.now) {
             self.acd.schedule(self.now, caller);
         }
-        let expires = self.now + queue.ring_timeout + caller.hold();
-        self.arm(agent, word, expires);
+        let expires = self.arm_ring(agent, caller, word, queue.ring_timeout);
         self.seat(agent).rung.set(self.now);
         self.seat(agent).since.set(self.now);
         self.announce(agent, State::Available, State::Ringing);

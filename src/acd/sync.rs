@@ -1,7 +1,7 @@
 //! The atomics that the protocol is written in: the one place that a model checker replaces.
 //!
-//! `tests/acd_loom` compiles `word.rs`, `matching.rs`, `place.rs` and `due.rs` with loom's atomics
-//! in place of these.
+//! `tests/acd_loom` compiles `word.rs`, `matching.rs`, `place.rs`, `due.rs` and `wish.rs` with
+//! loom's atomics in place of these.
 
 pub use std::sync::atomic::{AtomicU64, Ordering};
 

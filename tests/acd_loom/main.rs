@@ -1,5 +1,6 @@
 //! Every interleaving of the ACD's matching protocol, by loom: `src/acd/word.rs`,
-//! `src/acd/matching.rs`, `src/acd/place.rs` and `src/acd/due.rs` as they are, over loom's atomics.
+//! `src/acd/matching.rs`, `src/acd/place.rs`, `src/acd/due.rs` and `src/acd/wish.rs` as they are,
+//! over loom's atomics.
 //!
 //! `sound` is the protocol itself. The others are the same files with one thing taken away, and a
 //! test shows that the same models then fail: each of those things is needed, and the models see
@@ -132,6 +133,33 @@ fn nothing_is_due_that_is_over() {
 #[should_panic(expected = "a timer is left")]
 fn without_the_fence_a_timer_is_left() {
     unfenced::desk::and_over();
+}
+
+#[test]
+fn of_two_who_want_a_break_one_stays() {
+    sound::crew::two_want_one();
+}
+
+#[test]
+fn who_wants_a_break_while_another_comes_has_it() {
+    sound::crew::another_comes();
+}
+
+#[test]
+fn of_three_of_whom_one_comes_two_have_their_break() {
+    sound::crew::two_want_one_and_another_comes();
+}
+
+#[test]
+#[should_panic(expected = "a wish is forgotten")]
+fn without_the_fence_a_wish_is_forgotten() {
+    unfenced::crew::another_comes();
+}
+
+#[test]
+#[should_panic(expected = "a wish is forgotten")]
+fn by_a_torn_bell_a_wish_is_forgotten() {
+    torn::crew::two_want_one_and_another_comes();
 }
 
 #[test]

@@ -36,6 +36,10 @@ pub mod sync {
             self.0.swap(to, order)
         }
 
+        pub fn fetch_add(&self, more: u64, order: Ordering) -> u64 {
+            self.0.fetch_add(more, order)
+        }
+
         pub fn fetch_or(&self, bits: u64, order: Ordering) -> u64 {
             self.0.fetch_or(bits, order)
         }
@@ -50,11 +54,15 @@ pub mod sync {
     }
 }
 
+#[path = "crew.rs"]
+pub mod crew;
 #[path = "../../src/acd/matching.rs"]
 pub mod matching;
 #[path = "model.rs"]
 pub mod model;
 #[path = "../../src/acd/place.rs"]
 pub mod place;
+#[path = "../../src/acd/wish.rs"]
+pub mod wish;
 #[path = "../../src/acd/word.rs"]
 pub mod word;

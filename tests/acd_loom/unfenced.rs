@@ -6,6 +6,8 @@ pub mod sync {
     pub fn publish() {}
 }
 
+#[path = "crew.rs"]
+pub mod crew;
 #[path = "desk.rs"]
 pub mod desk;
 #[path = "../../src/acd/due.rs"]
@@ -16,5 +18,7 @@ pub mod matching;
 pub mod model;
 #[path = "../../src/acd/place.rs"]
 pub mod place;
+#[path = "../../src/acd/wish.rs"]
+pub mod wish;
 #[path = "../../src/acd/word.rs"]
 pub mod word;
