@@ -140,11 +140,7 @@ impl World {
             let agent = id(rng.below(AGENTS));
             match rng.below(18) {
                 0..=3 => {
-                    let call = CallId::from_u64(now.as_micros());
-                    let queue: QueueId = rng.below(QUEUES).to_string().as_str().into();
-                    let ask = asks(&mut rng, now);
-                    let is_called = ask.called_first.is_some();
-                    if self.acd.enter(now, call, &queue, ask, &mut out).is_ok() {
+                    if let Some((call, is_called)) = self.enters(&mut rng, now, &mut out) {
                         mine.insert(call);
                         called.extend(is_called.then_some(call));
                     }
@@ -182,13 +178,7 @@ impl World {
                     let config = &self.configs[rng.below(2) as usize];
                     self.acd.configure(now, config, &mut out);
                 }
-                16 => {
-                    let some = rng.below(1 + mine.len() as u32) as usize;
-                    if let Some(call) = mine.iter().nth(some) {
-                        let credit = Duration::from_secs(u64::from(rng.below(60)));
-                        self.acd.prioritise(now, *call, credit, &mut out);
-                    }
-                }
+                16 => self.moves(&mut rng, now, &mine, &mut out),
                 what => {
                     let change = whim(&mut rng, what, &agent);
                     let _ = self.acd.change(now, &agent, change, &mut out);
@@ -205,6 +195,25 @@ impl World {
         }
         for call in called {
             self.acd.confirmed(self.now(), call, &mut out);
+        }
+    }
+
+    /// Somebody comes into a queue: his call, and whether he is called first.
+    fn enters(&self, rng: &mut Rng, now: Instant, out: &mut Vec<Output>) -> Option<(CallId, bool)> {
+        let call = CallId::from_u64(now.as_micros());
+        let queue: QueueId = rng.below(QUEUES).to_string().as_str().into();
+        let ask = asks(rng, now);
+        let is_called = ask.called_first.is_some();
+        let entered = self.acd.enter(now, call, &queue, ask, out);
+        entered.is_ok().then_some((call, is_called))
+    }
+
+    /// One of those who wait is moved up.
+    fn moves(&self, rng: &mut Rng, now: Instant, mine: &BTreeSet<CallId>, out: &mut Vec<Output>) {
+        let some = rng.below(1 + mine.len() as u32) as usize;
+        if let Some(call) = mine.iter().nth(some) {
+            let credit = Duration::from_secs(u64::from(rng.below(60)));
+            self.acd.prioritise(now, *call, credit, out);
         }
     }
 

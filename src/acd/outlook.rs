@@ -12,11 +12,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::breaks::is_there;
 use super::choice::Wish;
 use super::core::Acd;
 use super::line::{Caller, Line};
 use super::roster::{Member, Queue, Roster};
+use super::wish::is_there;
 use crate::id::CallId;
 use crate::time::Duration;
 
