@@ -227,7 +227,6 @@ impl Writer {
         }
         transaction.commit()?;
         self.end = end;
-        self.head.send_if_modified(|head| mem::replace(head, end.sequence) != end.sequence);
         let entries = batch.jobs.iter().filter(|job| matches!(job, Job::Entry(_))).count();
         let entries = entries + batch.orders.iter().map(Order::entries).sum::<usize>();
         self.state.appended.fetch_add(entries as u64, Relaxed);
@@ -240,6 +239,8 @@ impl Writer {
                 Job::Put { .. } => {}
             }
         }
+        // After the count: who is told of an entry finds it in the figures.
+        self.head.send_if_modified(|head| mem::replace(head, end.sequence) != end.sequence);
         let took = (self.clock)().since(began).as_micros();
         self.state.commit_us.fetch_add(u64::try_from(took).unwrap_or(u64::MAX), Relaxed);
         for (order, answer) in batch.orders.drain(..).zip(answers) {
