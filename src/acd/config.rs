@@ -545,6 +545,7 @@ impl Config {
             let what = format!("write a weight from 1 to {WEIGHT_MAX}");
             faults.push(fault(&["queues", id, "weight"], what));
         }
+        positive(&["queues", id, "alarms", "longest_hold"], queue.alarms.longest_hold, faults);
         positive(&["queues", id, "alarms", "longest_wait"], queue.alarms.longest_wait, faults);
         if queue.alarms.waiting == Some(0) {
             let what = "write how many are too many, 1 or more";

@@ -17,6 +17,9 @@ use crate::time::Duration;
 pub struct Alarms {
     /// So many wait at once; taken back at less than four fifths. Default: none.
     pub waiting: Option<u32>,
+    /// A caller has been on hold for so long in a talk with an agent. Default: none.
+    #[serde(with = "crate::time::WithinDay")]
+    pub longest_hold: Option<Duration>,
     /// Somebody has waited for so long. Default: none.
     #[serde(with = "crate::time::WithinDay")]
     pub longest_wait: Option<Duration>,

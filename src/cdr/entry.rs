@@ -137,6 +137,12 @@ pub enum Fact {
         other: CallId,
         why: JoinWhy,
     },
+    /// An agent has held a caller of the queue for longer than its `longest_hold`.
+    HeldTooLong {
+        leg: LegId,
+        agent: AgentId,
+        queue: QueueId,
+    },
     /// A leg's hold began, asked by its own phone.
     HoldBegan {
         leg: LegId,
@@ -413,6 +419,8 @@ pub enum Fact {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AlarmKind {
+    /// A caller is on hold too long.
+    LongestHold,
     /// Somebody waits too long.
     LongestWait,
     /// Somebody waits, and no agent is there.

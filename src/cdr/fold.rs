@@ -36,6 +36,7 @@ impl CallRecord {
             | Fact::RecordingsFound { .. }
             | Fact::Trunk { .. }
             | Fact::Decided(_)
+            | Fact::HeldTooLong { .. }
             | Fact::Overflowed { .. }
             | Fact::RulesPassed(_)
             | Fact::Widened { .. } => {}

@@ -50,6 +50,7 @@ fn body(alarm: &Alarm) -> String {
         }
         Figure::Limit { kind, value, limit } => {
             body["alarm"] = match kind {
+                AlarmKind::LongestHold => "longest_hold".into(),
                 AlarmKind::LongestWait => "longest_wait".into(),
                 AlarmKind::Nobody => "nobody".into(),
                 AlarmKind::Waiting => "waiting".into(),

@@ -1,7 +1,8 @@
-//! Alarms of queues: too many wait, somebody waits too long, nobody is there for those who wait.
+//! Alarms of queues: too many wait, somebody waits too long or is on hold too long, nobody is there
+//! for those who wait.
 //!
 //! In:       the facts of each input, the passing of time, new configurations.
-//! Out:      `Fact::Alarm`, when one is raised and when it is taken back.
+//! Out:      `Fact::Alarm`, when one is raised and when it is taken back; `Fact::HeldTooLong`.
 //! Not here: the service level (`report::service`), who is told (`shell`).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -9,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::acd::config::Alarms as Limits;
 use crate::cdr::entry::{AlarmKind, Entry, Fact};
 use crate::id::{CallId, QueueId};
+use crate::switch::holds::Holds;
 use crate::switch::{Output, Switch};
 use crate::time::Instant;
 
@@ -18,7 +20,8 @@ pub struct Alarms {
     waiting: BTreeMap<QueueId, BTreeSet<(Instant, CallId)>>,
     place: HashMap<CallId, (QueueId, Instant)>,
     raised: BTreeSet<(QueueId, AlarmKind)>,
-    /// When somebody will have waited too long.
+    holds: Holds,
+    /// When somebody will have waited too long, or been on hold too long.
     due: BTreeMap<QueueId, Instant>,
     /// The configuration that was judged by last.
     version: u64,
@@ -62,14 +65,19 @@ impl Alarms {
         queue: &QueueId,
         limits: Limits,
         is_attended: impl Fn() -> bool,
-        out: &mut Vec<Fact>,
+        out: &mut Vec<(Option<CallId>, Fact)>,
     ) {
         let waiting = self.waiting.get(queue);
         let count = waiting.map_or(0, |waiting| waiting.len() as u64);
         let oldest = waiting.and_then(|waiting| waiting.first()).map(|(since, _)| *since);
         let waits = oldest.map_or(0, |since| now.since(since).as_secs());
         let too_long = limits.longest_wait.zip(oldest).map(|(limit, since)| since + limit);
-        match too_long.filter(|at| *at > now) {
+        let held = limits.longest_hold.zip(self.holds.oldest(queue));
+        let held_too_long = held.is_some_and(|(limit, since)| since + limit <= now);
+        let held_for = held.map_or(0, |(_, since)| now.since(since).as_secs());
+        let most_held = limits.longest_hold.map_or(0, |limit| limit.as_secs());
+        let hold_due = limits.longest_hold.and_then(|limit| self.holds.due(now, queue, limit));
+        match too_long.filter(|at| *at > now).into_iter().chain(hold_due).min() {
             Some(at) => _ = self.due.insert(queue.clone(), at),
             None => _ = self.due.remove(queue),
         }
@@ -79,7 +87,14 @@ impl Alarms {
         let many = most.is_some_and(|most| count >= most || was && count * 5 >= most * 4);
         let lonely = limits.nobody && count > 0 && !is_attended();
         let longest = limits.longest_wait.map_or(0, |limit| limit.as_secs());
+        if let Some(limit) = limits.longest_hold {
+            for (call, leg, agent) in self.holds.overdue(now, queue, limit) {
+                let fact = Fact::HeldTooLong { leg, agent, queue: queue.clone() };
+                out.push((Some(call), fact));
+            }
+        }
         for (kind, is, value, limit) in [
+            (AlarmKind::LongestHold, held_too_long, held_for, most_held),
             (AlarmKind::LongestWait, too_long.is_some_and(|at| at <= now), waits, longest),
             (AlarmKind::Nobody, lonely, count, 0),
             (AlarmKind::Waiting, many, count, most.unwrap_or(0)),
@@ -88,7 +103,7 @@ impl Alarms {
             let changed = if is { self.raised.insert(key) } else { self.raised.remove(&key) };
             if changed {
                 let queue = queue.clone();
-                out.push(Fact::Alarm { queue, kind, raised: is, value, limit });
+                out.push((None, Fact::Alarm { queue, kind, raised: is, value, limit }));
             }
         }
     }
@@ -102,6 +117,7 @@ impl Switch {
         for output in &out[before..] {
             let Output::Entry(entry) = output else { continue };
             touched.extend(self.alarms.note(now, entry));
+            touched.extend(self.alarms.holds.note(now, entry));
             if let Fact::Agent { agent, .. } = &entry.fact {
                 let view = self.parts.acd.agent(agent);
                 touched.extend(view.map(|view| view.queues).unwrap_or_default());
@@ -118,6 +134,7 @@ impl Switch {
         if self.alarms.version != self.plan.version {
             self.alarms.version = self.plan.version;
             touched.extend(self.alarms.waiting.keys().cloned());
+            touched.extend(self.alarms.holds.queues().cloned());
             touched.extend(self.alarms.raised.iter().map(|(queue, _)| queue.clone()));
         }
         let mut facts = Vec::new();
@@ -127,14 +144,17 @@ impl Switch {
             let is_attended = || self.parts.acd.is_attended(&queue);
             self.alarms.judge(now, &queue, limits, is_attended, &mut facts);
         }
-        for fact in facts {
+        for (call, fact) in facts {
             if let Fact::Alarm { queue, kind, raised, value, limit } = &fact {
                 match raised {
                     true => tracing::warn!(%queue, ?kind, value, limit, "alarm of a queue"),
                     false => tracing::info!(%queue, ?kind, value, limit, "as it should be again"),
                 }
             }
-            out.push(Output::Entry(Entry { at: self.wall(now), call: None, fact }));
+            if let (Some(call), Fact::HeldTooLong { leg, agent, queue }) = (call, &fact) {
+                tracing::warn!(%call, %leg, %agent, %queue, "a caller is on hold for too long");
+            }
+            out.push(Output::Entry(Entry { at: self.wall(now), call, fact }));
         }
     }
 }

@@ -17,6 +17,7 @@ mod crew;
 mod decisions;
 mod defence;
 mod destination;
+mod holds;
 mod joining;
 mod kept;
 mod lamps;

@@ -1,5 +1,6 @@
 //! A queue calls for attention: too many wait, one waits too long, nobody is there for them.
 
+use crate::hold::offer;
 use crate::site::SITE;
 use crate::world::World;
 use strowger::cdr::entry::{AlarmKind, AlarmKind::*, Fact};
@@ -40,6 +41,43 @@ fn who_waits_too_long_raises_an_alarm_in_time() {
     let after = told(&world);
     assert!(matches!(after[..], [_, (LongestWait, false, 4 | 5, 30)]), "{after:?}");
     world.hang_up("1002");
+    world.close();
+}
+
+/// An agent puts a caller on hold and forgets him: it is told in the moment when it is so, with his
+/// name. That the caller himself holds is nobody's fault.
+#[test]
+fn pain_24_who_is_forgotten_on_hold_raises_an_alarm() {
+    let mut world = watched("longest_hold = \"30s\"");
+    world.dial("1001", "601");
+    world.until("c is rung", |world| world.rings("1005"));
+    world.answer("1005");
+    world.until("they talk", |world| world.talk("1001", "1005"));
+    offer(&mut world, "1001", "", "sendonly");
+    world.run(Duration::from_secs(40));
+    offer(&mut world, "1001", "", "sendrecv");
+    offer(&mut world, "1005", "", "sendonly");
+    world.run(Duration::from_secs(29));
+    assert_eq!(told(&world), []);
+
+    world.run(Duration::from_secs(2));
+    assert_eq!(told(&world), [(LongestHold, true, 30, 30)]);
+    let forgets =
+        |fact: &Fact| matches!(fact, Fact::HeldTooLong { agent, .. } if *agent == "c".into());
+    assert_eq!(world.facts().filter(|fact| forgets(fact)).count(), 1);
+    world.run(Duration::from_secs(60));
+    offer(&mut world, "1005", "", "sendrecv");
+    world.run(Duration::from_secs(1));
+    assert_eq!(told(&world)[1..], [(LongestHold, false, 0, 30)]);
+
+    // A second time, and the caller hangs up.
+    offer(&mut world, "1005", "", "sendonly");
+    world.run(Duration::from_secs(31));
+    assert_eq!(told(&world)[2..], [(LongestHold, true, 30, 30)]);
+    assert_eq!(world.facts().filter(|fact| forgets(fact)).count(), 2);
+    world.hang_up("1001");
+    world.run(Duration::from_secs(1));
+    assert_eq!(told(&world)[3..], [(LongestHold, false, 0, 30)]);
     world.close();
 }
 

@@ -87,7 +87,7 @@ fn held(holder: &str, other: &str, address: &str, direction: &str, answer: &str)
     });
 }
 
-fn offer(world: &mut World, name: &str, address: &str, direction: &str) {
+pub fn offer(world: &mut World, name: &str, address: &str, direction: &str) {
     world.act(name, |phone, now| {
         let offer = phone.sdp(address, direction, "8");
         phone.in_dialog(now, Method::Invite, &offer);

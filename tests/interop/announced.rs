@@ -90,6 +90,35 @@ fn an_agent_hears_whose_call_it_is() {
     assert!(message < 0.1, "but not what the agent was told: {message} s");
 }
 
+/// An agent puts the caller on hold and forgets him: the log says who, and the records' stream too.
+#[test]
+fn who_is_forgotten_on_hold_is_told() {
+    let node = site("alarms = { longest_hold = \"2s\" }\n");
+    let mut agent = phone(&node, 1002, "udp", AGENT);
+    let mut caller = phone(&node, 1001, "udp", CALLER);
+    caller.dial(&format!("sip:600@{}", node.sip()));
+    agent.wait_for("CALL_INCOMING", SOON);
+    agent.answer();
+    agent.wait_for("CALL_ESTABLISHED", SOON);
+    agent.hold();
+    wait::until("the alarm is raised", SOON, || {
+        let log = node.log();
+        let names_him = log.lines().any(|line| {
+            line.contains("a caller is on hold for too long") && line.contains("a1002")
+        });
+        (names_him && log.contains("LongestHold")).then_some(())
+    });
+    let call = node.json(&["calls"])[0]["call_id"].as_str().expect("it has a name").to_owned();
+    let story = node.succeeds(&["explain", &call]);
+    assert!(story.contains("agent a1002 holds him for too long"), "{story}");
+    agent.resume();
+    wait::until("the alarm is taken back", SOON, || {
+        node.log().contains("as it should be again").then_some(())
+    });
+    caller.hang_up();
+    agent.wait_for("CALL_CLOSED", SOON);
+}
+
 fn site(queue: &str) -> Daemon {
     let toml = format!(
         "{}\n{}\n[queues.support]\nnumber = \"600\"\nmembers = [\"a1002\", \"a1003\"]\n\

@@ -99,6 +99,9 @@ impl<'a> Story<'a> {
             Fact::Queued(queued) => {
                 one(format!("waits in queue {}, place {}", plain(&queued.queue), queued.position))
             }
+            Fact::HeldTooLong(held) => {
+                one(format!("agent {} holds him for too long", plain(&held.agent)))
+            }
             Fact::AgentTold(_) => one("the agent was told whose call it is".to_owned()),
             Fact::QueueMessageTold(told) => one(format!("hears `{}`", plain(&told.prompt))),
             Fact::QueueWaitTold(told) => one(format!(

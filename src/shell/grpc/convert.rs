@@ -96,6 +96,7 @@ pub fn agent_order(order: AgentOrder) -> i32 {
 
 pub fn alarm_kind(kind: AlarmKind) -> i32 {
     let kind = match kind {
+        AlarmKind::LongestHold => proto::AlarmKind::LongestHold,
         AlarmKind::LongestWait => proto::AlarmKind::LongestWait,
         AlarmKind::Nobody => proto::AlarmKind::Nobody,
         AlarmKind::Waiting => proto::AlarmKind::Waiting,

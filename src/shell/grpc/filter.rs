@@ -103,6 +103,7 @@ fn named(fact: &Fact) -> (Option<&AgentId>, Option<&QueueId>, Option<&ExtensionI
             (agent.as_ref(), queue.as_ref(), Some(extension))
         }
         Fact::Alarm { queue, .. } => (None, Some(queue), None),
+        Fact::HeldTooLong { agent, queue, .. } => (Some(agent), Some(queue), None),
         Fact::BreakHeld { agent, queue, .. } => (Some(agent), Some(queue), None),
         Fact::Forwarded { extension, .. } => (None, None, Some(extension)),
         Fact::Decided(decision) => (None, Some(&decision.queue), None),

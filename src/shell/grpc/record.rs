@@ -429,6 +429,7 @@ fn told_rest(fact: Fact) -> Told {
         fact @ (Fact::AgentOrdered { .. }
         | Fact::Alarm { .. }
         | Fact::BreakHeld { .. }
+        | Fact::HeldTooLong { .. }
         | Fact::ConferenceJoined { .. }
         | Fact::ConferenceLeft { .. }
         | Fact::Supervised { .. }
@@ -479,6 +480,11 @@ fn told_of_people(fact: Fact) -> Told {
             let (queue, kind) = (queue.to_string(), alarm_kind(kind));
             Told::Alarm(proto::Alarm { queue, kind, raised, value, limit })
         }
+        Fact::HeldTooLong { leg, agent, queue } => Told::HeldTooLong(proto::HeldTooLong {
+            leg_id: leg.to_string(),
+            agent: agent.to_string(),
+            queue: queue.to_string(),
+        }),
         Fact::BreakHeld { agent, queue, refused } => {
             let (agent, queue) = (agent.to_string(), queue.to_string());
             Told::BreakHeld(proto::BreakHeld { agent, queue, refused })

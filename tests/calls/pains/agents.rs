@@ -154,7 +154,7 @@ fn pain_12_one_call_is_counted_once() {
     let mut world = World::new(SITE);
     world.set("1003", |phone| phone.manner = Manner::Answers(Duration::from_millis(100)));
     world.dial("1001", "604");
-    world.until("the agent hears music", |world| world.hears_prompt("1003", "hold"));
+    world.until("he hears that it rings", |world| world.hears_prompt("1003", "ringback"));
     world.hang_up("1003");
     world.until("they talk in the end", |world| world.talk("1001", "1003"));
     world.settle();

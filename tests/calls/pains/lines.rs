@@ -130,7 +130,7 @@ fn pain_04_who_drops_before_they_are_joined_loses_no_caller() {
     world.dial("1001", "600");
     world.until("all ring", |world| (2001..2004).all(|seat| world.rings(&seat.to_string())));
     world.answer("2002");
-    world.until("he hears music", |world| world.hears_prompt("2002", "hold"));
+    world.until("he hears that it rings", |world| world.hears_prompt("2002", "ringback"));
     world.hang_up("2002");
     let again = |world: &World, seat| world.phone(seat).lines.len() == 2 && world.rings(seat);
     world.until("all ring again", |world| again(world, "2001") && again(world, "2003"));

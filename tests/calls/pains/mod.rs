@@ -29,6 +29,7 @@
 //! | 21 | phones that are not there are available | fusionpbx#2831, freeswitch#152 | `agents` |
 //! | 22 | lamps are wrong after a restart | freeswitch#3056 | `subscribe_restart` |
 //! | 23 | trunks stick to a dead server | asterisk#1927 | `trunk_failover` |
+//! | 24 | a customer is forgotten on hold | freeswitch#1140 | `alarms` |
 //! | 25 | a restart loses states and figures | asterisk#66, #1255 | `records`, `tests/ledger.rs` |
 
 mod agents;
@@ -64,7 +65,7 @@ fn the_table_says_where_each_pain_is_tested() {
         }
     }
     assert_eq!(told, found, "the table, the tests");
-    assert_eq!(told.len(), 24);
+    assert_eq!(told.len(), 25);
 }
 
 /// As the table names a file.
