@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use crate::call::call::{Call, Output, Stage};
 use crate::call::caller::Caller;
+use crate::call::ending::ADMINISTRATOR;
 use crate::call::leg;
 use crate::call::site::{Plan, Site};
 use crate::call::supervision::Wish;
@@ -153,7 +154,7 @@ impl Call {
         }
         let order = OrderKind::HangUp;
         self.fact(now, out, Fact::Ordered { order, by, leg: None, to: None });
-        self.end(now, site, HungUpBy::Switch, (480, 16, "administrator"), out);
+        self.end(now, site, HungUpBy::Switch, (480, 16, ADMINISTRATOR), out);
         self.sweep(now, site, out);
     }
 

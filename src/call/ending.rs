@@ -136,6 +136,7 @@ impl Call {
                 let why = match promised {
                     true => QueueLeft::Callback,
                     false if cut_off => QueueLeft::NodeRestart,
+                    false if reason == ADMINISTRATOR => QueueLeft::HungUp,
                     false => QueueLeft::Abandoned,
                 };
                 self.fact(now, out, Fact::QueueLeft { queue, why });
@@ -181,3 +182,5 @@ impl Call {
 
 /// Why calls end that are in progress when the node stops.
 pub const NODE_STOP: &str = "node_stop";
+/// The reason of calls that somebody has ended by order.
+pub(super) const ADMINISTRATOR: &str = "administrator";

@@ -695,6 +695,8 @@ pub enum QueueLeft {
     Empty,
     /// `callers_max` are waiting.
     Full,
+    /// Somebody ended his call by order.
+    HungUp,
     /// He pressed a key that leads out.
     Key,
     /// Somebody else waits on in his place, in the call that this one was joined with.

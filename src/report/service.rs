@@ -41,6 +41,8 @@ pub struct Service {
     queues: HashMap<QueueId, Queue>,
     /// Who waits where, since when, and how much of that does not count.
     open: HashMap<CallId, (QueueId, Wall, Duration)>,
+    /// Who has waited in a queue and may come to another: since when.
+    before: HashMap<CallId, Wall>,
     /// Calls to callers who asked for them, until they leave the queue.
     callbacks: BTreeSet<CallId>,
 }
@@ -84,7 +86,8 @@ pub struct Figures {
     pub answered_within: u64,
     /// Callers who hung up.
     pub abandoned: u64,
-    /// Of those: before that time was over, and before they really waited.
+    /// Of those: before that time was over, and before they really waited, in this queue and those
+    /// that they came from.
     pub abandoned_within: u64,
     pub abandoned_short: u64,
     /// Callers who waited too long, found the queue full or without agents, or left it by a key.
@@ -96,7 +99,7 @@ pub struct Figures {
     pub called_back_lost: u64,
     /// Somebody else waits in their place.
     pub moved: u64,
-    /// The node stopped while they waited.
+    /// The node stopped while they waited, or somebody ended their calls by order.
     pub cut_off: u64,
     /// They wait at this moment; and of those: longer than is soon enough.
     pub waiting: u64,
@@ -123,6 +126,7 @@ impl Service {
             Fact::QueueLeft { .. } if self.callbacks.remove(&call) => None,
             Fact::Queued { queue, .. } => {
                 self.tally(queue, entry.at).offered += 1;
+                self.before.entry(call).or_insert(entry.at);
                 let visit = (queue.clone(), entry.at, Duration::ZERO);
                 if let Some((queue, came, _)) = self.open.insert(call, visit) {
                     self.leaves(&queue, (came, call)); // its end is not in the ledger
@@ -142,8 +146,14 @@ impl Service {
                 self.leaves(&queue, (came, call));
                 let wait = entry.at.since(came).saturating_sub(told);
                 let terms = self.terms_of(&queue);
-                self.tally(&queue, came).leave(*why, wait, terms);
+                let first = self.before.get(&call).copied().unwrap_or(came);
+                let is_short = entry.at.since(first).saturating_sub(told) <= terms.short;
+                self.tally(&queue, came).leave(*why, (wait, is_short), terms.within);
                 Some(queue)
+            }
+            Fact::Ended { .. } => {
+                self.before.remove(&call);
+                None
             }
             _ => None,
         }
@@ -247,8 +257,8 @@ impl Service {
 }
 
 impl Tally {
-    fn leave(&mut self, why: QueueLeft, wait: Duration, terms: Terms) {
-        let within = u64::from(wait <= terms.within);
+    fn leave(&mut self, why: QueueLeft, (wait, is_short): (Duration, bool), soon: Duration) {
+        let within = u64::from(wait <= soon);
         match why {
             QueueLeft::Answered => {
                 self.answered += 1;
@@ -258,7 +268,7 @@ impl Tally {
             QueueLeft::Abandoned => {
                 self.abandoned += 1;
                 self.abandoned_within += within;
-                self.abandoned_short += u64::from(wait <= terms.short);
+                self.abandoned_short += u64::from(is_short);
             }
             QueueLeft::Callback => self.called_back += 1,
             QueueLeft::Empty
@@ -269,7 +279,7 @@ impl Tally {
                 self.overflowed += 1;
             }
             QueueLeft::Moved => self.moved += 1,
-            QueueLeft::NodeRestart => self.cut_off += 1,
+            QueueLeft::HungUp | QueueLeft::NodeRestart => self.cut_off += 1,
         }
         self.waits.add(wait);
     }
@@ -439,6 +449,7 @@ mod tests {
             QueueLeft::Callback,
             QueueLeft::Empty,
             QueueLeft::Full,
+            QueueLeft::HungUp,
             QueueLeft::Moved,
             QueueLeft::NodeRestart,
             QueueLeft::TimedOut,
@@ -462,6 +473,30 @@ mod tests {
         assert_eq!(quarters.iter().map(|(_, it)| it.offered).sum::<u64>(), all.offered);
         assert_eq!(quarters.iter().map(|(_, it)| it.waiting).sum::<u64>(), all.waiting);
         assert!(quarters.len() > 10);
+    }
+
+    /// Who is moved, or sent on, has waited before.
+    #[test]
+    fn who_came_from_another_queue_is_no_short_abandon() {
+        let mut desk = Desk::default();
+        for (before, shorts) in [(3, 1), (30, 1)] {
+            let call = desk.comes();
+            desk.now += before;
+            desk.goes(QueueLeft::Sent);
+            let at = desk.wall();
+            let fact = Fact::Queued { queue: "second".into(), position: 1 };
+            desk.service.apply(&Entry { at, call: Some(call), fact });
+            desk.now += 1;
+            let at = desk.wall();
+            let fact = Fact::QueueLeft { queue: "second".into(), why: QueueLeft::Abandoned };
+            desk.service.apply(&Entry { at, call: Some(call), fact });
+            let (by, reason) = (HungUpBy::Caller, "caller_hung_up".to_owned());
+            let fact = Fact::Ended { by, status: 200, cause: 16, reason };
+            desk.service.apply(&Entry { at, call: Some(call), fact });
+            let second = desk.service.figures(&"second".into(), Wall::from_micros(0), at);
+            assert_eq!(second.abandoned_short, shorts, "{before}");
+        }
+        assert!(desk.service.before.is_empty());
     }
 
     /// He is offered once, whatever is done to reach him.

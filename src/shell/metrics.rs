@@ -247,7 +247,7 @@ impl Held {
     /// The figures of queues: of callers who came lately, and of today's.
     fn encode_queues(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         type Count = fn(&QueueService) -> u64;
-        let counts: [(&str, &str, Count); 7] = [
+        let counts: [(&str, &str, Count); 9] = [
             ("queue_waiting", "Callers who wait and came lately", |it| it.lately.waiting),
             ("queue_below_target", "1: the service level is below", |it| u64::from(it.alarm)),
             ("queue_offered_today", "Callers who came today", |it| it.today.offered),
@@ -255,6 +255,8 @@ impl Held {
             ("queue_abandoned_today", "Of those: hung up", |it| it.today.abandoned),
             ("queue_overflowed_today", "Of those: sent on", |it| it.today.overflowed),
             ("queue_called_back_today", "Of those: to be called back", |it| it.today.called_back),
+            ("queue_cut_off_today", "Of those: ended by a stop or order", |it| it.today.cut_off),
+            ("queue_moved_today", "Of those: somebody waits in their place", |it| it.today.moved),
         ];
         for (name, help, count) in counts {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;

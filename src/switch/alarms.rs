@@ -11,6 +11,7 @@ use crate::acd::config::Alarms as Limits;
 use crate::cdr::entry::{AlarmKind, Entry, Fact};
 use crate::id::{CallId, QueueId};
 use crate::switch::holds::Holds;
+use crate::switch::kept::keep_alarm;
 use crate::switch::{Output, Switch};
 use crate::time::Instant;
 
@@ -30,6 +31,12 @@ pub struct Alarms {
 impl Alarms {
     pub fn next_tick(&self) -> Option<Instant> {
         self.due.values().min().copied()
+    }
+
+    /// Takes up an alarm that was raised before a restart: it is judged anew.
+    pub(super) fn restore(&mut self, queue: QueueId, kind: AlarmKind) {
+        self.raised.insert((queue, kind));
+        self.version = u64::MAX;
     }
 
     /// Takes over what an entry says of who waits: the queue.
@@ -146,6 +153,7 @@ impl Switch {
         }
         for (call, fact) in facts {
             if let Fact::Alarm { queue, kind, raised, value, limit } = &fact {
+                out.push(keep_alarm(queue, *kind, *raised));
                 match raised {
                     true => tracing::warn!(%queue, ?kind, value, limit, "alarm of a queue"),
                     false => tracing::info!(%queue, ?kind, value, limit, "as it should be again"),

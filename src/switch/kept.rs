@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::acd::{AfterCall, Change};
 use crate::call::known::Met;
 use crate::call::services::Services;
-use crate::cdr::entry::AgentState;
+use crate::cdr::entry::{AgentState, AlarmKind};
 use crate::id::{AgentId, CallId, ExtensionId, LegId, QueueId, TrunkId};
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{Method, Name};
@@ -79,6 +79,11 @@ fn keep_met(number: &str, met: Option<&Met>) -> Output {
     keep(format!("{MET}{number}"), met)
 }
 
+/// Stores an alarm that is raised, or forgets one that is taken back.
+pub(super) fn keep_alarm(queue: &QueueId, kind: AlarmKind, raised: bool) -> Output {
+    keep(format!("{ALARMS}{kind:?}/{queue}"), raised.then_some(&(queue, kind)))
+}
+
 /// Stores or (`None`) forgets who is to be called back.
 pub(super) fn keep_callback(id: CallId, kept: Option<&callbacks::Kept>) -> Output {
     keep(format!("{CALLBACKS}{id}"), kept)
@@ -142,6 +147,8 @@ impl Switch {
             } else if let Some(trunk) = key.strip_prefix(TRUNKS) {
                 let read = serde_json::from_str(&value);
                 read.map(|kept| self.resume_trunk(now, &trunk.into(), kept, out))
+            } else if key.starts_with(ALARMS) {
+                serde_json::from_str(&value).map(|(queue, kind)| self.alarms.restore(queue, kind))
             } else if let Some(number) = key.strip_prefix(MET) {
                 serde_json::from_str(&value).map(|met| self.remember(now, number, met, out))
             } else if let Some(extension) = key.strip_prefix(LIMITS) {
@@ -158,6 +165,7 @@ impl Switch {
         self.carry_out_decisions(now, out);
         self.lamps_of_plan(now, out);
         self.light(now, out);
+        self.watch_queues(now, 0, out);
     }
 
     /// An agent talks with a caller, whose next call he may be offered first.
@@ -226,6 +234,7 @@ impl Switch {
 }
 
 const AGENTS: &str = "agents/";
+const ALARMS: &str = "alarms/";
 const CALLBACKS: &str = "callbacks/";
 const DIALOGS: &str = "dialogs/";
 const LIMITS: &str = "limits/";

@@ -3,6 +3,7 @@
 use crate::hold::offer;
 use crate::site::SITE;
 use crate::world::World;
+use crate::world::phone::Stage;
 use strowger::cdr::entry::{AlarmKind, AlarmKind::*, Fact};
 use strowger::switch::request::AgentChange;
 use strowger::time::Duration;
@@ -102,6 +103,22 @@ fn callers_for_whom_nobody_is_there_raise_an_alarm() {
         world.hang_up("1001");
         world.close();
     }
+}
+
+/// Nobody waits any more: whoever was told that it is raised is told that it is not.
+#[test]
+fn a_restart_takes_alarms_back() {
+    let mut world = watched("waiting = 1");
+    world.dial("1001", "601");
+    world.run(Duration::from_secs(1));
+    assert_eq!(told(&world), [(Waiting, true, 1, 1)]);
+    world.restart();
+    assert_eq!(told(&world)[1..], [(Waiting, false, 0, 1)]);
+    world.until("the caller is told", |world| world.stage("1001") == Stage::Over);
+    world.restart();
+    assert_eq!(told(&world).len(), 2);
+    world.entries.clear();
+    world.close();
 }
 
 #[test]

@@ -127,6 +127,7 @@ pub fn queue_left(why: QueueLeft) -> i32 {
         QueueLeft::Answered => proto::QueueLeft::Answered,
         QueueLeft::Empty => proto::QueueLeft::Empty,
         QueueLeft::Full => proto::QueueLeft::Full,
+        QueueLeft::HungUp => proto::QueueLeft::HungUp,
         QueueLeft::Key => proto::QueueLeft::Key,
         QueueLeft::Callback => proto::QueueLeft::Callback,
         QueueLeft::Moved => proto::QueueLeft::Moved,
