@@ -309,11 +309,11 @@ mod tests {
     #[test]
     fn a_giant_packet_is_cut_off() {
         let mut decoded = Decoded::default();
-        for (codec, samples) in [(Codec::Pcma, 1600), (Codec::Pcmu, 1600), (Codec::G722, 3200)] {
+        for (codec, times) in [(Codec::Pcma, 1), (Codec::Pcmu, 1), (Codec::G722, 2)] {
             let mut decoder = Decoder::default();
-            assert!(decoder.decode(codec, packet(0, 0), &[1; 2000], true, &mut decoded));
-            assert_eq!(decoded.own().samples.len(), samples);
-            assert_eq!(decoded.narrow().samples.len(), 1600);
+            assert!(decoder.decode(codec, packet(0, 0), &[1; 4000], true, &mut decoded));
+            assert_eq!(decoded.own().samples.len(), times * BYTES_MAX);
+            assert_eq!(decoded.narrow().samples.len(), BYTES_MAX);
             assert!(decoder.decode(codec, packet(1, 0), &[], true, &mut decoded));
             assert_eq!(decoded.own().samples.len(), 0);
         }
