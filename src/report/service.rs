@@ -394,6 +394,7 @@ const RELIEF: f64 = 5.0;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cdr::entry::HungUpBy;
 
     /// The textbook day: 100 callers, of whom 80 are answered, 64 of them within 20 s; 15 hang up,
     /// 5 of them within 5 s and 2 more within 20 s; 5 wait too long.
