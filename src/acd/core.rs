@@ -138,10 +138,13 @@ impl Acd {
         let mut step = Step::new(self, now, out);
         for caller in self.callers.all() {
             self.fit(&roster, &caller);
-            if now < caller.until(roster.queues[caller.queue as usize].max_wait) {
-                // Release: pairs with `Caller::is_overdue`. He may wait longer than before.
-                caller.overdue.store(false, Ordering::Release);
+            let queue = &roster.queues[caller.queue as usize];
+            if queue.present && now >= caller.until(queue.max_wait) {
+                step.expire(&caller); // he has waited longer already than he may now
+                continue;
             }
+            // Release: pairs with `Caller::is_overdue`. He may wait longer than before.
+            caller.overdue.store(false, Ordering::Release);
             self.schedule(now, &caller);
         }
         for (number, agent) in (0..).zip(&roster.agents) {

@@ -312,7 +312,12 @@ impl Day {
     }
 
     fn configures(&mut self) {
-        self.acd.configure(self.now, &self.sites[self.site].config, &mut self.out);
+        let config = &self.sites[self.site].config;
+        for caller in self.waiting.values_mut() {
+            let queue = config.queues.get(&queue_name(caller.queue));
+            caller.until = queue.map_or(caller.until, |it| caller.entered + config.max_wait(it));
+        }
+        self.acd.configure(self.now, config, &mut self.out);
         self.touched.extend(0..self.size.queues);
         self.hears();
     }
