@@ -67,10 +67,14 @@ fn pain_25_the_service_level_outlives_a_restart() {
         let queued = Fact::Queued { queue: sales.clone(), position: 1 };
         ledger.append(at(came, call, queued));
         let why = if call % 4 == 0 { QueueLeft::Abandoned } else { QueueLeft::Answered };
+        if call % 5 == 0 {
+            let told = Fact::AgentTold { queue: sales.clone(), told_us: 1_000_000 };
+            ledger.append(at(came + 1 + came % 50, call, told));
+        }
         let left = Fact::QueueLeft { queue: sales.clone(), why };
         ledger.append(at(came + 1 + came % 50, call, left));
     }
-    wait_for_head(&mut ledger.head(), 80);
+    wait_for_head(&mut ledger.head(), 88);
     let live = ledger.service().queue(&sales, second(2500));
     let quarters = ledger.service().quarters(&sales);
     assert_eq!((live.today.offered, live.today.answered), (40, 30));

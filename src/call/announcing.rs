@@ -30,6 +30,8 @@ pub(super) struct Announcing {
     message_at: Option<Instant>,
     /// The message that was played last.
     message: Option<usize>,
+    /// Whether a message was the last that he was told.
+    was_message: bool,
     /// The last place that he was told.
     place: u32,
     promise: Option<Promise>,
@@ -47,7 +49,14 @@ struct Promise {
 impl Announcing {
     /// For one who is told nothing.
     pub fn nothing() -> Self {
-        Self { at: None, message_at: None, message: None, place: u32::MAX, promise: None }
+        Self {
+            at: None,
+            message_at: None,
+            message: None,
+            was_message: false,
+            place: u32::MAX,
+            promise: None,
+        }
     }
 
     pub fn new(now: Instant, config: &Announce) -> Self {
@@ -133,18 +142,22 @@ impl Call {
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let (is_place_due, is_message_due) = (is_due(announcing.at), is_due(announcing.message_at));
         // What cannot be said at this moment is said a little later, and does not wait for its turn
-        // again: neither keeps the other from being heard for long.
+        // again; and the two take turns: neither keeps the other from being heard for long.
+        let is_place_next = is_place_due && (!is_message_due || announcing.was_message);
         if is_place_due {
-            let is_first = quiet && !is_message_due;
-            announcing.at = Some(now + if is_first { config.every } else { LATER });
+            let told = quiet && is_place_next;
+            announcing.at = Some(now + if told { config.every } else { LATER });
         }
         if is_message_due {
-            announcing.message_at = Some(now + if quiet { config.messages_every } else { LATER });
+            let told = quiet && !is_place_next;
+            announcing.message_at = Some(now + if told { config.messages_every } else { LATER });
         }
-        match quiet {
-            true if is_message_due => self.play_message(now, site, config, out),
-            true if is_place_due => self.tell_place_and_wait(now, site, config, out),
-            true | false => {}
+        if quiet && (is_place_due || is_message_due) {
+            announcing.was_message = !is_place_next;
+            match is_place_next {
+                true => self.tell_place_and_wait(now, site, config, out),
+                false => self.play_message(now, site, config, out),
+            }
         }
     }
 

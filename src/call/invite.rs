@@ -200,13 +200,14 @@ pub fn is_type(kind: &str, wanted: &str) -> bool {
     kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(wanted))
 }
 
-/// How a SIP INFO is answered: its body may be a key (RFC 3261 §21.4.13), and no package was agreed
-/// on that it could be of (RFC 6086 §4.2.2).
+/// How a SIP INFO is answered: what its body carries must be a key (RFC 3261 §21.4.13), and no
+/// package was agreed on that it could be of (RFC 6086 §4.2.2).
 pub fn status_of_info(request: &Request) -> u16 {
     let kind = request.content_type().unwrap_or_default();
+    let says_nothing = request.body().is_empty() && !KEYS.iter().any(|key| is_type(kind, key));
     if request.header(Name::InfoPackage).is_some() {
         469
-    } else if request.body().is_empty() || KEYS.iter().any(|known| is_type(kind, known)) {
+    } else if says_nothing || digit(request).is_some() {
         200
     } else {
         415

@@ -135,6 +135,9 @@ impl Outgoing {
     pub fn key(&mut self, now: Instant, began: Option<u32>) -> Header {
         self.source = None;
         let timestamp = began.unwrap_or_else(|| self.timestamp_at(now));
+        if self.last.is_none() {
+            self.sent(now, timestamp, 0); // from here on the clock goes
+        }
         self.key_at(timestamp, began.is_none())
     }
 
@@ -283,6 +286,19 @@ mod tests {
         assert_eq!(wire.outgoing.numbers(), 6, "that of the packet that never came too");
         assert_eq!(times, [0, 160, 640, 480, 800]);
         assert!(sent[0].unwrap().marker && !sent[1].unwrap().marker);
+    }
+
+    /// The phone's peer has been silent from the start.
+    #[test]
+    fn keys_before_all_else_are_told_apart() {
+        let mut outgoing = Outgoing::new(SSRC, SEQUENCE, TIMESTAMP);
+        let at = |ms| Instant::START + Duration::from_millis(ms);
+        let first = outgoing.key(at(0), None);
+        let goes_on = outgoing.key(at(20), Some(first.timestamp));
+        let second = outgoing.key(at(500), None);
+        let audio = outgoing.made(at(600), 160, true);
+        let keys = [first, goes_on, second, audio].map(|it| it.timestamp.wrapping_sub(TIMESTAMP));
+        assert_eq!(keys, [0, 0, 4000, 4800]);
     }
 
     #[test]

@@ -39,6 +39,9 @@ struct KeptAgent {
     /// What follows his call.
     #[serde(default)]
     then: Option<AgentState>,
+    /// Whether that waits for another agent.
+    #[serde(default)]
+    held: bool,
 }
 
 /// Stores or (`None`) forgets a leg's dialog.
@@ -114,6 +117,7 @@ impl Switch {
             queue: view.queue,
             until: view.until.map(|until| self.wall(until)),
             then: view.then.map(state_of),
+            held: view.break_held,
         });
         keep(format!("{AGENTS}{agent}"), kept.as_ref())
     }
@@ -215,18 +219,20 @@ impl Switch {
         let goes = kept.then == Some(AgentState::Away);
         let goes_home = kept.then == Some(AgentState::LoggedOut);
         let next = match (kept.state, kept.queue) {
-            (AgentState::Away, _) => Some(Change::AwayAnyway { reason }),
+            (AgentState::Away, _) => Some(Change::AwayAnyway { reason: reason.clone() }),
             (AgentState::OnCall, _) if goes_home => Some(Change::Logout),
             (state @ (AgentState::OnCall | AgentState::WrapUp), Some(queue)) => {
                 let ends = kept.until.filter(|_| state == AgentState::WrapUp);
                 let until = ends.map(|until| now + until.since(at));
-                let away = goes.then_some(reason);
+                let away = goes.then_some(reason.clone()).filter(|_| !kept.held);
                 Some(Change::WorkAfter(AfterCall { queue, until, away }))
             }
-            _ => goes.then_some(Change::Away { reason }), // it waits for another, as before
+            _ => None,
         };
+        let asks_again = (kept.held && !goes_home).then_some(Change::Away { reason });
         let last = goes_home.then_some(stays_out);
-        for change in iter::once(Change::Login { extension }).chain(next).chain(last) {
+        let first = iter::once(Change::Login { extension });
+        for change in first.chain(next).chain(asks_again).chain(last) {
             // Refused if the configuration has changed meanwhile: then he logs in by himself.
             let _ = self.parts.acd.change(now, agent, change, &mut self.decided);
         }

@@ -76,6 +76,23 @@ fn messages_come_in_turn_between_music() {
     world.close();
 }
 
+/// Both are always due: they take turns.
+#[test]
+fn messages_leave_room_for_his_place() {
+    let announce =
+        "position = true, every = \"5s\", messages = [\"comfort\"], messages_every = \"5s\"";
+    let mut world = World::new(&site(announce));
+    talks_privately(&mut world);
+    waiting(&mut world, "620");
+    world.run(Duration::from_secs(42));
+    let places = world.facts().filter(|it| matches!(it, Fact::PositionTold { .. })).count();
+    let messages = world.facts().filter(|it| matches!(it, Fact::MessageTold { .. })).count();
+    assert_eq!((places, messages), (4, 4));
+    world.hang_up("1001");
+    world.hang_up("1002");
+    world.close();
+}
+
 /// The only agent is in a call of his own.
 fn talks_privately(world: &mut World) {
     world.dial("1002", "1003");

@@ -130,6 +130,32 @@ fn who_was_logged_out_by_order_stays_so() {
     }
 }
 
+/// Nobody else is there: he is held as before, in his call and after it.
+#[test]
+fn a_break_that_waits_for_another_waits_on() {
+    for in_wrap_up in [false, true] {
+        let rule = "[queues.turn]\nwrap_up = \"20s\"\nlast_break = \"delay\"\n";
+        let mut world = World::new(&SITE.replace("[queues.turn]\n", rule));
+        let seat = talking_agent(&mut world);
+        world.order("a", AgentChange::Away { reason: Some("tea".into()) });
+        if in_wrap_up {
+            world.hang_up("1001");
+            world.until("the agent is told", |world| world.stage(seat) == Stage::Over);
+        }
+        world.restart();
+        let after = world.agent_view("a");
+        assert_eq!((after.state, after.break_held), (AgentState::WrapUp, true), "{in_wrap_up}");
+        world.run(Duration::from_secs(30));
+        let then = world.agent_view("a");
+        assert_eq!((then.state, then.break_held), (AgentState::Available, true), "{in_wrap_up}");
+        assert_eq!(then.reason.as_deref(), Some("tea"));
+        world.order("b", AgentChange::LogIn { extension: None });
+        assert_eq!(world.agent("a"), AgentState::Away);
+        world.entries.clear();
+        world.close();
+    }
+}
+
 /// Neither is the last one's break refused that he had already, nor is one forgotten that waits.
 #[test]
 fn a_last_ones_break_is_as_before() {

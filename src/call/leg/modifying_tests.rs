@@ -71,7 +71,11 @@ fn an_info_that_is_no_key_is_told_what_we_take() {
     assert_eq!(picture, ["respond 415 application/dtmf-relay, application/dtmf"]);
     assert_eq!(answers(3, "Application/DTMF ; x=1", "5"), ["respond 200", "Digit('5')"]);
     assert_eq!(answers(4, "text/plain", ""), ["respond 200"]);
-    let packaged = answers(5, "application/dtmf\r\nInfo-Package: tones", "5");
+    for (cseq, body) in (10..).zip(["", "garbage", "Signal=55", "Signal=Q"]) {
+        let picture = answers(cseq, "application/dtmf-relay", body);
+        assert_eq!(picture, ["respond 415 application/dtmf-relay, application/dtmf"], "{body}");
+    }
+    let packaged = answers(20, "application/dtmf\r\nInfo-Package: tones", "5");
     assert_eq!(packaged, ["respond 469"]);
 }
 
