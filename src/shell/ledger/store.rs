@@ -235,7 +235,8 @@ pub fn visits(
     let mut query = db.prepare_cached(
         "SELECT body FROM entries WHERE sequence >= ?1 AND record = 0 \
          AND (instr(body, '\"fact\":\"queue') > 0 OR instr(body, '\"fact\":\"callback') > 0 \
-              OR instr(body, '\"fact\":\"agent-told\"') > 0 OR instr(body, '\"fact\":\"ended\"') > 0) \
+              OR instr(body, '\"fact\":\"agent-told\"') > 0 \
+              OR instr(body, '\"fact\":\"ended\"') > 0) \
          ORDER BY sequence",
     )?;
     let mut rows = query.query([place(from)])?;
