@@ -196,7 +196,7 @@ fn unfinished(files: &[TextFile]) -> Vec<String> {
 }
 
 /// Waits for other programs, always with a deadline, or sends audio in real time; nobody else does.
-const MAY_SLEEP: &[&str] = &["tests/support/wait.rs", "tests/support/rtp_probe.rs"];
+const MAY_SLEEP: &[&str] = &["tests/support/wait.rs"];
 
 fn sleeps(files: &[TextFile]) -> Vec<String> {
     let word = concat!("slee", "p(");

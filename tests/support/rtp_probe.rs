@@ -13,6 +13,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[path = "wait.rs"]
+mod wait;
+
 /// The sockets of all ends.
 pub struct Probe {
     sockets: Vec<UdpSocket>,
@@ -81,7 +84,7 @@ impl Probe {
                 })
                 .collect();
             let sent = self.send(ends, start, length);
-            thread::sleep(Duration::from_millis(500));
+            wait::pause(Duration::from_millis(500));
             stop.store(true, Ordering::Relaxed); // pairs with the load in `receive`; time decides
             let arrivals = receivers.into_iter().flat_map(|thread| thread.join().unwrap());
             self.sum_up(ends, &sent, arrivals.collect())
@@ -93,8 +96,8 @@ impl Probe {
         let mut sent = vec![0; ends.len()];
         for tick in 0..u64::try_from(length.as_millis()).unwrap() {
             let due = Duration::from_millis(tick);
-            if let Some(wait) = due.checked_sub(start.elapsed()) {
-                thread::sleep(wait);
+            if let Some(early) = due.checked_sub(start.elapsed()) {
+                wait::pause(early);
             }
             for (index, end) in ends.iter().enumerate().skip(tick as usize % 20).step_by(20) {
                 let packet = packet(index as u32, sent[index], start.elapsed());
